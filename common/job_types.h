@@ -1,0 +1,170 @@
+// The words that all layers share, as data. See "Words" in ARCHITECTURE.md. No behaviour beyond names.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/resource.h"
+
+namespace jobward {
+
+// A command with its working directory. Arguments are bytes: they need not be UTF-8.
+struct Job {
+  std::vector<std::string> argv;
+  std::string cwd;
+};
+
+// Who holds a limit.
+enum class Enforcement { kernel, polled, none };
+constexpr std::string_view to_string(Enforcement enforcement) {
+  return enforcement == Enforcement::kernel   ? "kernel"
+         : enforcement == Enforcement::polled ? "polled"
+                                              : "none";
+}
+
+// A hard bound in the resource's unit, and where the number came from ("--mem", "estimate", "guess").
+struct Limit {
+  double value = 0;
+  std::string source;
+};
+using Limits = ResourceMap<Limit>;
+using Enforcements = ResourceMap<Enforcement>;
+
+// How far an estimate had to reach for runs to learn from, nearest first.
+enum class Level { exact, masked, program, everything, none };
+inline constexpr std::array kLevels{Level::exact, Level::masked, Level::program, Level::everything};
+constexpr std::string_view to_string(Level level) {
+  switch (level) {
+    case Level::exact: return "exact";
+    case Level::masked: return "masked";
+    case Level::program: return "program";
+    case Level::everything: return "everything";
+    case Level::none: return "none";
+  }
+  return "none";
+}
+
+// What a run will use of one resource, in the resource's unit: quantiles of the prediction.
+struct Quantiles {
+  double p50 = 0;
+  double p95 = 0;
+  double p99 = 0;
+};
+
+// A prediction. `runs` counts the finished runs behind it at `level`; with none, `level` is none and `by`
+// is empty. `censored_runs` of them were ended by a limit and tell only "more than".
+struct Estimate {
+  ResourceMap<Quantiles> by;
+  int runs = 0;
+  int censored_runs = 0;
+  Level level = Level::none;
+  std::string reason;  // in words, for people and agents
+};
+
+// Measurements of one run. The name says the unit. Absent = not measured.
+enum class Metric {
+  memory_peak,
+  memory_need,
+  memory_anon_peak,
+  memory_file_peak,
+  memory_shmem_peak,
+  wall,
+  cpu_user,
+  cpu_system,
+  io_read,
+  io_write,
+  disk_growth,
+  processes_peak,
+  pressure_memory_some,
+  pressure_memory_full,
+  pressure_cpu_some,
+  pressure_io_some,
+};
+struct MetricInfo {
+  Metric metric;
+  std::string_view name;  // in JSON and the database; never changes
+};
+inline constexpr std::array kMetrics{
+    MetricInfo{Metric::memory_peak, "memory_peak_bytes"},
+    MetricInfo{Metric::memory_need, "memory_need_bytes"},
+    MetricInfo{Metric::memory_anon_peak, "memory_anon_peak_bytes"},
+    MetricInfo{Metric::memory_file_peak, "memory_file_peak_bytes"},
+    MetricInfo{Metric::memory_shmem_peak, "memory_shmem_peak_bytes"},
+    MetricInfo{Metric::wall, "wall_seconds"},
+    MetricInfo{Metric::cpu_user, "cpu_user_seconds"},
+    MetricInfo{Metric::cpu_system, "cpu_system_seconds"},
+    MetricInfo{Metric::io_read, "io_read_bytes"},
+    MetricInfo{Metric::io_write, "io_write_bytes"},
+    MetricInfo{Metric::disk_growth, "disk_growth_bytes"},
+    MetricInfo{Metric::processes_peak, "processes_peak"},
+    MetricInfo{Metric::pressure_memory_some, "pressure_memory_some_seconds"},
+    MetricInfo{Metric::pressure_memory_full, "pressure_memory_full_seconds"},
+    MetricInfo{Metric::pressure_cpu_some, "pressure_cpu_some_seconds"},
+    MetricInfo{Metric::pressure_io_some, "pressure_io_some_seconds"},
+};
+
+// `basis` tells how a number was obtained where there is more than one way: "need_basis", "io_basis",
+// "disk_growth_basis", "processes_basis".
+struct Usage {
+  std::map<Metric, double> values;
+  std::map<std::string, std::string> basis;
+
+  void set(Metric metric, double value) { values[metric] = value; }
+  [[nodiscard]] std::optional<double> get(Metric metric) const {
+    const auto it = values.find(metric);
+    return it == values.end() ? std::nullopt : std::optional(it->second);
+  }
+};
+
+// How a run ended: a closed list.
+enum class Outcome {
+  ok,
+  failed,
+  signaled,
+  memory_limit,
+  aggregate_limit,
+  system_oom,
+  wall_limit,
+  cpu_limit,
+  pids_limit,
+  stall_limit,
+  stopped,
+  watchdog_killed,
+  supervisor_lost,
+  launch_failed,
+  verify_failed,
+  not_admitted,
+  refused,
+  cancelled,
+};
+inline constexpr std::array<std::string_view, 18> kOutcomeNames{
+    "ok",          "failed",        "signaled",        "memory_limit",    "aggregate_limit", "system_oom",
+    "wall_limit",  "cpu_limit",     "pids_limit",      "stall_limit",     "stopped",         "watchdog_killed",
+    "supervisor_lost", "launch_failed", "verify_failed", "not_admitted",  "refused",         "cancelled"};
+constexpr std::string_view to_string(Outcome outcome) {
+  return kOutcomeNames[static_cast<std::size_t>(outcome)];
+}
+constexpr std::optional<Outcome> outcome_from(std::string_view name) {
+  for (std::size_t i = 0; i < kOutcomeNames.size(); ++i)
+    if (kOutcomeNames[i] == name) return static_cast<Outcome>(i);
+  return std::nullopt;
+}
+
+// How the job's main process ended.
+struct ExitStatus {
+  int code = 0;    // valid when signal is 0
+  int signal = 0;  // 0: it exited by itself
+};
+
+// One point of a run's memory curve.
+struct CurvePoint {
+  double seconds = 0;  // since the spawn
+  double bytes = 0;    // memory need at that moment
+};
+
+}  // namespace jobward

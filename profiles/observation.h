@@ -1,0 +1,26 @@
+// What one finished run teaches: its features, and what it used. Data only; the estimator learns from it.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "common/resource.h"
+
+namespace jobward::profiles {
+
+// Numbers that make one run larger than another, by name: "size:--data", "num:--epochs", "feature:rows".
+using Features = std::map<std::string, double>;
+
+// A measured value, or, when censored, only a bound: the run was ended before it had used all it needed,
+// so its need is more than `value`.
+struct Observed {
+  double value = 0;
+  bool censored = false;
+};
+
+struct Observation {
+  Features features;
+  ResourceMap<Observed> used;
+};
+
+}  // namespace jobward::profiles
