@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "common/job_types.h"
 #include "common/resource.h"
 
 namespace jobward::profiles {
@@ -21,6 +22,12 @@ struct Observed {
 struct Observation {
   Features features;
   ResourceMap<Observed> used;
+};
+
+// What was learned about one kind of job: opaque to the store; the estimator encodes and decodes it.
+struct LearnedState {
+  Level level = Level::none;
+  std::string blob;  // empty: nothing learned yet
 };
 
 }  // namespace jobward::profiles

@@ -43,6 +43,7 @@ struct Whereabouts {
   int supervisor_pid = 0;
   std::string backend;
   std::string cgroup;  // the job's directory, for people and reapers; empty without cgroups
+  std::string memory_cgroup;  // where its memory is counted; the same but on hybrid hosts
 };
 
 // Milliseconds since the epoch; absent = that transition did not happen.

@@ -9,15 +9,10 @@
 
 #include "common/clock.h"
 #include "common/result.h"
+#include "profiles/observation.h"
 #include "profiles/run_record.h"
 
 namespace jobward::profiles {
-
-// What was learned about one kind of job: opaque to the store; the estimator encodes and decodes it.
-struct LearnedState {
-  Level level = Level::none;
-  std::string blob;  // empty: nothing learned yet
-};
 
 // Turns the old state of a level into the new one; called inside the closing transaction, once a level.
 using Learn = std::function<std::string(const LearnedState& old)>;

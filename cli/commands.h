@@ -1,0 +1,14 @@
+// One function a subcommand; each gets the words after its name and returns the exit status.
+#pragma once
+
+#include "cli/arguments.h"
+
+namespace jobward::cli {
+
+int run_command(const Arguments& arguments);
+int estimate_command(const Arguments& arguments);
+int history_command(const Arguments& arguments);
+int show_command(const Arguments& arguments);
+int doctor_command(const Arguments& arguments);
+
+}  // namespace jobward::cli

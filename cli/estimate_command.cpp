@@ -1,0 +1,94 @@
+// jobward estimate -- CMD: what it will need, what is free, and whether it fits; starts nothing.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/render_json.h"
+#include "cli/render_text.h"
+#include "cli/session.h"
+#include "common/exit_codes.h"
+#include "common/text.h"
+#include "common/units.h"
+
+namespace jobward::cli {
+namespace {
+
+int status_of(launcher::Verdict verdict) {
+  switch (verdict) {
+    case launcher::Verdict::fits: return 0;
+    case launcher::Verdict::wait: return exit_code::kNotAdmitted;
+    case launcher::Verdict::refuse: return exit_code::kRefused;
+  }
+  return exit_code::kUsage;
+}
+
+void print_text(const launcher::RunOrder& order, const launcher::Preview& preview, const launcher::MemoryRoom& room,
+                const launcher::Decision& decision) {
+  const auto* limit = preview.plan.limits.find(Resource::memory);
+  std::string text = "estimate for: " + shell_quoted(order.job.argv) + "\n";
+  text += estimate_table(preview.request.estimate);
+  text += "based on: " + printable(preview.request.estimate.reason) + "\n";
+  if (limit != nullptr)
+    text += "`jobward run` would set a memory limit of " + format_bytes(limit->value) + " (" +
+            preview.plan.explanation + (preview.plan.guessed ? ": a guess)" : ")") + "\n";
+  text += "free now: " + format_bytes(static_cast<double>(room.free())) + " of " +
+          format_bytes(static_cast<double>(room.capacity));
+  if (room.running > 0)
+    text += " (" + std::to_string(room.running) + " running, " +
+            format_bytes(static_cast<double>(room.reserved_unused)) + " reserved and not used yet)";
+  text += std::string("\nverdict: ") + to_string(decision.verdict) + ": " + decision.reason + "\n";
+  std::fputs(text.c_str(), stdout);
+}
+
+void print_json(const launcher::RunOrder& order, const launcher::Preview& preview, const launcher::MemoryRoom& room,
+                const launcher::Decision& decision) {
+  nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", order.job.argv}};
+  out["verdict"] = to_string(decision.verdict);
+  out["reason"] = decision.reason;
+  out["estimate"] = to_json(preview.request.estimate);
+  const auto* limit = preview.plan.limits.find(Resource::memory);
+  if (limit != nullptr)
+    out["limit"] = {{"memory_bytes", static_cast<std::int64_t>(limit->value)},
+                    {"source", limit->source},
+                    {"explanation", preview.plan.explanation}};
+  out["features"] = preview.request.features;
+  out["room"] = {{"capacity_bytes", room.capacity},
+                 {"available_bytes", room.available},
+                 {"reserved_unused_bytes", room.reserved_unused},
+                 {"running", room.running}};
+  std::fputs(dump(out, true).c_str(), stdout);
+}
+
+}  // namespace
+
+int estimate_command(const Arguments& arguments) {
+  bool json = false;
+  std::vector<std::string> features;
+  CLI::App app("Tells what a command will need, from its past runs, and whether it fits. Starts nothing.", "estimate");
+  set_usage(app, "jobward estimate [OPTIONS] -- COMMAND [ARGUMENTS...]");
+  app.add_flag("--json", json, "One JSON object instead of text");
+  app.add_option("--feature", features, "As for run (repeatable)")->type_name("NAME=NUMBER")->allow_extra_args(false);
+  app.footer("Exit status: 0 it fits, 75 wait, 77 it can never fit, 2 usage.");
+  if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
+  if (!arguments.command || arguments.command->empty())
+    return usage_error("estimate", "no command: put it after \"--\", as in `jobward estimate -- make -j2`",
+                       exit_code::kUsage);
+  auto order = make_order(*arguments.command, features);
+  if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
+  auto session = open_session();
+  if (!session) return usage_error("estimate", session.error().message(), exit_code::kUsage);
+  (*session)->records = open_records((*session)->clock);
+  if (!(*session)->records.store) say("past runs cannot be read: " + (*session)->records.problem);
+  const auto preview = launcher::preview(*order, (*session)->workshop());
+  const auto room = (*session)->room();
+  const auto* reserved = preview.plan.reservation.find(Resource::memory);
+  const auto decision = launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
+  if (json)
+    print_json(*order, preview, room, decision);
+  else
+    print_text(*order, preview, room, decision);
+  return status_of(decision.verdict);
+}
+
+}  // namespace jobward::cli

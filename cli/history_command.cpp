@@ -1,0 +1,46 @@
+// jobward history: the latest runs.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/render_json.h"
+#include "cli/render_text.h"
+#include "cli/session.h"
+#include "common/exit_codes.h"
+#include "launcher/run_lock.h"
+
+namespace jobward::cli {
+
+int history_command(const Arguments& arguments) {
+  bool json = false;
+  profiles::HistoryQuery query;
+  CLI::App app("Lists past and running runs, newest first.", "history");
+  set_usage(app, "jobward history [OPTIONS]");
+  app.add_option("-n", query.limit, "How many (20)")->check(CLI::PositiveNumber);
+  app.add_option("--project", query.project, "Only runs of this project (its directory)");
+  app.add_option("--program", query.program, "Only runs of this program, as the records name it (train.py)");
+  app.add_flag("--json", json, "One JSON object instead of a table");
+  if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
+  if (arguments.command) return usage_error("history", "no command is expected here", exit_code::kUsage);
+  const SystemClock clock;
+  const auto records = open_records(clock);
+  if (!records.store) return usage_error("history", records.problem, exit_code::kUsage);
+  const auto runs = records.store->history(query);
+  if (!runs) return usage_error("history", runs.error().message(), exit_code::kUsage);
+  std::vector<bool> alive;
+  for (const auto& run : *runs)
+    alive.push_back(!run.ending && launcher::is_supervised(records.lock_directory, run.request.id));
+  if (json) {
+    nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"runs", nlohmann::ordered_json::array()}};
+    for (std::size_t i = 0; i < runs->size(); ++i) out["runs"].push_back(to_json((*runs)[i], alive[i]));
+    std::fputs(dump(out, true).c_str(), stdout);
+  } else if (runs->empty()) {
+    std::printf("no runs are recorded in %s yet; `jobward run -- COMMAND` makes one\n", records.directory.path.c_str());
+  } else {
+    std::fputs(history_table(*runs, alive).c_str(), stdout);
+  }
+  return 0;
+}
+
+}  // namespace jobward::cli

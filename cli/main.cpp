@@ -1,0 +1,90 @@
+// jobward: predicts, admits, limits, measures and records heavy jobs.
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/version.h"
+#include "common/exit_codes.h"
+#include "common/log.h"
+#include "common/text.h"
+
+namespace jobward::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*function)(const Arguments&);
+};
+
+constexpr std::array kCommands{
+    Command{"run", "run a command under a hard memory limit; measure and remember it", run_command},
+    Command{"estimate", "tell beforehand what a command will need, and whether it fits", estimate_command},
+    Command{"history", "list past and running runs", history_command},
+    Command{"show", "everything on record about one run", show_command},
+    Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
+};
+
+void print_help() {
+  std::printf(
+      "jobward: a launcher for heavy jobs. It predicts what a job needs from its past runs, holds it to a hard\n"
+      "limit, measures it, and tells afterwards what happened.\n\n"
+      "usage: jobward COMMAND [OPTIONS] [-- JOB...]\n\n");
+  for (const auto& command : kCommands) std::printf("  %-10s %s\n", command.name, command.summary);
+  std::printf(
+      "\nTo begin: put `jobward run --` before a command; after a few runs, ask `jobward estimate --` about it.\n"
+      "`jobward COMMAND --help` tells more. JOBWARD_LOG=debug shows what jobward itself is doing.\n");
+}
+
+int unknown(const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto& command : kCommands) names.emplace_back(command.name);
+  std::string text = "unknown command \"" + word + "\"";
+  if (const auto nearest = nearest_word(word, names)) text += "; did you mean " + *nearest + "?";
+  say(text + " `jobward --help` lists the commands");
+  return exit_code::kUsage;
+}
+
+int dispatch(int argc, char** argv) {
+  if (const auto wanted = environment_variable("JOBWARD_LOG")) {
+    const auto level = log::parse_level(*wanted);
+    if (!level) say("JOBWARD_LOG is ignored: " + level.error().message());
+    log::init(level.value_or(log::Level::warn));
+  } else {
+    log::init(log::Level::warn);
+  }
+  if (argc < 2) {
+    print_help();
+    return exit_code::kUsage;
+  }
+  const std::string word = argv[1];
+  if (word == "--help" || word == "-h" || word == "help") {
+    print_help();
+    return 0;
+  }
+  if (word == "--version") {
+    std::printf("jobward %s\n", kVersion);
+    return 0;
+  }
+  for (const auto& command : kCommands)
+    if (word == command.name) return command.function(split_arguments(argc - 2, argv + 2));
+  return unknown(word);
+}
+
+}  // namespace
+}  // namespace jobward::cli
+
+int main(int argc, char** argv) {
+  jobward::cli::reserve_standard_streams();
+  try {
+    return jobward::cli::dispatch(argc, argv);
+  } catch (const std::exception& broken) {
+    // Below here only programming errors and exhaustion throw.
+    std::fprintf(stderr, "jobward: internal error: %s\n", broken.what());
+    return jobward::exit_code::kLauncherFailed;
+  }
+}

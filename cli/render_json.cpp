@@ -1,0 +1,156 @@
+#include "cli/render_json.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace jobward::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Whole numbers without a fraction: 104857600, not 104857600.0.
+Json number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 9e15) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+Json limits_json(const Limits& limits) {
+  Json out = Json::object();
+  Json sources = Json::object();
+  limits.for_each([&](Resource resource, const Limit& limit) {
+    out[unit_name(resource)] = number(limit.value);
+    sources[std::string(info(resource).name)] = limit.source;
+  });
+  if (!sources.empty()) out["sources"] = std::move(sources);
+  return out;
+}
+
+// Limits that are set say who holds them; memory also says "none" when it is not limited at all.
+Json enforcement_json(const profiles::RunRequest& request) {
+  Json out = Json::object();
+  out["memory"] = to_string(Enforcement::none);
+  request.limits.for_each([&](Resource resource, const Limit&) {
+    const auto* how = request.enforcement.find(resource);
+    out[std::string(info(resource).name)] = to_string(how == nullptr ? Enforcement::none : *how);
+  });
+  return out;
+}
+
+Json usage_json(const Usage& usage) {
+  Json out = Json::object();
+  for (const auto& entry : kMetrics)
+    if (const auto value = usage.get(entry.metric)) out[std::string(entry.name)] = number(*value);
+  for (const auto& [name, text] : usage.basis) out[name] = text;
+  return out;
+}
+
+Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding* ending) {
+  Json out = Json::array();
+  const auto add = [&](const std::vector<profiles::FileDigest>& digests) {
+    for (const auto& digest : digests) {
+      Json entry{{"role", digest.role}, {"path", digest.path}, {"size_bytes", digest.bytes}, {"mtime_ms", digest.mtime_ms}};
+      if (!digest.sha256.empty()) entry["sha256"] = digest.sha256;
+      out.push_back(std::move(entry));
+    }
+  };
+  add(request.digests);
+  if (ending != nullptr) add(ending->digests);
+  return out;
+}
+
+Json attempt_json(const profiles::RunRequest& request, const profiles::RunEnding& ending) {
+  Json out{{"attempt", request.attempt}, {"outcome", to_string(ending.outcome)}, {"cause", ending.cause}};
+  if (ending.exit_code) out["exit_code"] = *ending.exit_code;
+  out["limits"] = limits_json(request.limits);
+  return out;
+}
+
+void put_ending(Json& out, const profiles::RunRequest& request, const profiles::RunEnding& ending) {
+  out["outcome"] = to_string(ending.outcome);
+  out["cause"] = ending.cause;
+  if (ending.exit_code) out["exit_code"] = *ending.exit_code;
+  out["exit_source"] = ending.exit_source;
+  if (ending.signal) out["signal"] = *ending.signal;
+  out["usage"] = usage_json(ending.usage);
+  Json curve = Json::array();
+  for (const auto& point : ending.curve) curve.push_back({point.seconds, number(point.bytes)});
+  if (!curve.empty()) out["memory_curve_seconds_bytes"] = std::move(curve);
+  out["attempts"] = Json::array({attempt_json(request, ending)});
+}
+
+void put_request(Json& out, const profiles::RunRequest& request, const profiles::Timestamps& at) {
+  if (!request.name.empty()) out["name"] = request.name;
+  out["command"] = request.argv;
+  out["cwd"] = request.cwd;
+  out["program"] = request.program;
+  out["project"] = request.project;
+  Json claims = Json::object();
+  for (const auto& [key, value] : request.actor.claims) claims[key] = {{"value", value}, {"trust", "claimed"}};
+  out["actor"] = {{"uid", {{"value", request.actor.uid}, {"trust", "verified"}}}, {"claims", std::move(claims)}};
+  if (request.parent_run) out["parent_run"] = *request.parent_run;
+  if (request.step_key) out["step_key"] = *request.step_key;
+  out["fingerprint"] = {{"exact", request.fingerprint.exact},
+                        {"masked", request.fingerprint.masked},
+                        {"program", request.fingerprint.program}};
+  out["features"] = request.features;
+  out["limits"] = limits_json(request.limits);
+  out["enforcement"] = enforcement_json(request);
+  out["estimate"] = to_json(request.estimate);
+  out["backend"] = request.where.backend;
+  Json times{{"created", at.created}};
+  if (at.admitted) times["admitted"] = *at.admitted;
+  if (at.spawned) times["spawned"] = *at.spawned;
+  if (at.ended) times["ended"] = *at.ended;
+  out["timestamps_ms"] = std::move(times);
+}
+
+Json header(const std::string& run, bool started) {
+  return {{"schema_version", kSchemaVersion}, {"run", run}, {"started", started}};
+}
+
+}  // namespace
+
+std::string unit_name(Resource resource) {
+  return std::string(info(resource).name) + "_" + std::string(to_string(info(resource).unit));
+}
+
+Json to_json(const Estimate& estimate) {
+  Json out = Json::object();
+  estimate.by.for_each([&](Resource resource, const Quantiles& q) {
+    out[unit_name(resource)] = {{"p50", number(q.p50)}, {"p95", number(q.p95)}, {"p99", number(q.p99)}};
+  });
+  out["runs"] = estimate.runs;
+  out["censored_runs"] = estimate.censored_runs;
+  out["level"] = to_string(estimate.level);
+  out["reason"] = estimate.reason;
+  return out;
+}
+
+Json to_json(const launcher::RunResult& result) {
+  Json out = header(result.request.id, result.started);
+  put_ending(out, result.request, result.ending);
+  put_request(out, result.request, result.at);
+  out["digests"] = digests_json(result.request, &result.ending);
+  out["findings"] = Json::array();
+  out["recorded"] = result.recorded;
+  out["problems"] = result.problems;
+  return out;
+}
+
+Json to_json(const profiles::RunRecord& record, bool alive) {
+  const bool ended = record.ending.has_value();
+  Json out = header(record.request.id, ended ? record.at.spawned.has_value() : alive);
+  out["state"] = ended ? "ended" : alive ? "running" : "supervisor_gone";
+  if (ended) put_ending(out, record.request, *record.ending);
+  put_request(out, record.request, record.at);
+  out["digests"] = digests_json(record.request, ended ? &*record.ending : nullptr);
+  out["findings"] = Json::array();
+  out["recorded"] = true;
+  return out;
+}
+
+std::string dump(const Json& json, bool indented) {
+  return json.dump(indented ? 2 : -1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace jobward::cli

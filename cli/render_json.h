@@ -1,0 +1,29 @@
+// Runs and estimates as JSON: the contract that scripts and agents rely on (schema_version 1). Units are in the
+// names; what was not measured is absent, never 0.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "common/job_types.h"
+#include "launcher/admission.h"
+#include "launcher/job_runner.h"
+#include "profiles/run_record.h"
+
+namespace jobward::cli {
+
+inline constexpr int kSchemaVersion = 1;
+
+nlohmann::ordered_json to_json(const Estimate& estimate);
+// The result of a run: of one that has just ended, or was never started.
+nlohmann::ordered_json to_json(const launcher::RunResult& result);
+// The same of one in the records; `alive`: its supervisor still holds its lock.
+nlohmann::ordered_json to_json(const profiles::RunRecord& record, bool alive);
+
+// One line or indented; always valid UTF-8 (other bytes become U+FFFD).
+std::string dump(const nlohmann::ordered_json& json, bool indented);
+
+// "memory_bytes", "wall_seconds", "processes_count".
+std::string unit_name(Resource resource);
+
+}  // namespace jobward::cli

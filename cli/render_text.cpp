@@ -1,0 +1,207 @@
+#include "cli/render_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+
+#include "common/text.h"
+#include "common/units.h"
+
+namespace jobward::cli {
+namespace {
+
+std::string label(Resource resource) {
+  switch (resource) {
+    case Resource::memory: return "memory";
+    case Resource::wall: return "wall time";
+    case Resource::cpu_time: return "CPU time";
+    case Resource::io_read: return "read";
+    case Resource::io_write: return "written";
+    case Resource::disk_growth: return "disk growth";
+    case Resource::processes: return "processes";
+  }
+  return "";
+}
+
+std::string padded(std::string text, std::size_t width) {
+  // Columns count characters, not bytes.
+  const auto characters = static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  if (characters < width) text.append(width - characters, ' ');
+  return text;
+}
+
+std::string line(const std::string& name, const std::string& value) { return "  " + padded(name, 13) + value + "\n"; }
+
+std::string memory_words(const profiles::RunRequest& request, const Usage& usage) {
+  std::string text;
+  const auto need = usage.get(Metric::memory_need);
+  if (need) text += "; memory " + format_bytes(*need);
+  if (const auto* limit = request.limits.find(Resource::memory))
+    text += (need ? " of the " : "; memory limit ") + format_bytes(limit->value) + (need ? " limit" : "");
+  const auto* predicted = request.estimate.by.find(Resource::memory);
+  if (need && predicted != nullptr && request.estimate.level != Level::everything)
+    text += " (predicted " + format_bytes(predicted->p50) + ", p99 " + format_bytes(predicted->p99) + ")";
+  return text;
+}
+
+// What to do about an end that is not the job's own doing.
+std::string advice(const launcher::RunResult& result) {
+  const std::string show = "`jobward show " + result.request.id + "`";
+  switch (result.ending.outcome) {
+    case Outcome::memory_limit: {
+      const auto* limit = result.request.limits.find(Resource::memory);
+      if (limit != nullptr && limit->source == "--mem")
+        return "; give it more than " + format_bytes(limit->value) + " with --mem, or leave --mem out; see " + show;
+      return "; the next automatic limit will be higher; see " + show;
+    }
+    case Outcome::wall_limit: return "; give it more with --time; see " + show;
+    case Outcome::system_oom:
+    case Outcome::aggregate_limit: return "; see " + show + " and `jobward doctor`";
+    default: return "";
+  }
+}
+
+std::string state_word(const profiles::RunRecord& run, bool alive) {
+  if (run.ending) return std::string(to_string(run.ending->outcome));
+  return alive ? "running" : "supervisor gone";
+}
+
+std::optional<double> wall_of(const profiles::RunRecord& run) {
+  return run.ending ? run.ending->usage.get(Metric::wall) : std::nullopt;
+}
+
+std::optional<double> need_of(const profiles::RunRecord& run) {
+  return run.ending ? run.ending->usage.get(Metric::memory_need) : std::nullopt;
+}
+
+std::string shortened(const std::string& text, std::size_t length) {
+  if (text.size() <= length) return text;
+  std::size_t cut = length - 3;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
+  return text.substr(0, cut) + "...";
+}
+
+std::string usage_lines(const Usage& usage) {
+  std::string out;
+  const auto add = [&](const char* name, Metric metric, auto format, const char* basis) {
+    const auto value = usage.get(metric);
+    if (!value) return;
+    const auto how = usage.basis.find(basis);
+    out += line(name, format(*value) + (how == usage.basis.end() ? "" : "  (" + how->second + ")"));
+  };
+  const auto bytes = [](double value) { return format_bytes(value); };
+  const auto seconds = [](double value) { return format_duration(value); };
+  add("memory need", Metric::memory_need, bytes, "need_basis");
+  add("kernel peak", Metric::memory_peak, bytes, "");
+  add("anonymous", Metric::memory_anon_peak, bytes, "");
+  add("page cache", Metric::memory_file_peak, bytes, "");
+  add("shared", Metric::memory_shmem_peak, bytes, "");
+  add("wall time", Metric::wall, seconds, "");
+  add("CPU user", Metric::cpu_user, seconds, "cpu_basis");
+  add("CPU system", Metric::cpu_system, seconds, "");
+  add("read", Metric::io_read, bytes, "io_basis");
+  add("written", Metric::io_write, bytes, "");
+  add("disk growth", Metric::disk_growth, bytes, "disk_growth_basis");
+  add("processes", Metric::processes_peak, [](double value) { return std::to_string(std::lround(value)); },
+      "processes_basis");
+  add("mem. pressure", Metric::pressure_memory_some, seconds, "");
+  return out;
+}
+
+std::string limit_lines(const profiles::RunRequest& request) {
+  std::string out;
+  request.limits.for_each([&](Resource resource, const Limit& limit) {
+    const auto* how = request.enforcement.find(resource);
+    out += line(label(resource), quantity(resource, limit.value) + "  (" + limit.source + ", " +
+                                     std::string(to_string(how == nullptr ? Enforcement::none : *how)) + ")");
+  });
+  return out.empty() ? "  none\n" : out;
+}
+
+}  // namespace
+
+std::string quantity(Resource resource, double value) {
+  switch (info(resource).unit) {
+    case Unit::bytes: return format_bytes(value);
+    case Unit::seconds: return format_duration(value);
+    case Unit::count: break;
+  }
+  return std::to_string(std::lround(value));
+}
+
+std::string local_time(UnixMillis ms) {
+  const auto seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm parts{};
+  ::localtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data();
+}
+
+std::string end_line(const launcher::RunResult& result) {
+  const auto& ending = result.ending;
+  std::string text = result.request.id.empty() ? "" : result.request.id + " ";
+  text += to_string(ending.outcome);
+  if (!result.started) return text + ": " + ending.cause;
+  if (const auto wall = ending.usage.get(Metric::wall)) text += " after " + format_duration(*wall);
+  if (ending.outcome != Outcome::ok || ending.cause != "exit status 0") text += ": " + ending.cause;
+  text += memory_words(result.request, ending.usage);
+  if (ending.outcome != Outcome::ok && ending.exit_source == "jobward" && ending.exit_code)
+    text += "; exit status " + std::to_string(*ending.exit_code);
+  return text + advice(result);
+}
+
+std::string estimate_table(const Estimate& estimate) {
+  if (estimate.by.empty()) return "  nothing to predict from yet\n";
+  std::string out = "  " + padded("", 13) + padded("p50", 12) + padded("p95", 12) + "p99\n";
+  estimate.by.for_each([&](Resource resource, const Quantiles& q) {
+    out += "  " + padded(label(resource), 13) + padded(quantity(resource, q.p50), 12) +
+           padded(quantity(resource, q.p95), 12) + quantity(resource, q.p99) + "\n";
+  });
+  return out;
+}
+
+std::string history_table(const std::vector<profiles::RunRecord>& runs, const std::vector<bool>& alive) {
+  std::string out = padded("RUN", 12) + padded("STARTED", 21) + padded("OUTCOME", 16) + padded("WALL", 10) +
+                    padded("MEMORY", 11) + padded("LIMIT", 11) + "COMMAND\n";
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& run = runs[i];
+    const auto wall = wall_of(run);
+    const auto need = need_of(run);
+    const auto* limit = run.request.limits.find(Resource::memory);
+    const std::string name = run.request.name.empty() ? "" : "[" + printable(run.request.name) + "] ";
+    out += padded(run.request.id, 12) + padded(local_time(run.at.created), 21) +
+           padded(state_word(run, alive[i]), 16) + padded(wall ? format_duration(*wall) : "-", 10) +
+           padded(need ? format_bytes(*need) : "-", 11) +
+           padded(limit != nullptr ? format_bytes(limit->value) : "none", 11) + name +
+           shortened(shell_quoted(run.request.argv), 80) + "\n";
+  }
+  return out;
+}
+
+std::string run_details(const profiles::RunRecord& run, bool alive) {
+  const auto& request = run.request;
+  std::string out = "run " + request.id + (request.name.empty() ? "" : " \"" + printable(request.name) + "\"") + ": " +
+                    state_word(run, alive) + "\n";
+  if (run.ending) out += line("cause", printable(run.ending->cause));
+  if (run.ending && run.ending->exit_code)
+    out += line("exit status", std::to_string(*run.ending->exit_code) + "  (from the " + run.ending->exit_source + ")");
+  out += line("command", shell_quoted(request.argv)) + line("directory", printable(request.cwd)) +
+         line("project", printable(request.project)) + line("program", printable(request.program));
+  out += line("started", local_time(run.at.created));
+  if (run.at.ended) out += line("ended", local_time(*run.at.ended));
+  std::string actor = "uid " + std::to_string(request.actor.uid);
+  for (const auto& [key, value] : request.actor.claims) actor += ", " + printable(key + " " + value) + " (claimed)";
+  out += line("asked by", actor);
+  if (request.parent_run) out += line("inside run", printable(*request.parent_run));
+  out += line("backend", request.where.backend + (request.where.cgroup.empty() ? "" : "  " + request.where.cgroup));
+  out += "limits\n" + limit_lines(request);
+  out += "predicted (" + printable(request.estimate.reason) + ")\n" + estimate_table(request.estimate);
+  if (run.ending) out += "used\n" + usage_lines(run.ending->usage);
+  return out;
+}
+
+}  // namespace jobward::cli

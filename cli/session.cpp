@@ -1,0 +1,145 @@
+#include "cli/session.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/config.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "launcher/run_lock.h"
+#include "profiles/features.h"
+#include "profiles/sqlite_run_store.h"
+
+extern char** environ;
+
+namespace jobward::cli {
+namespace {
+
+// JOBWARD_ACTOR: "agent=claude-code,role=reviewer": what the caller claims about itself.
+std::map<std::string, std::string> parse_claims(const std::string& text) {
+  std::map<std::string, std::string> claims;
+  for (const auto part : split(text, ',')) {
+    if (trim(part).empty()) continue;
+    const auto equals = part.find('=');
+    if (equals == std::string_view::npos)
+      claims["actor"] = printable(trim(part));
+    else
+      claims[printable(trim(part.substr(0, equals)))] = printable(trim(part.substr(equals + 1)));
+  }
+  return claims;
+}
+
+// The directory as the shell sees it, symbolic links kept, if $PWD really is this directory.
+Result<std::string> working_directory() {
+  std::error_code failure;
+  auto physical = std::filesystem::current_path(failure);
+  if (failure) return errno_error("find", "the working directory", failure.value());
+  if (const auto logical = environment_variable("PWD"); logical && logical->front() == '/')
+    if (std::filesystem::equivalent(*logical, physical, failure) && !failure) return *logical;
+  return physical.string();
+}
+
+}  // namespace
+
+std::optional<std::string> environment_variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+void reserve_standard_streams() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+void say(const std::string& text) {
+  const std::string line = "jobward: " + printable(text) + "\n";
+  static_cast<void>(write_all(STDERR_FILENO, line, "stderr"));  // a reader that is gone must not stop a run
+}
+
+Records open_records(const Clock& clock) {
+  Records records;
+  const unsigned uid = ::geteuid();
+  records.directory = profiles::choose_state_directory(uid, environment_variable);
+  const std::string& path = records.directory.path;
+  if (!records.directory.note.empty()) say(records.directory.note);
+  if (auto ready = profiles::prepare_state_directory(path, uid); !ready) {
+    records.problem = ready.error().message();
+    return records;
+  }
+  auto store = profiles::open_sqlite_run_store(path, clock, [](const std::string& notice) { say(notice); });
+  if (!store) {
+    records.problem = store.error().message();
+    return records;
+  }
+  records.store = std::move(*store);
+  const std::string locks = path + "/locks";
+  if (make_private_directories(locks)) records.lock_directory = locks;
+  return records;
+}
+
+Result<std::unique_ptr<Session>> open_session() {
+  auto session = std::make_unique<Session>();
+  auto settings = load_config(::geteuid(), environment_variable);
+  if (!settings) return tl::unexpected(std::move(settings).error());
+  session->settings = *settings;
+  auto tree = host::read_cgroup_tree(session->roots);
+  if (!tree) return tl::unexpected(std::move(tree).error());
+  session->tree = std::move(*tree);
+  auto snapshot = host::read_host_snapshot(session->roots, session->tree);
+  if (!snapshot) return tl::unexpected(std::move(snapshot).error());
+  session->snapshot = *snapshot;
+  session->choice = host::choose_backend(session->roots, session->tree);
+  session->identity = host::read_machine_identity(session->roots);
+  return session;
+}
+
+launcher::Workshop Session::workshop() {
+  return {roots,          snapshot, *choice.backend,     identity,        clock,
+          settings,       files,    records.store.get(), records.problem, records.lock_directory};
+}
+
+launcher::MemoryRoom Session::room() const {
+  launcher::MemoryRoom room;
+  room.capacity = snapshot.capacity();
+  room.available = snapshot.available();
+  if (!records.store) return room;
+  profiles::HistoryQuery open;
+  open.limit = 100000;
+  open.open_only = true;
+  const auto running = records.store->history(open);
+  if (!running) return room;
+  for (const auto& run : *running) {
+    const auto* reserved = run.request.reservation.find(Resource::memory);
+    if (reserved == nullptr || !launcher::is_supervised(records.lock_directory, run.request.id)) continue;
+    ++room.running;
+    const auto used = host::memory_in_use(run.request.where.memory_cgroup).value_or(0);
+    const auto whole = static_cast<std::uint64_t>(*reserved);
+    room.reserved_unused += whole > used ? whole - used : 0;
+  }
+  return room;
+}
+
+Result<launcher::RunOrder> make_order(std::vector<std::string> command,
+                                      const std::vector<std::string>& features) {
+  launcher::RunOrder order;
+  auto declared = profiles::declared_features(features);
+  if (!declared) return tl::unexpected(std::move(declared).error());
+  order.declared = std::move(*declared);
+  auto cwd = working_directory();
+  if (!cwd) return tl::unexpected(std::move(cwd).error());
+  order.job = {std::move(command), std::move(*cwd)};
+  for (char** entry = environ; *entry != nullptr; ++entry) order.environment.emplace_back(*entry);
+  order.actor.uid = ::getuid();
+  if (const auto claims = environment_variable("JOBWARD_ACTOR")) order.actor.claims = parse_claims(*claims);
+  return order;
+}
+
+}  // namespace jobward::cli

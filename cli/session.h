@@ -1,0 +1,63 @@
+// What every command works with: the machine as it is now, the configuration, the records.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/result.h"
+#include "host/backends/backend.h"
+#include "host/observe/cgroup_tree.h"
+#include "host/observe/host_snapshot.h"
+#include "launcher/admission.h"
+#include "launcher/job_runner.h"
+#include "launcher/limit_plan.h"
+#include "profiles/file_probe.h"
+#include "profiles/run_store.h"
+#include "profiles/state_dir.h"
+
+namespace jobward::cli {
+
+std::optional<std::string> environment_variable(const char* name);
+
+// The records; `store` is null where they cannot be opened, and `problem` says why.
+struct Records {
+  profiles::StateDirectory directory;
+  std::unique_ptr<profiles::RunStore> store;
+  std::string problem;
+  std::string lock_directory;
+};
+// Notices (a corrupt database was set aside, a network file system) go to stderr at once.
+Records open_records(const Clock& clock);
+
+struct Session {
+  host::KernelRoots roots;
+  host::CgroupTree tree;
+  host::HostSnapshot snapshot;
+  host::BackendChoice choice;
+  host::MachineIdentity identity;
+  SystemClock clock;
+  launcher::LimitSettings settings;
+  profiles::RealFileProbe files;
+  Records records;
+
+  [[nodiscard]] launcher::Workshop workshop();
+  // Room for a new run, less what running ones have reserved and not used yet.
+  [[nodiscard]] launcher::MemoryRoom room() const;
+};
+// Everything but the records, which the caller opens where it needs them.
+Result<std::unique_ptr<Session>> open_session();
+
+// The order that the arguments and the environment make: argv, cwd, environment, actor, --feature.
+Result<launcher::RunOrder> make_order(std::vector<std::string> command, const std::vector<std::string>& features);
+
+// Where descriptor 0, 1 or 2 is closed, puts /dev/null there, closed again at exec: no database or socket of
+// ours may get such a number, and the job finds it closed, as it would without us.
+void reserve_standard_streams();
+
+// "jobward: TEXT" on stderr, in one write, control characters escaped.
+void say(const std::string& text);
+
+}  // namespace jobward::cli

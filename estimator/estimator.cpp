@@ -1,0 +1,247 @@
+#include "estimator/estimator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "common/units.h"
+#include "estimator/fit.h"
+#include "estimator/kind_state.h"
+
+namespace jobward::estimator {
+namespace {
+
+using profiles::Features;
+using profiles::LearnedState;
+using profiles::Observation;
+
+struct LevelRuns {
+  Level level = Level::none;
+  std::vector<Observation> runs;
+  int exact = 0;     // whose memory need was measured
+  int censored = 0;  // that were ended before
+};
+
+// The spread that is taken for granted of each resource until the runs show theirs (relative; see fit.h).
+// Memory repeats within a few per cent; times and I/O depend on what else the machine does.
+double prior_of(Resource resource) { return resource == Resource::memory ? 0.05 : 0.15; }
+
+LevelRuns read_level(const LearnedState& learned) {
+  LevelRuns out;
+  out.level = learned.level;
+  const auto state = KindState::decode(learned.blob);
+  if (!state) return out;
+  out.runs = state->observations();
+  for (const auto& run : out.runs) {
+    const auto* memory = run.used.find(Resource::memory);
+    if (memory != nullptr && memory->censored)
+      ++out.censored;
+    else
+      ++out.exact;
+  }
+  return out;
+}
+
+// How far the query lies above the largest run seen, over all features: 1 = inside.
+struct Reach {
+  double factor = 1;
+  std::string feature;
+};
+Reach reach_beyond(const std::vector<Observation>& runs, const Features& query) {
+  Reach out;
+  for (const auto& [name, value] : query) {
+    double largest = 0;
+    for (const auto& run : runs)
+      if (const auto it = run.features.find(name); it != run.features.end())
+        largest = std::max(largest, it->second);
+    if (largest > 0 && value / largest > out.factor) out = {value / largest, name};
+  }
+  return out;
+}
+
+constexpr double kBeyond = 1.5;  // a query this much larger than all runs seen is outside them
+
+const LevelRuns* choose_level(const std::vector<LevelRuns>& levels, const Features& query) {
+  const LevelRuns* enough = nullptr;
+  const LevelRuns* any = nullptr;
+  for (const auto& level : levels) {
+    if (level.runs.empty() || level.level == Level::everything) continue;
+    if (any == nullptr || (any->exact == 0 && level.exact > 0)) any = &level;
+    if (level.exact < kEnoughRuns) continue;
+    if (enough == nullptr) enough = &level;
+    if (reach_beyond(level.runs, query).factor < kBeyond) return &level;
+  }
+  if (enough != nullptr) return enough;
+  if (any != nullptr) return any;
+  for (const auto& level : levels)
+    if (!level.runs.empty()) return &level;
+  return nullptr;
+}
+
+struct Measured {
+  std::vector<Point> points;  // x filled in when a feature is chosen
+  std::vector<const Observation*> runs;
+  std::vector<const Observation*> censored;
+};
+
+Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
+  Measured out;
+  for (const auto& run : runs) {
+    const auto* used = run.used.find(resource);
+    if (used == nullptr) continue;
+    if (used->censored) {
+      out.censored.push_back(&run);
+    } else {
+      out.points.push_back({0, used->value});
+      out.runs.push_back(&run);
+    }
+  }
+  return out;
+}
+
+// The feature that explains this resource best, if one is believable; its values go into the points.
+std::optional<std::string> choose_feature(Measured& measured, const Features& query) {
+  const auto n = static_cast<int>(measured.points.size());
+  if (n < kEnoughRuns) return std::nullopt;
+  double best = n < kFewRuns ? kBelieveFew : kBelieve;
+  std::optional<std::string> chosen;
+  std::vector<Point> best_points;
+  for (const auto& [name, ignored] : query) {
+    std::vector<Point> points = measured.points;
+    bool complete = true;
+    for (std::size_t i = 0; i < points.size() && complete; ++i) {
+      const auto it = measured.runs[i]->features.find(name);
+      complete = it != measured.runs[i]->features.end();
+      if (complete) points[i].x = it->second;
+    }
+    if (!complete) continue;
+    const double r = std::abs(correlation(points));
+    if (r > best) {
+      best = r;
+      chosen = name;
+      best_points = std::move(points);
+    }
+  }
+  if (chosen) measured.points = std::move(best_points);
+  return chosen;
+}
+
+// The largest "more than" that applies to this query: a censored run of ten times the size says little.
+double censored_floor(const Measured& measured, Resource resource, const Features& query,
+                      const std::optional<std::string>& feature) {
+  double floor = 0;
+  for (const auto* run : measured.censored) {
+    const auto* used = run->used.find(resource);
+    if (used == nullptr) continue;
+    double bound = used->value;
+    if (feature) {
+      const auto it = run->features.find(*feature);
+      const double x = query.at(*feature);
+      if (it != run->features.end() && it->second > x && it->second > 0) bound *= x / it->second;
+    }
+    floor = std::max(floor, bound);
+  }
+  return floor;
+}
+
+struct Prediction {
+  Quantiles quantiles;
+  std::optional<std::string> feature;
+  bool raised_by_censored = false;
+};
+
+std::optional<Prediction> predict_resource(const LevelRuns& level, Resource resource, const Features& query,
+                                           const Reach& reach) {
+  Measured measured = measured_of(level.runs, resource);
+  if (measured.points.empty() && measured.censored.empty()) return std::nullopt;
+  Prediction out;
+  out.feature = choose_feature(measured, query);
+  if (out.feature) {
+    out.quantiles = bounds_on_line(measured.points, query.at(*out.feature), prior_of(resource));
+  } else if (!measured.points.empty()) {
+    std::vector<double> values;
+    for (const auto& point : measured.points) values.push_back(point.y);
+    out.quantiles = bounds_of_alike(values, prior_of(resource));
+    // No slope is known, so the worst plausible one: in proportion to what is larger than ever seen.
+    if (reach.factor >= kBeyond) {
+      out.quantiles.p95 *= reach.factor;
+      out.quantiles.p99 *= reach.factor;
+    }
+  }
+  const double floor = censored_floor(measured, resource, query, out.feature);
+  if (floor > out.quantiles.p99 || measured.points.empty()) {
+    out.raised_by_censored = true;
+    out.quantiles.p50 = std::max(out.quantiles.p50, floor);
+    out.quantiles.p95 = std::max(out.quantiles.p95, floor * kBeyondCensored);
+    out.quantiles.p99 = std::max(out.quantiles.p99, floor * kBeyondCensored);
+  }
+  return out;
+}
+
+std::string runs_of(int count) { return std::to_string(count) + (count == 1 ? " run" : " runs"); }
+
+std::string level_words(Level level) {
+  switch (level) {
+    case Level::exact: return "this very command";
+    case Level::masked: return "this command with other arguments";
+    case Level::program: return "this program";
+    case Level::everything: return "all programs together: a guess";
+    case Level::none: break;
+  }
+  return "nothing";
+}
+
+std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& memory, const Reach& reach) {
+  std::string text = runs_of(level.exact) + " of " + level_words(level.level);
+  if (level.censored > 0) text += ", and " + runs_of(level.censored) + " ended early by a limit";
+  if (memory && memory->feature) text += "; memory follows " + *memory->feature;
+  if (memory && memory->raised_by_censored) text += "; raised above the limit that ended a run";
+  if (reach.factor >= kBeyond) {
+    std::string times = std::to_string(std::lround(reach.factor * 10));
+    times.insert(times.size() - 1, ".");
+    text += "; this one is " + times + " times larger in " + reach.feature + " than any of them, so the bound is wide";
+  }
+  if (level.exact < kEnoughRuns) text += "; few runs, so the margin is wide";
+  return text;
+}
+
+}  // namespace
+
+std::string learn(const LearnedState& old, const Observation& observation) {
+  auto state = KindState::decode(old.blob);
+  KindState next = state ? std::move(*state) : KindState();
+  if (old.level == Level::everything) {
+    Observation without_features = observation;  // sizes of different programs do not compare
+    without_features.features.clear();
+    next.learn(without_features);
+  } else {
+    next.learn(observation);
+  }
+  return next.encode();
+}
+
+Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features) {
+  std::vector<LevelRuns> levels;
+  for (const auto& learned : nearest_first) levels.push_back(read_level(learned));
+  const LevelRuns* level = choose_level(levels, features);
+  Estimate out;
+  if (level == nullptr) {
+    out.reason = "no past runs to learn from";
+    return out;
+  }
+  const Reach reach = reach_beyond(level->runs, features);
+  std::optional<Prediction> memory;
+  for (const auto& entry : kResources) {
+    const auto prediction = predict_resource(*level, entry.resource, features, reach);
+    if (!prediction) continue;
+    out.by.set(entry.resource, prediction->quantiles);
+    if (entry.resource == Resource::memory) memory = prediction;
+  }
+  out.level = level->level;
+  out.runs = static_cast<int>(level->runs.size());
+  out.censored_runs = level->censored;
+  out.reason = reason_for(*level, memory, reach);
+  return out;
+}
+
+}  // namespace jobward::estimator

@@ -1,0 +1,113 @@
+// What every cgroup backend offers: a place for one job, with hard limits, measured and removed.
+//
+// Theory of operation. choose_backend() looks at the machine once. Backend::create() makes the job's
+// directories and sets its limits; the job is then born there by spawn(); JobGroup::sample() and signal_all()
+// serve the supervisor while it runs; JobGroup::finish() kills what is left, reads what was used, removes the
+// directories. A JobGroup that is destroyed without finish() kills and removes as well, but tells nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/job_types.h"
+#include "common/result.h"
+#include "host/observe/cgroup_tree.h"
+#include "host/observe/job_attribute.h"
+#include "host/observe/kernel_roots.h"
+
+namespace jobward::host {
+
+// Where the child has to be born. Descriptors belong to the JobGroup.
+struct BirthPlace {
+  int v2_directory = -1;            // for clone3(CLONE_INTO_CGROUP); -1: none
+  std::vector<int> v1_procs_files;  // cgroup.procs opened for writing: the child writes 0 before it execs
+};
+
+// Memory of the whole job at one moment, in bytes. Absent = the backend cannot tell.
+struct MemorySample {
+  std::uint64_t current = 0;            // all that is charged to the job, page cache included
+  std::optional<std::uint64_t> peak;    // the kernel's own high-water mark of `current`
+  std::uint64_t file = 0;               // page cache, without shmem
+  std::uint64_t anon = 0;
+  std::uint64_t shmem = 0;
+  std::optional<int> processes;
+  // What the job could not do without: see Need in ARCHITECTURE.md.
+  [[nodiscard]] std::uint64_t need() const { return current > file ? current - file : 0; }
+};
+
+// Counters from which an out-of-memory end is told apart, over the whole run.
+struct OomCounters {
+  std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own limit
+  std::uint64_t kills = 0;           // processes of the job that any OOM killer killed
+  std::string ancestor;              // the enclosing cgroup whose limit was hit during the run, if any
+};
+
+struct GroupReport {
+  Usage usage;
+  OomCounters oom;
+  int killed_leftovers = 0;          // processes still alive when finish() was called
+  std::vector<std::string> problems; // what could not be read, killed or removed; empty when all is well
+};
+
+// One job's place. Used by one thread.
+class JobGroup {
+ public:
+  virtual ~JobGroup() = default;
+  JobGroup() = default;
+  JobGroup(const JobGroup&) = delete;
+  JobGroup& operator=(const JobGroup&) = delete;
+
+  [[nodiscard]] const BirthPlace& birth_place() const { return birth_; }
+  // Becomes readable when the job runs out of memory at a limit; -1 where the kernel offers none.
+  [[nodiscard]] int oom_event() const { return oom_event_; }
+  // The job's directory, for the record; empty without cgroups.
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  // Where its memory is counted; on hybrid hosts another directory than the one above.
+  [[nodiscard]] const std::string& memory_directory() const { return memory_directory_; }
+
+  [[nodiscard]] virtual Result<MemorySample> sample() = 0;
+  // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many there were:
+  // 0 means that the job is gone.
+  [[nodiscard]] virtual Result<int> signal_all(int signal) = 0;
+  // What the kernel has counted so far; all 0 where it counts nothing.
+  [[nodiscard]] virtual OomCounters oom_counters() const = 0;
+  // Kills what is left, waits for it (bounded), reads usage, removes the directories. Once.
+  [[nodiscard]] virtual GroupReport finish() = 0;
+
+ protected:
+  BirthPlace birth_;
+  int oom_event_ = -1;
+  std::string directory_;
+  std::string memory_directory_;
+};
+
+struct GroupRequest {
+  std::string run_id;
+  Limits limits;  // only those that the backend enforces are set; the caller checks enforcement() first
+  JobAttribute attribute;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // How each limit that Jobward knows would be held here; a resource that is missing would be `none`.
+  [[nodiscard]] virtual Enforcements enforcement() const = 0;
+  // The directory below which jobs are put, for people; empty without cgroups.
+  [[nodiscard]] virtual std::string parent() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) = 0;
+};
+
+// The best backend this process can use, why, and what stands in the way of a better one.
+struct BackendChoice {
+  std::unique_ptr<Backend> backend;  // never null
+  std::string reason;
+  std::vector<std::string> obstacles;
+};
+BackendChoice choose_backend(const KernelRoots& roots, const CgroupTree& tree);
+
+}  // namespace jobward::host

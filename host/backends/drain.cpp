@@ -1,0 +1,59 @@
+#include "host/backends/drain.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "host/observe/process.h"
+
+namespace jobward::host {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kDrainPatience = std::chrono::seconds(10);
+constexpr auto kRemovePatience = std::chrono::seconds(1);
+// A process that leaves the list without our pidfd noticing (it moved away) must not hold us up for long.
+constexpr int kRecheckMs = 100;
+
+}  // namespace
+
+Status signal_each(const std::vector<int>& pids, int signal) {
+  for (const int pid : pids) {
+    auto process = open_pidfd(pid);
+    if (!process && process.error().errnum == ESRCH) continue;
+    if (!process) return tl::unexpected(std::move(process).error());
+    auto sent = send_signal(*process, signal);
+    if (!sent && sent.error().errnum != ESRCH) return rethrow(std::move(sent).error(), std::to_string(pid));
+  }
+  return {};
+}
+
+Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill) {
+  const auto deadline = Clock::now() + kDrainPatience;
+  int at_first = -1;
+  while (true) {
+    auto pids = list();
+    if (!pids) return tl::unexpected(std::move(pids).error());
+    if (at_first < 0) at_first = static_cast<int>(pids->size());
+    if (pids->empty()) return at_first;
+    if (Clock::now() > deadline)
+      return error("kill", std::to_string(pids->size()) + " processes of the job",
+                   "they are still there 10 s after SIGKILL, the first is pid " +
+                       std::to_string(pids->front()));
+    JOBWARD_RETURN_IF_ERROR(kill());
+    if (const auto process = open_pidfd(pids->front())) wait_for_exit(*process, kRecheckMs);
+  }
+}
+
+Status remove_drained(const CgroupDir& parent, const std::string& name) {
+  const auto deadline = Clock::now() + kRemovePatience;
+  while (true) {
+    auto removed = parent.remove_child(name);
+    if (removed || removed.error().errnum != EBUSY || Clock::now() > deadline) return removed;
+    ::poll(nullptr, 0, 1);  // the last task is between leaving the list and letting go of the cgroup
+  }
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,93 @@
+// Hybrid hosts: each job in a v2 leaf (atomic birth, cgroup.kill, pressure) and in v1 directories (limits).
+#include <utility>
+
+#include "host/backends/backends.h"
+#include "host/backends/drain.h"
+#include "host/backends/v1_controllers.h"
+#include "host/backends/v2_leaf.h"
+
+namespace jobward::host {
+namespace {
+
+class HybridGroup final : public JobGroup {
+ public:
+  HybridGroup(V2Leaf leaf, V1Controllers v1) : leaf_(std::move(leaf)), v1_(std::move(v1)) {
+    birth_ = {leaf_.main_directory(), v1_.procs_files()};
+    oom_event_ = v1_.oom_event();
+    directory_ = leaf_.job().path();
+    memory_directory_ = v1_.memory().path();
+  }
+  HybridGroup(const HybridGroup&) = delete;
+  HybridGroup& operator=(const HybridGroup&) = delete;
+  ~HybridGroup() override {
+    if (!finished_) static_cast<void>(HybridGroup::finish());
+  }
+
+  Result<MemorySample> sample() override { return v1_.sample(); }
+  Result<int> signal_all(int signal) override { return leaf_.signal_all(signal); }
+
+  OomCounters oom_counters() const override { return v1_.oom_counters(); }
+
+  GroupReport finish() override {
+    finished_ = true;
+    GroupReport report;
+    auto drained = drain([this] { return leaf_.job().processes_below(); }, [this] { return leaf_.kill(); });
+    if (drained) report.killed_leftovers = *drained;
+    if (!drained) report.problems.push_back(drained.error().message());
+    v1_.read_final(report);
+    leaf_.read_final(report);
+    v1_.remove(report.problems);
+    leaf_.remove(report.problems);
+    return report;
+  }
+
+ private:
+  V2Leaf leaf_;
+  V1Controllers v1_;
+  bool finished_ = false;
+};
+
+class HybridBackend final : public Backend {
+ public:
+  HybridBackend(V1Places v1, Hierarchy v2, Placement v2_place)
+      : v1_(std::move(v1)), v2_(std::move(v2)), v2_place_(std::move(v2_place)) {}
+
+  std::string_view name() const override { return "hybrid"; }
+  Enforcements enforcement() const override {
+    Enforcements out;
+    out.set(Resource::memory, Enforcement::kernel);
+    out.set(Resource::wall, Enforcement::polled);
+    return out;
+  }
+  std::string parent() const override { return v1_.memory.mount_point + v1_.memory_place.path; }
+  Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
+    auto leaf = V2Leaf::create(v2_, v2_place_, request);
+    if (!leaf) return tl::unexpected(std::move(leaf).error());
+    auto v1 = V1Controllers::create(v1_, request);
+    if (!v1) {
+      std::vector<std::string> ignored;
+      leaf->remove(ignored);
+      return tl::unexpected(std::move(v1).error());
+    }
+    return std::make_unique<HybridGroup>(std::move(*leaf), std::move(*v1));
+  }
+
+ private:
+  V1Places v1_;
+  Hierarchy v2_;
+  Placement v2_place_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> make_hybrid_backend(const CgroupTree& tree, unsigned uid) {
+  auto v1 = place_v1(tree, uid);
+  if (!v1) return tl::unexpected(std::move(v1).error());
+  const Hierarchy* v2 = tree.v2();
+  if (v2 == nullptr) return error("use", "the hybrid backend", "no cgroup v2 tree is mounted");
+  auto v2_place = place(*v2, uid);
+  if (!v2_place) return tl::unexpected(std::move(v2_place).error());
+  return std::make_unique<HybridBackend>(std::move(*v1), *v2, std::move(*v2_place));
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,64 @@
+#include "host/backends/placement.h"
+
+#include "host/observe/cgroup_dir.h"
+#include "host/observe/job_attribute.h"
+
+namespace jobward::host {
+namespace {
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+std::string shown(const Hierarchy& hierarchy, const std::string& path) {
+  return hierarchy.mount_point + (path.empty() ? "/" : path);
+}
+
+// The managed job that encloses us, by the attribute on its directory.
+Result<std::optional<std::string>> enclosing_job(const Hierarchy& hierarchy) {
+  for (std::string path = hierarchy.own_path; !path.empty(); path = parent_of(path)) {
+    auto attribute = read_job_attribute(hierarchy.mount_point + path);
+    if (!attribute) return tl::unexpected(std::move(attribute).error());
+    if (*attribute) return std::optional(path);
+  }
+  return std::nullopt;
+}
+
+Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& path) {
+  if (!hierarchy.has("memory")) return false;
+  auto limit = own_memory_limit(hierarchy.mount_point + path, hierarchy.v2);
+  if (!limit) return tl::unexpected(std::move(limit).error());
+  return limit->has_value();
+}
+
+bool may_write(const Hierarchy& hierarchy, const std::string& path) {
+  const auto dir = CgroupDir::open(hierarchy.mount_point + path);
+  return dir && dir->writable();
+}
+
+}  // namespace
+
+Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
+  auto enclosing = enclosing_job(hierarchy);
+  if (!enclosing) return tl::unexpected(std::move(enclosing).error());
+  if (*enclosing) return Placement{**enclosing, "inside the run that encloses this one", true};
+
+  std::string path = hierarchy.own_path;
+  if (!may_write(hierarchy, path))
+    return error("make cgroups below", shown(hierarchy, path), "no permission to write there");
+  std::string reason = "the root of the hierarchy";
+  while (!path.empty()) {
+    auto limited = has_finite_limit(hierarchy, path);
+    if (!limited) return tl::unexpected(std::move(limited).error());
+    if (*limited) {
+      reason = "the highest ancestor inside the memory limit of " + shown(hierarchy, path);
+      break;
+    }
+    if (!may_write(hierarchy, parent_of(path))) {
+      reason = "the highest ancestor that may be written";
+      break;
+    }
+    path = parent_of(path);
+  }
+  return Placement{path + "/jobward-" + std::to_string(uid), reason, false};
+}
+
+}  // namespace jobward::host

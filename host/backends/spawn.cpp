@@ -1,0 +1,128 @@
+#include "host/backends/spawn.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+namespace jobward::host {
+namespace {
+
+struct ChildReport {
+  SpawnFailure::Stage stage;
+  int errnum;
+};
+
+// All that the child needs, prepared before the clone: it may not allocate.
+struct ChildPlan {
+  char* const* argv;
+  char* const* environment;
+  const int* procs_files;
+  std::size_t procs_count;
+  const char* oom_file;  // null: leave it
+  const char* oom_text;
+  bool die_with_supervisor;
+  pid_t supervisor;
+  const sigset_t* mask;
+  int report_fd;
+};
+
+[[noreturn]] void give_up(const ChildPlan& plan, SpawnFailure::Stage stage) {
+  const ChildReport report{stage, errno};
+  static_cast<void>(::write(plan.report_fd, &report, sizeof report));
+  ::_exit(127);
+}
+
+// Runs in the child: async-signal-safe calls only.
+[[noreturn]] void run_child(const ChildPlan& plan) {
+  using Stage = SpawnFailure::Stage;
+  if (plan.die_with_supervisor) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, Stage::place);
+    // It may have died before the request took effect.
+    if (::getppid() != plan.supervisor) ::_exit(127);
+  }
+  for (std::size_t i = 0; i < plan.procs_count; ++i)
+    if (::write(plan.procs_files[i], "0", 1) != 1) give_up(plan, Stage::place);
+  if (plan.oom_file != nullptr) {
+    // Best effort: a sandbox may forbid it, and the limits hold without it.
+    const int fd = ::open(plan.oom_file, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+      static_cast<void>(::write(fd, plan.oom_text, std::strlen(plan.oom_text)));
+      ::close(fd);
+    }
+  }
+  if (::sigprocmask(SIG_SETMASK, plan.mask, nullptr) != 0) give_up(plan, Stage::place);
+  ::execvpe(plan.argv[0], plan.argv, plan.environment);
+  give_up(plan, Stage::execute);
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> out;
+  out.reserve(words.size() + 1);
+  for (const auto& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+// clone3 as fork, with a pidfd, into a cgroup if asked. Returns the pid, 0 in the child, -1 on failure.
+pid_t clone_into(int v2_directory, int* pidfd) {
+  clone_args args{};
+  args.flags = CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
+  args.exit_signal = SIGCHLD;
+  if (v2_directory >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<__u64>(v2_directory);
+  }
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
+}  // namespace
+
+tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
+  using Stage = SpawnFailure::Stage;
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(SpawnFailure{Stage::clone, errno});
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+
+  const auto argv = pointers(request.argv);
+  const auto environment = pointers(request.environment);
+  std::array<char, 16> oom_text{};
+  if (request.oom_score_adj) std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
+  const ChildPlan plan{argv.data(),
+                       environment.data(),
+                       request.birth.v1_procs_files.data(),
+                       request.birth.v1_procs_files.size(),
+                       request.oom_score_adj ? request.oom_score_adj_file.c_str() : nullptr,
+                       oom_text.data(),
+                       request.die_with_supervisor,
+                       ::getpid(),
+                       &request.signal_mask,
+                       writer.get()};
+  int pidfd = -1;
+  const pid_t pid = clone_into(request.birth.v2_directory, &pidfd);
+  if (pid == 0) run_child(plan);
+  if (pid < 0) return tl::unexpected(SpawnFailure{Stage::clone, errno});
+
+  Spawned spawned{pid, Fd(pidfd)};
+  writer.reset();
+  ChildReport report{};
+  ssize_t got = 0;
+  do {
+    got = ::read(reader.get(), &report, sizeof report);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return spawned;  // closed by exec
+  ::waitpid(pid, nullptr, 0);
+  return tl::unexpected(SpawnFailure{report.stage, report.errnum});
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,88 @@
+// Pure v1 hosts: limits and measures as on hybrid ones, but birth by cgroup.procs only and killing one by one.
+#include <signal.h>
+
+#include <utility>
+
+#include "host/backends/backends.h"
+#include "host/backends/drain.h"
+#include "host/backends/v1_controllers.h"
+
+namespace jobward::host {
+namespace {
+
+class V1Group final : public JobGroup {
+ public:
+  explicit V1Group(V1Controllers v1) : v1_(std::move(v1)) {
+    birth_ = {-1, v1_.procs_files()};
+    oom_event_ = v1_.oom_event();
+    directory_ = v1_.memory().path();
+    memory_directory_ = directory_;
+  }
+  V1Group(const V1Group&) = delete;
+  V1Group& operator=(const V1Group&) = delete;
+  ~V1Group() override {
+    if (!finished_) static_cast<void>(V1Group::finish());
+  }
+
+  Result<MemorySample> sample() override { return v1_.sample(); }
+
+  Result<int> signal_all(int signal) override {
+    auto pids = v1_.memory().processes_below();
+    if (!pids) return tl::unexpected(std::move(pids).error());
+    if (auto sent = signal_each(*pids, signal); !sent) return tl::unexpected(std::move(sent).error());
+    return static_cast<int>(pids->size());
+  }
+
+  OomCounters oom_counters() const override { return v1_.oom_counters(); }
+
+  GroupReport finish() override {
+    finished_ = true;
+    GroupReport report;
+    auto drained = drain([this] { return v1_.memory().processes_below(); },
+                         [this]() -> Status {
+                           auto killed = signal_all(SIGKILL);
+                           if (!killed) return tl::unexpected(std::move(killed).error());
+                           return {};
+                         });
+    if (drained) report.killed_leftovers = *drained;
+    if (!drained) report.problems.push_back(drained.error().message());
+    v1_.read_final(report);
+    v1_.remove(report.problems);
+    return report;
+  }
+
+ private:
+  V1Controllers v1_;
+  bool finished_ = false;
+};
+
+class V1Backend final : public Backend {
+ public:
+  explicit V1Backend(V1Places places) : places_(std::move(places)) {}
+  std::string_view name() const override { return "v1"; }
+  Enforcements enforcement() const override {
+    Enforcements out;
+    out.set(Resource::memory, Enforcement::kernel);
+    out.set(Resource::wall, Enforcement::polled);
+    return out;
+  }
+  std::string parent() const override { return places_.memory.mount_point + places_.memory_place.path; }
+  Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
+    auto v1 = V1Controllers::create(places_, request);
+    if (!v1) return tl::unexpected(std::move(v1).error());
+    return std::make_unique<V1Group>(std::move(*v1));
+  }
+
+ private:
+  V1Places places_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> make_v1_backend(const CgroupTree& tree, unsigned uid) {
+  auto places = place_v1(tree, uid);
+  if (!places) return tl::unexpected(std::move(places).error());
+  return std::make_unique<V1Backend>(std::move(*places));
+}
+
+}  // namespace jobward::host

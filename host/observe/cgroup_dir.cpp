@@ -1,0 +1,138 @@
+#include "host/observe/cgroup_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "common/files.h"
+
+namespace jobward::host {
+
+Result<CgroupDir> CgroupDir::open(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_error("open cgroup", path);
+  return CgroupDir(std::move(fd), path);
+}
+
+Result<CgroupDir> CgroupDir::child(const std::string& name, bool create) const {
+  const std::string path = path_ + "/" + name;
+  if (create && ::mkdirat(fd_.get(), name.c_str(), 0755) != 0 && errno != EEXIST)
+    return errno_error("create cgroup", path);
+  Fd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return errno_error("open cgroup", path);
+  return CgroupDir(std::move(fd), path);
+}
+
+Result<std::optional<std::string>> CgroupDir::read(const std::string& file) const {
+  const Fd fd(::openat(fd_.get(), file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) return errno_error("open", path_ + "/" + file);
+  auto text = read_fd(fd.get(), path_ + "/" + file);
+  // EOPNOTSUPP: the kernel has the file but not the function (PSI switched off at boot).
+  if (!text && text.error().errnum == EOPNOTSUPP) return std::nullopt;
+  if (!text) return tl::unexpected(std::move(text).error());
+  return std::move(*text);
+}
+
+Result<std::optional<std::uint64_t>> CgroupDir::counter(const std::string& file) const {
+  auto text = read(file);
+  if (!text) return tl::unexpected(std::move(text).error());
+  if (!*text) return std::nullopt;
+  auto value = parse_counter(**text);
+  if (!value) return rethrow(std::move(value).error(), path_ + "/" + file);
+  return *value;
+}
+
+Result<std::optional<FlatKeyed>> CgroupDir::keyed(const std::string& file) const {
+  auto text = read(file);
+  if (!text) return tl::unexpected(std::move(text).error());
+  if (!*text) return std::nullopt;
+  auto value = parse_flat_keyed(**text);
+  if (!value) return rethrow(std::move(value).error(), path_ + "/" + file);
+  return std::optional(std::move(*value));
+}
+
+Result<std::optional<Pressure>> CgroupDir::pressure(const std::string& file) const {
+  auto text = read(file);
+  if (!text) return tl::unexpected(std::move(text).error());
+  if (!*text) return std::nullopt;
+  auto value = parse_pressure(**text);
+  if (!value) return rethrow(std::move(value).error(), path_ + "/" + file);
+  return std::optional(*value);
+}
+
+Result<std::vector<int>> CgroupDir::processes() const {
+  auto text = read("cgroup.procs");
+  if (!text) return tl::unexpected(std::move(text).error());
+  if (!*text) return error("read", path_ + "/cgroup.procs", "no such file: not a cgroup");
+  return parse_pids(**text);
+}
+
+Status CgroupDir::write(const std::string& file, std::string_view text) const {
+  const Fd fd(::openat(fd_.get(), file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return errno_error("open", path_ + "/" + file);
+  if (::write(fd.get(), text.data(), text.size()) < 0) {
+    auto failure = errno_error("write \"" + std::string(text) + "\" to", path_ + "/" + file);
+    return failure;
+  }
+  return {};
+}
+
+Result<Fd> CgroupDir::open_file(const std::string& file, int flags) const {
+  Fd fd(::openat(fd_.get(), file.c_str(), flags | O_CLOEXEC));
+  if (!fd) return errno_error("open", path_ + "/" + file);
+  return fd;
+}
+
+bool CgroupDir::has(const std::string& file) const {
+  return ::faccessat(fd_.get(), file.c_str(), F_OK, 0) == 0;
+}
+
+bool CgroupDir::writable() const {
+  // AT_EACCESS: the effective uid is what mkdir and write will be judged by.
+  return ::faccessat(fd_.get(), ".", W_OK, AT_EACCESS) == 0 &&
+         ::faccessat(fd_.get(), "cgroup.procs", W_OK, AT_EACCESS) == 0;
+}
+
+std::vector<std::string> CgroupDir::children() const {
+  std::vector<std::string> names;
+  Fd copy(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!copy) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(copy.get()), &::closedir);
+  if (!dir) return names;
+  static_cast<void>(copy.release());  // closedir closes it
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+Result<std::vector<int>> CgroupDir::processes_below() const {
+  auto all = processes();
+  if (!all) return all;
+  for (const auto& name : children()) {
+    const auto below = child(name, false);
+    if (!below) continue;  // removed meanwhile
+    auto pids = below->processes_below();
+    if (!pids) return pids;
+    all->insert(all->end(), pids->begin(), pids->end());
+  }
+  return all;
+}
+
+Status CgroupDir::remove_child(const std::string& name) const {
+  if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  // Not empty: cgroups of nested runs whose supervisor was killed lie below.
+  if (const auto below = child(name, false))
+    for (const auto& grandchild : below->children()) JOBWARD_RETURN_IF_ERROR(below->remove_child(grandchild));
+  if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_error("remove cgroup", path_ + "/" + name);
+  return {};
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,163 @@
+#include "host/observe/process.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/files.h"
+#include "common/text.h"
+
+namespace jobward::host {
+namespace {
+
+// Names in a directory that are whole numbers: processes in /proc, threads in /proc/PID/task.
+std::vector<int> numeric_entries(const std::string& path) {
+  std::vector<int> out;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), &::closedir);
+  if (!dir) return out;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name = entry->d_name;
+    int value = 0;
+    const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), value);
+    if (ec == std::errc{} && end == name.data() + name.size()) out.push_back(value);
+  }
+  return out;
+}
+
+std::string pid_path(const KernelRoots& roots, int pid) { return roots.proc + "/" + std::to_string(pid); }
+
+bool kernel_lists_children(const KernelRoots& roots) {
+  const std::string self = pid_path(roots, ::getpid()) + "/task/" + std::to_string(::getpid());
+  return ::access((self + "/children").c_str(), R_OK) == 0;
+}
+
+std::vector<int> children_of(const KernelRoots& roots, int pid) {
+  std::vector<int> out;
+  const std::string tasks = pid_path(roots, pid) + "/task";
+  for (const int tid : numeric_entries(tasks)) {
+    const auto text = read_file(tasks + "/" + std::to_string(tid) + "/children");
+    if (!text) continue;  // the thread has ended
+    if (const auto pids = parse_pids(*text)) out.insert(out.end(), pids->begin(), pids->end());
+  }
+  return out;
+}
+
+std::multimap<int, int> children_by_parent(const KernelRoots& roots) {
+  std::multimap<int, int> out;
+  for (const int pid : numeric_entries(roots.proc)) {
+    const auto text = read_file(pid_path(roots, pid) + "/stat");
+    if (!text) continue;
+    if (const auto stat = parse_stat(*text)) out.emplace(stat->parent, pid);
+  }
+  return out;
+}
+
+Result<ProcessIo> own_threads_io(const KernelRoots& roots) {
+  ProcessIo sum;
+  const std::string tasks = roots.proc + "/self/task";
+  for (const int tid : numeric_entries(tasks)) {
+    auto text = read_file(tasks + "/" + std::to_string(tid) + "/io");
+    if (!text) return tl::unexpected(std::move(text).error());
+    auto io = parse_io(*text);
+    if (!io) return io;
+    sum.read_bytes += io->read_bytes;
+    sum.write_bytes += io->write_bytes;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Result<Fd> open_pidfd(int pid) {
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // O_CLOEXEC is implied
+  if (!fd) return errno_error("open process", std::to_string(pid));
+  return fd;
+}
+
+Status send_signal(const Fd& pidfd, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) != 0)
+    return errno_error("signal", "process");
+  return {};
+}
+
+bool wait_for_exit(const Fd& pidfd, int timeout_ms) {
+  pollfd entry{pidfd.get(), POLLIN, 0};
+  return ::poll(&entry, 1, timeout_ms) == 1;
+}
+
+bool is_alive(const KernelRoots& roots, int pid) {
+  const auto text = read_file(pid_path(roots, pid) + "/stat");
+  if (!text) return false;
+  const auto stat = parse_stat(*text);
+  return stat && (stat->state != 'Z' || stat->threads > 1) && stat->state != 'X';
+}
+
+std::vector<int> descendants(const KernelRoots& roots, int ancestor) {
+  const bool listed = kernel_lists_children(roots);
+  const auto by_parent = listed ? std::multimap<int, int>() : children_by_parent(roots);
+  std::vector<int> found;
+  const auto add_children = [&](int pid) {
+    if (listed) {
+      const auto children = children_of(roots, pid);
+      found.insert(found.end(), children.begin(), children.end());
+    } else {
+      const auto [begin, end] = by_parent.equal_range(pid);
+      for (auto it = begin; it != end; ++it) found.push_back(it->second);
+    }
+  };
+  add_children(ancestor);
+  for (std::size_t i = 0; i < found.size(); ++i) add_children(found[i]);
+  return found;
+}
+
+TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact) {
+  TreeMemory sum;
+  for (const int pid : pids) {
+    const auto text = read_file(pid_path(roots, pid) + "/status");
+    if (!text) continue;  // gone
+    const auto memory = parse_status_memory(*text);
+    if (!memory || !*memory) continue;  // a zombie holds nothing
+    ++sum.processes;
+    sum.anon += (*memory)->anon;
+    sum.file += (*memory)->file;
+    sum.shmem += (*memory)->shmem;
+    std::uint64_t need = (*memory)->anon + (*memory)->shmem + (*memory)->swap;
+    if (exact) {
+      // Unreadable for setuid programs: then the upper bound stands.
+      if (const auto rollup = read_file(pid_path(roots, pid) + "/smaps_rollup"))
+        if (const auto pss = parse_smaps_rollup(*rollup)) need = *pss;
+    }
+    sum.need += need;
+  }
+  return sum;
+}
+
+Result<ProcessIo> waited_children_io(const KernelRoots& roots) {
+  auto own = own_threads_io(roots);
+  if (!own) return own;
+  auto text = read_file(roots.proc + "/self/io");
+  if (!text) return tl::unexpected(std::move(text).error());
+  auto all = parse_io(*text);
+  if (!all) return all;
+  return ProcessIo{all->read_bytes > own->read_bytes ? all->read_bytes - own->read_bytes : 0,
+                   all->write_bytes > own->write_bytes ? all->write_bytes - own->write_bytes : 0};
+}
+
+std::optional<int> own_oom_score_adj(const KernelRoots& roots) {
+  const auto text = read_file(roots.proc + "/self/oom_score_adj");
+  if (!text) return std::nullopt;
+  const auto body = trim(*text);
+  int value = 0;
+  const auto [end, ec] = std::from_chars(body.data(), body.data() + body.size(), value);
+  if (ec != std::errc{} || end != body.data() + body.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace jobward::host

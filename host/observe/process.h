@@ -1,0 +1,48 @@
+// Single processes and trees of them: named by pidfd where something is done to them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/fd.h"
+#include "common/result.h"
+#include "host/observe/kernel_roots.h"
+#include "host/observe/proc_parse.h"
+
+namespace jobward::host {
+
+// pidfd_open(2) (Linux 5.3). ESRCH: no such process.
+Result<Fd> open_pidfd(int pid);
+// pidfd_send_signal(2): can hit no newcomer that was given the same pid.
+Status send_signal(const Fd& pidfd, int signal);
+// Waits until the process has exited or the time is over; true if it has.
+bool wait_for_exit(const Fd& pidfd, int timeout_ms);
+
+// Neither gone nor a zombie without threads (a zombie main thread with live threads is alive).
+bool is_alive(const KernelRoots& roots, int pid);
+
+// All processes below `ancestor`, itself not included, parents before children. Uses
+// /proc/PID/task/TID/children, or a scan of /proc where the kernel lacks it (CONFIG_PROC_CHILDREN).
+// Processes that come and go during the walk may be missed: ask again.
+std::vector<int> descendants(const KernelRoots& roots, int ancestor);
+
+// Memory of a set of processes, in bytes. `need` is anon + shmem + swap. With exact = false pages shared
+// after fork count once a process (fast, too high); with exact = true by their share (PSS, about 1 ms a GiB).
+struct TreeMemory {
+  std::uint64_t need = 0;
+  std::uint64_t anon = 0;
+  std::uint64_t file = 0;
+  std::uint64_t shmem = 0;
+  int processes = 0;
+};
+TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact);
+
+// Bytes moved to and from storage by the processes that this one has waited for, and theirs in turn:
+// /proc/self/io less the I/O of this process's own threads. Children that nobody waited for are missing.
+Result<ProcessIo> waited_children_io(const KernelRoots& roots);
+
+// oom_score_adj of this process; absent where it cannot be read.
+std::optional<int> own_oom_score_adj(const KernelRoots& roots);
+
+}  // namespace jobward::host

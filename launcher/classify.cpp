@@ -1,0 +1,128 @@
+#include "launcher/classify.h"
+
+#include <signal.h>
+
+#include <array>
+#include <cstring>
+
+#include "common/exit_codes.h"
+#include "common/units.h"
+
+namespace jobward::launcher {
+namespace {
+
+bool ends_supervisor_too(int signal) {
+  return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM || signal == SIGHUP;
+}
+
+std::string peak_words(const Usage& usage) {
+  const auto peak = usage.get(Metric::memory_peak);
+  const auto need = usage.get(Metric::memory_need);
+  if (peak) return "peak " + format_bytes(*peak);
+  if (need) return "peak " + format_bytes(*need) + " as polled";
+  return "peak not measured";
+}
+
+void end_by_job(Classification& out, const ExitStatus& main) {
+  out.from_job = true;
+  if (main.signal == 0) {
+    out.exit_code = main.code;
+    return;
+  }
+  out.exit_code = exit_code::kSignalBase + main.signal;
+  out.signal = main.signal;
+  if (ends_supervisor_too(main.signal)) out.die_of = main.signal;
+}
+
+void end_by_limit(Classification& out, const ExitStatus& main, int code) {
+  out.from_job = false;
+  out.exit_code = code;
+  if (main.signal != 0) out.signal = main.signal;
+}
+
+Classification memory_end(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,
+                          const Usage& usage) {
+  Classification out;
+  out.memory_censored = true;
+  out.wall_censored = true;
+  const Limit* limit = limits.find(Resource::memory);
+  const bool own = limit != nullptr && (seen.killed_for_memory || oom.own_limit_hits > 0);
+  const std::string killer = seen.killed_for_memory && oom.kills == 0
+                                 ? "jobward ended it"
+                                 : "the kernel's OOM killer ended it";
+  if (own) {
+    out.outcome = Outcome::memory_limit;
+    out.cause = "the job reached its memory limit of " + format_bytes(limit->value) + " (" + limit->source +
+                "; " + peak_words(usage) + ") and " + killer;
+  } else if (!oom.ancestor.empty()) {
+    out.outcome = Outcome::aggregate_limit;
+    out.cause = "the memory limit of the enclosing cgroup " + oom.ancestor +
+                " was reached, not the job's own (" + peak_words(usage) + "), and " + killer;
+  } else {
+    out.outcome = Outcome::system_oom;
+    out.cause = "the machine ran out of memory, the job had not reached a limit of its own (" +
+                peak_words(usage) + "), and " + killer;
+  }
+  if (seen.main.signal == SIGKILL) {
+    end_by_limit(out, seen.main, exit_code::kSignalBase + SIGKILL);
+  } else {
+    end_by_job(out, seen.main);
+    out.cause += "; its main process had already ended by itself";
+  }
+  return out;
+}
+
+Classification wall_end(const Supervision& seen, const Limits& limits) {
+  Classification out;
+  const Limit* limit = limits.find(Resource::wall);
+  out.outcome = Outcome::wall_limit;
+  out.cause = "the job reached its wall limit of " + format_duration(limit != nullptr ? limit->value : 0) +
+              " (" + (limit != nullptr ? limit->source : "") + ") and jobward ended it";
+  out.memory_censored = true;
+  out.wall_censored = true;
+  end_by_limit(out, seen.main, exit_code::kWallLimit);
+  return out;
+}
+
+// Did the job end because of the signal that somebody sent to stop it? Shells and make report it as 128+n.
+bool ended_by_stop(const Supervision& seen) {
+  return seen.stop_signal && (seen.main.signal == *seen.stop_signal ||
+                              seen.main.code == exit_code::kSignalBase + *seen.stop_signal);
+}
+
+}  // namespace
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+Classification classify(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,
+                        const Usage& usage) {
+  if (seen.killed_for_memory || oom.kills > 0) return memory_end(seen, oom, limits, usage);
+  if (seen.wall_limit_hit) return wall_end(seen, limits);
+  Classification out;
+  end_by_job(out, seen.main);
+  if (ended_by_stop(seen)) {
+    out.outcome = Outcome::stopped;
+    out.cause = "stopped by " + signal_name(*seen.stop_signal);
+    out.memory_censored = out.wall_censored = true;
+  } else if (seen.main.signal != 0) {
+    out.outcome = Outcome::signaled;
+    out.cause = "killed by " + signal_name(seen.main.signal);
+    if (seen.main.signal == SIGKILL)
+      out.cause += ", not by jobward and not for memory (no OOM kill was counted)";
+    out.memory_censored = out.wall_censored = true;
+  } else if (seen.main.code != 0) {
+    out.outcome = Outcome::failed;
+    out.cause = "exit status " + std::to_string(seen.main.code);
+    // It may have failed early: three usage errors must not teach that a training run needs 8 MiB.
+    out.memory_censored = out.wall_censored = true;
+  } else {
+    out.outcome = Outcome::ok;
+    out.cause = "exit status 0";
+  }
+  return out;
+}
+
+}  // namespace jobward::launcher

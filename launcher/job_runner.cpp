@@ -1,0 +1,345 @@
+// Theory of operation: prepare ─▶ estimate ─▶ limits ─▶ cgroup ─▶ row (durable) ─▶ spawn ─▶ supervise ─▶
+// kill what is left, measure, remove ─▶ classify ─▶ close the row and learn. run_job() is that list.
+#include "launcher/job_runner.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "common/exit_codes.h"
+#include "common/identity.h"
+#include "common/text.h"
+#include "common/units.h"
+#include "estimator/estimator.h"
+#include "host/backends/backends.h"
+#include "host/backends/drain.h"
+#include "host/backends/spawn.h"
+#include "host/observe/process.h"
+#include "launcher/classify.h"
+#include "launcher/measure.h"
+#include "launcher/need_tracker.h"
+#include "launcher/run_lock.h"
+#include "launcher/supervisor.h"
+#include "profiles/file_digest.h"
+#include "profiles/secrets.h"
+
+namespace jobward::launcher {
+namespace {
+
+// So much is added to the job's oom_score_adj: when the whole machine runs out, the kernel then prefers the
+// job to the agent or shell that started it (a point is a thousandth of memory: proc(5)).
+constexpr int kOomScoreRaise = 500;
+
+std::vector<std::string> job_environment(const RunOrder& order, const profiles::RunRequest& request) {
+  static constexpr std::string_view kOurs[] = {"JOBWARD_RUN_ID=", "JOBWARD_ATTEMPT=", "JOBWARD_MEM_LIMIT="};
+  std::vector<std::string> out;
+  for (const auto& entry : order.environment)
+    if (std::none_of(std::begin(kOurs), std::end(kOurs),
+                     [&](std::string_view name) { return entry.compare(0, name.size(), name) == 0; }))
+      out.push_back(entry);
+  const Limit* limit = request.limits.find(Resource::memory);
+  out.push_back("JOBWARD_RUN_ID=" + request.id);
+  out.push_back("JOBWARD_ATTEMPT=" + std::to_string(request.attempt));
+  out.push_back("JOBWARD_MEM_LIMIT=" +
+                (limit != nullptr ? std::to_string(static_cast<std::uint64_t>(limit->value)) : "max"));
+  return out;
+}
+
+std::optional<std::string> enclosing_run(const RunOrder& order) {
+  static constexpr std::string_view kName = "JOBWARD_RUN_ID=";
+  for (const auto& entry : order.environment)
+    if (entry.compare(0, kName.size(), kName) == 0 && entry.size() > kName.size())
+      return printable(entry.substr(kName.size()));
+  return std::nullopt;
+}
+
+// Ends a run that never started.
+void end_unstarted(RunResult& result, Outcome outcome, int status, std::string cause) {
+  result.ending.outcome = outcome;
+  result.ending.cause = std::move(cause);
+  result.ending.exit_code = status;
+  result.ending.exit_source = "jobward";
+}
+
+// Records that cannot be read are no reason not to run: the estimate is then empty and says why.
+Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& request) {
+  std::string problem = "there are no records";
+  if (store != nullptr) {
+    auto states = store->learned(request.fingerprint);
+    if (states) return estimator::predict(*states, request.features);
+    problem = states.error().message();
+  }
+  Estimate none;
+  none.reason = "no past runs to learn from: " + problem;
+  return none;
+}
+
+std::vector<profiles::FileDigest> digests_of(const char* role, const std::vector<std::string>& paths) {
+  std::vector<profiles::FileDigest> out;
+  for (const auto& path : paths)
+    if (auto digest = profiles::digest_file(role, path)) out.push_back(std::move(*digest));
+  return out;
+}
+
+// An explicit limit that nobody would hold stops the run; true if it may go on.
+bool check_enforcement(const RunOrder& order, RunResult& result, const Tell& tell) {
+  bool may_run = true;
+  result.request.limits.for_each([&](Resource resource, const Limit& limit) {
+    const auto* how = result.request.enforcement.find(resource);
+    const std::string what = std::string(info(resource).name) + " limit of " +
+                             (info(resource).unit == Unit::bytes ? format_bytes(limit.value)
+                                                                 : format_duration(limit.value));
+    if (how == nullptr || *how == Enforcement::none) {
+      const bool must_hold = limit.source.compare(0, 2, "--") == 0 && !order.best_effort;
+      if (must_hold) {
+        may_run = false;
+        end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed,
+                      "the " + what + " cannot be enforced here (see `jobward doctor`); --best-effort runs without it");
+      } else {
+        tell("the " + what + " is NOT enforced here; see `jobward doctor`");
+      }
+    } else if (*how == Enforcement::polled && resource == Resource::memory) {
+      tell("the " + what + " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
+    }
+  });
+  return may_run;
+}
+
+void tell_guess(const RunResult& result, const LimitPlan& plan, const Tell& tell) {
+  if (!plan.guessed) return;
+  const Limit* limit = result.request.limits.find(Resource::memory);
+  tell("memory limit " + format_bytes(limit->value) + " is a guess (" + plan.explanation + "): " +
+       result.request.estimate.reason);
+}
+
+std::unique_ptr<host::JobGroup> make_group(const RunOrder& order, const Workshop& shop, RunResult& result) {
+  auto& request = result.request;
+  host::GroupRequest wanted{request.id, request.limits, {}};
+  wanted.attribute = {request.id, ::getpid(), shop.identity.boot_id, request.actor.uid, {}, {}};
+  if (const auto* q = request.estimate.by.find(Resource::memory))
+    wanted.attribute.memory_p99_bytes = static_cast<std::uint64_t>(q->p99);
+  if (const auto* limit = request.limits.find(Resource::memory))
+    wanted.attribute.memory_limit_bytes = static_cast<std::uint64_t>(limit->value);
+  auto group = shop.backend.create(wanted);
+  if (group) return std::move(*group);
+  if (order.wishes.explicit_memory()) {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, group.error().message());
+    return nullptr;
+  }
+  // `--mem auto` never stops a run: it goes on without cgroups, and says so.
+  result.problems.push_back(group.error().message() + "; the run goes on without a cgroup");
+  const auto none = host::make_none_backend(shop.roots);
+  request.enforcement = none->enforcement();
+  request.where.backend = none->name();
+  return std::move(*none->create(wanted));
+}
+
+// True: the row is there, or the run may go on without one.
+bool record_begin(const RunOrder& order, const Workshop& shop, RunResult& result) {
+  std::string problem = shop.store_problem;
+  if (shop.store != nullptr) {
+    if (auto begun = shop.store->begin(result.request, result.at); !begun) problem = begun.error().message();
+  }
+  result.recorded = problem.empty();
+  if (result.recorded) return true;
+  if (order.wishes.explicit_memory() || order.wishes.wall_seconds) {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
+                  "the run cannot be recorded, and it has explicit limits: " + problem);
+    return false;
+  }
+  result.problems.push_back("the run is NOT recorded: " + problem);
+  return true;
+}
+
+std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop, const host::JobGroup& group,
+                                   const SignalGate& gate, RunResult& result) {
+  host::SpawnRequest request;
+  request.argv = order.job.argv;
+  request.environment = job_environment(order, result.request);
+  request.birth = group.birth_place();
+  request.signal_mask = gate.original();
+  request.oom_score_adj_file = shop.roots.proc + "/self/oom_score_adj";
+  if (const auto own = host::own_oom_score_adj(shop.roots))
+    request.oom_score_adj = std::min(1000, std::max(*own, 0) + kOomScoreRaise);
+  auto spawned = host::spawn(request);
+  if (spawned) return std::move(*spawned);
+  using Stage = host::SpawnFailure::Stage;
+  const auto& failure = spawned.error();
+  const std::string program = printable(order.job.argv[0]);
+  const std::string why = std::strerror(failure.errnum);
+  if (failure.stage != Stage::execute)
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
+                  std::string(failure.stage == Stage::clone ? "cannot start a process for " : "cannot place the process of ") +
+                      program + ": " + why);
+  else if (failure.errnum == ENOENT)
+    end_unstarted(result, Outcome::launch_failed, exit_code::kNotFound,
+                  program + ": command not found (or the interpreter in its first line is missing)");
+  else
+    end_unstarted(result, Outcome::launch_failed, exit_code::kNotExecutable, program + ": cannot be executed: " + why);
+  return std::nullopt;
+}
+
+// Kills what is left of the job, also what left its cgroup, and reads what was used.
+host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const NeedTracker& tracker,
+                          const ChildMeter& meter) {
+  auto report = group.finish();
+  while (reap_children()) {
+    const auto escaped = host::descendants(shop.roots, ::getpid());
+    if (escaped.empty()) break;
+    report.killed_leftovers += static_cast<int>(escaped.size());
+    report.problems.push_back(std::to_string(escaped.size()) + " processes had left the job's cgroup; they were killed");
+    if (!host::signal_each(escaped, SIGKILL)) break;
+  }
+  auto& usage = report.usage;
+  const auto need = tracker.need(usage.get(Metric::memory_peak));
+  if (need) {
+    usage.set(Metric::memory_need, need->bytes);
+    usage.basis["need_basis"] = need->basis;
+  }
+  tracker.fill(usage);
+  meter.fill(usage);
+  return report;
+}
+
+profiles::Observation observe(const RunResult& result, const Classification& verdict) {
+  profiles::Observation out;
+  out.features = result.request.features;
+  const auto& usage = result.ending.usage;
+  const auto take = [&](Resource resource, std::optional<double> value, bool censored) {
+    if (value) out.used.set(resource, {*value, censored});
+  };
+  take(Resource::memory, usage.get(Metric::memory_need), verdict.memory_censored);
+  take(Resource::wall, usage.get(Metric::wall), verdict.wall_censored);
+  const auto user = usage.get(Metric::cpu_user);
+  const auto system = usage.get(Metric::cpu_system);
+  if (user && system) take(Resource::cpu_time, *user + *system, verdict.wall_censored);
+  take(Resource::io_read, usage.get(Metric::io_read), verdict.wall_censored);
+  take(Resource::io_write, usage.get(Metric::io_write), verdict.wall_censored);
+  take(Resource::disk_growth, usage.get(Metric::disk_growth), verdict.wall_censored);
+  take(Resource::processes, usage.get(Metric::processes_peak), verdict.wall_censored);
+  return out;
+}
+
+void conclude(const Supervision& seen, host::GroupReport report, const NeedTracker& tracker,
+              const RunOrder& order, RunResult& result) {
+  auto& ending = result.ending;
+  ending.usage = std::move(report.usage);
+  ending.usage.set(Metric::wall, seen.wall_seconds);
+  const auto verdict = classify(seen, report.oom, result.request.limits, ending.usage);
+  ending.outcome = verdict.outcome;
+  ending.cause = verdict.cause;
+  if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.wall_limit_hit)
+    ending.cause += "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
+  ending.exit_code = verdict.exit_code;
+  ending.exit_source = verdict.from_job ? "job" : "jobward";
+  ending.signal = verdict.signal;
+  ending.curve = tracker.curve();
+  ending.observation = observe(result, verdict);
+  ending.digests = digests_of("output", order.outputs);
+  result.die_of = verdict.die_of;
+  result.problems.insert(result.problems.end(), report.problems.begin(), report.problems.end());
+}
+
+void record_end(const Workshop& shop, RunResult& result) {
+  result.at.ended = shop.clock.wall_ms();
+  if (!result.recorded) return;
+  const profiles::Learn learn = [&](const profiles::LearnedState& old) {
+    return estimator::learn(old, result.ending.observation);
+  };
+  auto closed = shop.store->end(result.request.id, result.ending, result.at,
+                                result.started ? learn : profiles::Learn());
+  if (closed) return;
+  result.recorded = false;
+  result.problems.push_back("the end of the run is NOT recorded (its beginning is): " + closed.error().message());
+}
+
+void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group, RunResult& result) {
+  const SignalGate gate;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const ChildMeter meter(shop.roots, order.job.cwd);
+  auto child = start(order, shop, group, gate, result);
+  if (!child) return;
+  result.started = true;
+  result.at.spawned = shop.clock.wall_ms();
+  const auto* memory = result.request.limits.find(Resource::memory);
+  const auto* how = result.request.enforcement.find(Resource::memory);
+  const bool polled = memory != nullptr && how != nullptr && *how == Enforcement::polled;
+  NeedTracker tracker(polled ? std::optional(memory->value) : std::nullopt);
+  const SupervisorOrder watch{*child, group, result.request.limits, result.request.enforcement,
+                              shop.settings.grace_seconds, gate};
+  auto seen = supervise(watch, tracker);
+  auto report = wind_up(shop, group, tracker, meter);
+  if (seen) {
+    conclude(*seen, std::move(report), tracker, order, result);
+  } else {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
+                  "supervision broke down and the job was killed: " + seen.error().message());
+    result.ending.usage = std::move(report.usage);
+  }
+}
+
+}  // namespace
+
+Preview preview(const RunOrder& order, const Workshop& shop) {
+  Preview out;
+  auto& request = out.request;
+  const auto project = profiles::find_project(order.job.cwd, shop.files);
+  const auto program = profiles::find_program(order.job, project.root, shop.files);
+  request.name = order.name;
+  request.argv = profiles::mask_secrets(order.job.argv);
+  request.cwd = order.job.cwd;
+  request.project = project.identity;
+  request.program = program.name;
+  request.actor = order.actor;
+  request.parent_run = enclosing_run(order);
+  request.fingerprint = profiles::fingerprint(program, project);
+  request.features = profiles::command_features(program, order.job.cwd, shop.files);
+  for (const auto& [name, value] : order.declared) request.features[name] = value;
+  if (!program.script_path.empty()) request.digests = digests_of("script", {program.script_path});
+  const auto inputs = digests_of("input", order.inputs);
+  request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());
+  request.estimate = estimate_from(shop.store, request);
+  out.plan = plan_limits(order.wishes, request.estimate, shop.snapshot.available(), shop.snapshot.capacity(),
+                         shop.settings);
+  request.limits = out.plan.limits;
+  request.reservation = out.plan.reservation;
+  request.enforcement = shop.backend.enforcement();
+  request.where = {shop.identity.machine_id,    shop.identity.boot_id, shop.identity.pid_namespace, ::getpid(),
+                   std::string(shop.backend.name()), {}, {}};
+  return out;
+}
+
+RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell) {
+  RunResult result;
+  result.at.created = shop.clock.wall_ms();
+  auto id = new_run_id();
+  if (!id) {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, id.error().message());
+    return result;
+  }
+  auto plan = preview(order, shop);
+  result.request = std::move(plan.request);
+  result.request.id = *id;
+  if (!check_enforcement(order, result, tell)) return result;
+  tell_guess(result, plan.plan, tell);
+
+  const auto group = make_group(order, shop, result);
+  if (!group) return result;
+  result.request.where.cgroup = group->directory();
+  result.request.where.memory_cgroup = group->memory_directory();
+  result.at.admitted = shop.clock.wall_ms();
+  auto lock = shop.lock_directory.empty() ? Result<RunLock>(error("lock", "run", "no state directory"))
+                                          : RunLock::take(shop.lock_directory, *id);
+  if (!record_begin(order, shop, result)) return result;
+  run_to_end(order, shop, *group, result);
+  record_end(shop, result);
+  return result;
+}
+
+}  // namespace jobward::launcher

@@ -1,0 +1,73 @@
+// The whole life of a run.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/job_types.h"
+#include "host/backends/backend.h"
+#include "host/observe/host_snapshot.h"
+#include "launcher/limit_plan.h"
+#include "profiles/features.h"
+#include "profiles/run_record.h"
+#include "profiles/run_store.h"
+
+namespace jobward::launcher {
+
+// What the front end asks for.
+struct RunOrder {
+  Job job;
+  std::vector<std::string> environment;  // of the job, "NAME=value"
+  std::string name;
+  profiles::Actor actor;
+  profiles::Features declared;
+  std::vector<std::string> inputs;   // files whose digests go into the record
+  std::vector<std::string> outputs;
+  LimitWishes wishes;
+  bool best_effort = false;          // run even if an explicit limit cannot be enforced
+};
+
+// What there is to work with; borrowed for the run. `store` is null when it could not be opened, and
+// `store_problem` says why.
+struct Workshop {
+  const host::KernelRoots& roots;
+  const host::HostSnapshot& snapshot;
+  host::Backend& backend;
+  const host::MachineIdentity& identity;
+  const Clock& clock;
+  const LimitSettings& settings;
+  const profiles::FileProbe& files;
+  profiles::RunStore* store = nullptr;
+  std::string store_problem;
+  std::string lock_directory;  // where the run's lock file is held; empty: none
+};
+
+struct RunResult {
+  profiles::RunRequest request;
+  profiles::Timestamps at;
+  profiles::RunEnding ending;     // always filled, also when nothing started
+  bool started = false;
+  bool recorded = false;
+  std::optional<int> die_of;      // the signal by which the supervisor should end itself
+  std::vector<std::string> problems;  // what a user must know beside the ending
+};
+
+// Told while the run begins: that a limit is a guess, polled, or not enforced.
+using Tell = std::function<void(const std::string& line)>;
+
+// Runs the job to its end, in the calling thread, which must be the main one of a single-threaded process.
+// Never fails: what goes wrong before the start is an ending with outcome launch_failed or refused and the exit
+// status of DESIGN's contract.
+RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell);
+
+// The estimate for a job, without running it: what run_job would start from. Shared with `estimate`.
+struct Preview {
+  profiles::RunRequest request;  // id empty
+  LimitPlan plan;
+};
+Preview preview(const RunOrder& order, const Workshop& shop);
+
+}  // namespace jobward::launcher

@@ -1,0 +1,283 @@
+// Theory of operation. One thread, one Asio loop. Ready descriptors: the main process's pidfd (it ended), a
+// signalfd (somebody signals us, a child changed state), the v1 OOM eventfd. Timers: the next memory sample,
+// the wall limit, the grace after TERM. The loop stops when the main process has been reaped.
+//
+// Signals. The job is in our process group, so what the terminal sends (si_code SI_KERNEL) reaches it without
+// us; what a process sends to our pid alone has to be passed on. A kill(1) of the whole group cannot be told
+// from that: the job may then see the signal twice.
+#include "launcher/supervisor.h"
+
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <functional>
+
+#include "common/log.h"
+#include "host/observe/process.h"
+
+namespace jobward::launcher {
+namespace {
+
+namespace asio = boost::asio;
+using Descriptor = asio::posix::stream_descriptor;
+using ErrorCode = boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::array kTaken{SIGCHLD, SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+                            SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGPIPE};
+
+bool is_stop_request(int signal) {
+  return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
+bool is_forwarded(int signal) { return is_stop_request(signal) || signal == SIGUSR1 || signal == SIGUSR2; }
+
+bool has_terminal() {
+  const Fd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  return static_cast<bool>(terminal);
+}
+
+// Stops this process as Ctrl-Z would. The default action of SIGTSTP is used because the kernel then keeps
+// running those whom nobody could continue (an orphaned process group: cron, a service).
+void stop_self() {
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, SIGTSTP);
+  ::raise(SIGTSTP);
+  ::sigprocmask(SIG_UNBLOCK, &only, nullptr);  // here we stop, and go on after SIGCONT
+  ::sigprocmask(SIG_BLOCK, &only, nullptr);
+}
+
+class Loop {
+ public:
+  Loop(const SupervisorOrder& order, NeedTracker& tracker)
+      : order_(order),
+        tracker_(tracker),
+        pidfd_(context_),
+        signals_(context_),
+        oom_(context_),
+        sample_timer_(context_),
+        wall_timer_(context_),
+        grace_timer_(context_) {}
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  ~Loop() {
+    // Borrowed descriptors: Asio must not close them.
+    if (pidfd_.is_open()) static_cast<void>(pidfd_.release());
+    if (oom_.is_open()) static_cast<void>(oom_.release());
+  }
+
+  Result<Supervision> run() {
+    const int fd = ::signalfd(-1, &order_.signals.blocked(), SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) return abandon(errno_error("watch", "signals"));
+    signals_.assign(fd);
+    pidfd_.assign(order_.child.pidfd.get());
+    if (order_.group.oom_event() >= 0) oom_.assign(order_.group.oom_event());
+    started_ = Clock::now();
+    wait_main();
+    wait_signals();
+    if (oom_.is_open()) wait_oom();
+    arm_sample(tracker_.next_delay());
+    arm_wall();
+    context_.run();
+    if (failure_) return abandon(tl::unexpected(std::move(*failure_)));
+    return seen_;
+  }
+
+ private:
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+  static Clock::duration to_duration(double seconds) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+
+  Result<Supervision> abandon(tl::unexpected<Error> why) {
+    kill_all();
+    ::waitpid(order_.child.pid, nullptr, 0);
+    return why;
+  }
+
+  void wait_main() {
+    pidfd_.async_wait(Descriptor::wait_read, [this](const ErrorCode& code) {
+      if (!code) reap_main();
+    });
+  }
+
+  void reap_main() {
+    int status = 0;
+    if (::waitpid(order_.child.pid, &status, 0) < 0) {
+      failure_ = Error{"wait for", "the job's main process", errno, {}, {}};
+    } else if (WIFSIGNALED(status)) {
+      seen_.main.signal = WTERMSIG(status);
+    } else {
+      seen_.main.code = WEXITSTATUS(status);
+    }
+    seen_.wall_seconds = elapsed();
+    context_.stop();
+  }
+
+  void wait_signals() {
+    signals_.async_wait(Descriptor::wait_read, [this](const ErrorCode& code) {
+      if (code) return;
+      signalfd_siginfo info{};
+      while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) take_signal(info);
+      wait_signals();
+    });
+  }
+
+  void take_signal(const signalfd_siginfo& info) {
+    const int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGCHLD) return children_changed();
+    if (is_stop_request(signal)) seen_.stop_signal = signal;
+    const bool from_terminal = info.ssi_code == SI_KERNEL;
+    if (!is_forwarded(signal) || from_terminal) return;
+    log::debug("forwarding " + signal_name(signal));
+    if (auto sent = host::send_signal(order_.child.pidfd, signal); !sent && sent.error().errnum != ESRCH)
+      log::warn(sent.error().message());
+  }
+
+  // A stop of the main process, and orphans of the job that we inherited as their subreaper.
+  void children_changed() {
+    siginfo_t info{};
+    while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
+           info.si_pid != order_.child.pid) {
+      ::waitpid(info.si_pid, nullptr, WNOHANG);
+      info = {};
+    }
+    info = {};
+    const auto main = static_cast<id_t>(order_.child.pid);
+    if (::waitid(P_PID, main, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) job_stopped();
+  }
+
+  void job_stopped() {
+    if (!has_terminal()) return;  // nobody there to continue us: keep the limits held
+    stop_self();
+    // `fg` continues the whole group, but kill -CONT on our pid alone must reach the job too.
+    static_cast<void>(host::send_signal(order_.child.pidfd, SIGCONT));
+  }
+
+  void wait_oom() {
+    oom_.async_wait(Descriptor::wait_read, [this](const ErrorCode& code) {
+      if (code) return;
+      std::uint64_t count = 0;
+      static_cast<void>(::read(oom_.native_handle(), &count, sizeof count));
+      oom_seen_ = true;
+      answer_oom();
+      wait_oom();
+    });
+  }
+
+  // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced here as
+  // well; then the job dies only if the kernel took one of its processes.
+  void answer_oom() {
+    const auto counters = order_.group.oom_counters();
+    if (counters.own_limit_hits == 0 && counters.kills == 0) return;
+    seen_.killed_for_memory = true;
+    kill_all();
+  }
+
+  void arm_sample(double seconds) {
+    sample_timer_.expires_after(to_duration(seconds));
+    sample_timer_.async_wait([this](const ErrorCode& code) {
+      if (!code) take_sample();
+    });
+  }
+
+  void take_sample() {
+    if (oom_seen_) answer_oom();
+    auto sample = order_.group.sample();
+    if (!sample) {
+      // Without samples the kernel's limit still holds; a polled one does not.
+      log::warn(sample.error().message());
+      if (polled_limit()) return fail(std::move(sample).error());
+      return arm_sample(SamplingPace::kLongest);
+    }
+    tracker_.add(elapsed(), *sample);
+    if (const auto limit = polled_limit(); limit && static_cast<double>(sample->need()) > *limit) {
+      seen_.killed_for_memory = true;
+      kill_all();
+    }
+    arm_sample(tracker_.next_delay());
+  }
+
+  std::optional<double> polled_limit() const {
+    const auto* limit = order_.limits.find(Resource::memory);
+    const auto* how = order_.enforcement.find(Resource::memory);
+    if (limit == nullptr || how == nullptr || *how != Enforcement::polled) return std::nullopt;
+    return limit->value;
+  }
+
+  void arm_wall() {
+    const auto* limit = order_.limits.find(Resource::wall);
+    if (limit == nullptr) return;
+    wall_timer_.expires_at(started_ + to_duration(limit->value));
+    wall_timer_.async_wait([this](const ErrorCode& code) {
+      if (code) return;
+      seen_.wall_limit_hit = true;
+      signal_all(SIGTERM);
+      signal_all(SIGCONT);  // a stopped job cannot answer TERM
+      arm_grace();
+    });
+  }
+
+  void arm_grace() {
+    grace_timer_.expires_after(to_duration(order_.grace_seconds));
+    grace_timer_.async_wait([this](const ErrorCode& code) {
+      if (!code) kill_all();
+    });
+  }
+
+  void signal_all(int signal) {
+    if (auto sent = order_.group.signal_all(signal); !sent) log::warn(sent.error().message());
+  }
+  void kill_all() {
+    signal_all(SIGKILL);
+    // The main process is named by its pidfd whatever became of the group.
+    static_cast<void>(host::send_signal(order_.child.pidfd, SIGKILL));
+  }
+
+  void fail(Error why) {
+    failure_ = std::move(why);
+    context_.stop();
+  }
+
+  const SupervisorOrder& order_;
+  NeedTracker& tracker_;
+  asio::io_context context_{1};
+  Descriptor pidfd_;
+  Descriptor signals_;
+  Descriptor oom_;
+  asio::steady_timer sample_timer_;
+  asio::steady_timer wall_timer_;
+  asio::steady_timer grace_timer_;
+  Clock::time_point started_;
+  Supervision seen_;
+  bool oom_seen_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+SignalGate::SignalGate() {
+  sigemptyset(&blocked_);
+  for (const int signal : kTaken) sigaddset(&blocked_, signal);
+  ::sigprocmask(SIG_BLOCK, &blocked_, &original_);
+}
+
+SignalGate::~SignalGate() { ::sigprocmask(SIG_SETMASK, &original_, nullptr); }
+
+Result<Supervision> supervise(const SupervisorOrder& order, NeedTracker& tracker) {
+  Loop loop(order, tracker);
+  return loop.run();
+}
+
+}  // namespace jobward::launcher

@@ -1,0 +1,29 @@
+// Between run records and their JSON columns. Text that is not UTF-8 is replaced in JSON; what must keep its
+// bytes (argv, cwd, project) has columns of its own.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "profiles/run_record.h"
+
+namespace jobward::profiles {
+
+std::string encode_request(const RunRequest& request);
+// Fills everything but id, name, argv, cwd, project, program and fingerprint, which are columns.
+Status decode_request(std::string_view json, RunRequest& request);
+
+std::string encode_ending(const RunEnding& ending);
+// Fills everything but the curve.
+Result<RunEnding> decode_ending(std::string_view json);
+
+// Pairs of 32-bit floats, seconds and bytes, little-endian.
+std::string encode_curve(const std::vector<CurvePoint>& curve);
+Result<std::vector<CurvePoint>> decode_curve(std::string_view bytes);
+
+std::string join_nul(const std::vector<std::string>& words);
+std::vector<std::string> split_nul(std::string_view bytes);
+
+}  // namespace jobward::profiles

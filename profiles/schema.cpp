@@ -1,0 +1,85 @@
+#include "profiles/schema.h"
+
+#include <array>
+
+namespace jobward::profiles {
+namespace {
+
+struct Migration {
+  const char* name;
+  const char* sql;
+};
+
+// Append only; a migration that has shipped never changes. PRAGMA user_version counts those
+// applied.
+//
+// runs: columns for what is searched or must keep its bytes (argv, cwd: blobs, words separated by
+// NUL); `request` and `ending` are JSON (run_codec.h). learned: what the estimator keeps, opaque
+// here.
+constexpr std::array kMigrations{Migration{"runs and learned", R"sql(
+CREATE TABLE migrations(name TEXT NOT NULL, applied_ms INTEGER NOT NULL);
+CREATE TABLE runs(
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  outcome TEXT,
+  project BLOB NOT NULL,
+  program BLOB NOT NULL,
+  argv BLOB NOT NULL,
+  cwd BLOB NOT NULL,
+  created_ms INTEGER NOT NULL,
+  admitted_ms INTEGER,
+  spawned_ms INTEGER,
+  ended_ms INTEGER,
+  fp_exact TEXT NOT NULL,
+  fp_masked TEXT NOT NULL,
+  fp_program TEXT NOT NULL,
+  request TEXT NOT NULL,
+  ending TEXT,
+  curve BLOB);
+CREATE INDEX runs_open ON runs(seq) WHERE state <> 'ended';
+CREATE INDEX runs_named ON runs(name, seq) WHERE name <> '';
+CREATE TABLE learned(
+  level TEXT NOT NULL,
+  key TEXT NOT NULL,
+  blob BLOB NOT NULL,
+  UNIQUE(level, key));
+)sql"}};
+
+Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {
+  JOBWARD_RETURN_IF_ERROR(db.execute(migration.sql));
+  auto note = db.prepare("INSERT INTO migrations(name, applied_ms) VALUES(?, ?)");
+  if (!note) return tl::unexpected(std::move(note).error());
+  return note->bind(migration.name).bind(now).run();
+}
+
+}  // namespace
+
+Status migrate(sqlite::Database& db, UnixMillis now) {
+  const auto newest = static_cast<std::int64_t>(kMigrations.size());
+  auto version = db.integer("PRAGMA user_version");
+  if (!version) return tl::unexpected(std::move(version).error());
+  if (*version > newest)
+    return error("use database", db.path(),
+                 "it was written by a newer version of jobward (schema " +
+                     std::to_string(*version) + ", this one knows " + std::to_string(newest) +
+                     "); nothing was changed: use that version, or another JOBWARD_STATE_DIR");
+  if (*version == newest) return {};
+  if (*version == 0) JOBWARD_RETURN_IF_ERROR(db.execute("PRAGMA journal_mode=WAL"));
+  auto transaction = sqlite::Transaction::begin(db);
+  if (!transaction) return tl::unexpected(std::move(transaction).error());
+  // Read again under the lock: another process may have been faster.
+  version = db.integer("PRAGMA user_version");
+  if (!version) return tl::unexpected(std::move(version).error());
+  for (auto step = *version; step < newest; ++step) {
+    const auto& migration = kMigrations[static_cast<std::size_t>(step)];
+    if (auto applied = apply(db, migration, now); !applied)
+      return rethrow(std::move(applied).error(),
+                     std::string("migration \"") + migration.name + "\"");
+  }
+  JOBWARD_RETURN_IF_ERROR(db.execute(("PRAGMA user_version=" + std::to_string(newest)).c_str()));
+  return transaction->commit();
+}
+
+}  // namespace jobward::profiles

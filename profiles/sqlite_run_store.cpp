@@ -1,0 +1,276 @@
+#include "profiles/sqlite_run_store.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "profiles/run_codec.h"
+#include "profiles/schema.h"
+#include "profiles/sqlite.h"
+
+namespace jobward::profiles {
+namespace {
+
+using sqlite::Database;
+using sqlite::Statement;
+using sqlite::Transaction;
+using sqlite::Trouble;
+
+constexpr int kBusyMs = 10000;
+constexpr const char* kFile = "/jobward.db";
+constexpr std::size_t kShortestPrefix = 2;
+
+constexpr const char* kColumns =
+    "SELECT seq, id, name, state, project, program, argv, cwd, created_ms, admitted_ms, "
+    "spawned_ms, ended_ms,"
+    " fp_exact, fp_masked, fp_program, request, ending, curve FROM runs ";
+
+bool is_corruption(const Error& error) {
+  const auto trouble = sqlite::trouble_of(error);
+  return trouble == Trouble::corrupt || trouble == Trouble::not_a_database;
+}
+
+RunState state_from(const std::string& name) {
+  for (const auto state : {RunState::admitted, RunState::spawned})
+    if (to_string(state) == name) return state;
+  return RunState::ended;
+}
+
+Result<RunRecord> read_run(const Statement& row) {
+  RunRecord record;
+  record.sequence = row.integer(0);
+  auto& request = record.request;
+  request.id = row.text(1);
+  request.name = row.text(2);
+  record.state = state_from(row.text(3));
+  request.project = row.text(4);
+  request.program = row.text(5);
+  request.argv = split_nul(row.text(6));
+  request.cwd = row.text(7);
+  record.at = {row.integer(8), row.maybe_integer(9), row.maybe_integer(10), row.maybe_integer(11)};
+  request.fingerprint = {row.text(12), row.text(13), row.text(14)};
+  if (auto read = decode_request(row.text(15), request); !read)
+    return rethrow(std::move(read).error(), "run " + request.id);
+  if (const auto text = row.maybe_text(16)) {
+    auto ending = decode_ending(*text);
+    if (!ending) return rethrow(std::move(ending).error(), "run " + request.id);
+    auto curve = decode_curve(row.text(17));
+    if (!curve) return rethrow(std::move(curve).error(), "run " + request.id);
+    ending->curve = std::move(*curve);
+    record.ending = std::move(*ending);
+  }
+  return record;
+}
+
+Result<std::vector<RunRecord>> read_runs(Statement& statement) {
+  std::vector<RunRecord> out;
+  while (true) {
+    auto row = statement.step();
+    if (!row) return tl::unexpected(std::move(row).error());
+    if (!*row) return out;
+    auto record = read_run(statement);
+    if (!record) return tl::unexpected(std::move(record).error());
+    out.push_back(std::move(*record));
+  }
+}
+
+Result<Database> open_current(const std::string& path, UnixMillis now) {
+  auto db = Database::open(path, kBusyMs);
+  if (!db) return db;
+  // A commit must survive a power cut: FULL syncs the log at each one.
+  if (auto set = db->execute("PRAGMA synchronous=FULL"); !set)
+    return tl::unexpected(std::move(set).error());
+  if (auto migrated = migrate(*db, now); !migrated)
+    return tl::unexpected(std::move(migrated).error());
+  return db;
+}
+
+// Renames the database and its log out of the way. Nothing is deleted.
+Result<std::string> set_aside(const std::string& path, UnixMillis now) {
+  const std::string aside = path + ".corrupt-" + std::to_string(now);
+  for (const auto* suffix : {"", "-wal", "-shm"}) {
+    const std::string from = path + suffix;
+    if (std::rename(from.c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
+      return errno_error("set aside", from);
+  }
+  return aside;
+}
+
+class SqliteRunStore final : public RunStore {
+ public:
+  SqliteRunStore(Database db, const Clock& clock, Notice notice)
+      : db_(std::move(db)), clock_(clock), notice_(std::move(notice)) {}
+
+  Status begin(const RunRequest& request, const Timestamps& at) override {
+    auto begun = insert(request, at);
+    if (begun || !is_corruption(begun.error())) return begun;
+    // Corruption that opening did not meet: answered the same way, once.
+    JOBWARD_RETURN_IF_ERROR(start_anew());
+    return insert(request, at);
+  }
+
+  Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
+             const Learn& learn) override;
+  Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) override;
+  Result<std::vector<RunRecord>> find(const std::string& reference) override;
+  Result<std::vector<RunRecord>> history(const HistoryQuery& query) override;
+
+ private:
+  Status insert(const RunRequest& request, const Timestamps& at);
+  Status start_anew();
+  Status close_run(const std::string& id, const RunEnding& ending, const Timestamps& at);
+  Status learn_levels(const std::string& id, const Learn& learn);
+  Result<LearnedState> learned_at(Level level, const std::string& key);
+
+  Database db_;
+  const Clock& clock_;
+  Notice notice_;
+};
+
+Status SqliteRunStore::start_anew() {
+  const std::string path = db_.path();
+  auto aside = set_aside(path, clock_.wall_ms());
+  if (!aside) return tl::unexpected(std::move(aside).error());
+  auto fresh = open_current(path, clock_.wall_ms());
+  if (!fresh) return tl::unexpected(std::move(fresh).error());
+  db_ = std::move(*fresh);
+  notice_("the database was corrupt: it is kept as " + *aside + ", and a new one was begun");
+  return {};
+}
+
+Status SqliteRunStore::insert(const RunRequest& request, const Timestamps& at) {
+  auto statement = db_.prepare(
+      "INSERT INTO runs(id, name, state, project, program, argv, cwd, created_ms, admitted_ms, "
+      "fp_exact,"
+      " fp_masked, fp_program, request) VALUES(?, ?, 'admitted', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  statement->bind(request.id)
+      .bind(request.name)
+      .bind_blob(request.project)
+      .bind_blob(request.program);
+  statement->bind_blob(join_nul(request.argv))
+      .bind_blob(request.cwd)
+      .bind(at.created)
+      .bind(at.admitted);
+  statement->bind(request.fingerprint.exact)
+      .bind(request.fingerprint.masked)
+      .bind(request.fingerprint.program);
+  return statement->bind(encode_request(request)).run();
+}
+
+Status SqliteRunStore::end(const std::string& id, const RunEnding& ending, const Timestamps& at,
+                           const Learn& learn) {
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return tl::unexpected(std::move(transaction).error());
+  JOBWARD_RETURN_IF_ERROR(close_run(id, ending, at));
+  if (learn) JOBWARD_RETURN_IF_ERROR(learn_levels(id, learn));
+  return transaction->commit();
+}
+
+Status SqliteRunStore::close_run(const std::string& id, const RunEnding& ending,
+                                 const Timestamps& at) {
+  auto statement = db_.prepare(
+      "UPDATE runs SET state='ended', outcome=?, spawned_ms=?, ended_ms=?, ending=?, curve=?"
+      " WHERE id=? AND state<>'ended' RETURNING 1");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  statement->bind(to_string(ending.outcome))
+      .bind(at.spawned)
+      .bind(at.ended)
+      .bind(encode_ending(ending));
+  auto closed = statement->bind_blob(encode_curve(ending.curve)).bind(id).step();
+  if (!closed) return tl::unexpected(std::move(closed).error());
+  if (!*closed)
+    return error("close", "run " + id, "it is not open (another process closed it, or it is gone)");
+  return {};
+}
+
+Status SqliteRunStore::learn_levels(const std::string& id, const Learn& learn) {
+  auto keys = db_.prepare("SELECT fp_exact, fp_masked, fp_program FROM runs WHERE id=?");
+  if (!keys) return tl::unexpected(std::move(keys).error());
+  auto row = keys->bind(id).step();
+  if (!row) return tl::unexpected(std::move(row).error());
+  if (!*row) return {};
+  const Fingerprint fingerprint{keys->text(0), keys->text(1), keys->text(2)};
+  for (const auto level : kLevels) {
+    auto old = learned_at(level, fingerprint.key(level));
+    if (!old) return tl::unexpected(std::move(old).error());
+    auto upsert = db_.prepare(
+        "INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)"
+        " ON CONFLICT(level, key) DO UPDATE SET blob=excluded.blob");
+    if (!upsert) return tl::unexpected(std::move(upsert).error());
+    upsert->bind(to_string(level)).bind(fingerprint.key(level)).bind_blob(learn(*old));
+    JOBWARD_RETURN_IF_ERROR(upsert->run());
+  }
+  return {};
+}
+
+Result<LearnedState> SqliteRunStore::learned_at(Level level, const std::string& key) {
+  auto statement = db_.prepare("SELECT blob FROM learned WHERE level=? AND key=?");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  auto row = statement->bind(to_string(level)).bind(key).step();
+  if (!row) return tl::unexpected(std::move(row).error());
+  return LearnedState{level, *row ? statement->text(0) : std::string()};
+}
+
+Result<std::vector<LearnedState>> SqliteRunStore::learned(const Fingerprint& fingerprint) {
+  std::vector<LearnedState> out;
+  for (const auto level : kLevels) {
+    auto state = learned_at(level, fingerprint.key(level));
+    if (!state) return tl::unexpected(std::move(state).error());
+    out.push_back(std::move(*state));
+  }
+  return out;
+}
+
+Result<std::vector<RunRecord>> SqliteRunStore::find(const std::string& reference) {
+  const auto query = [&](const char* where, const std::string& a,
+                         const std::string& b) -> Result<std::vector<RunRecord>> {
+    auto statement = db_.prepare(std::string(kColumns) + where);
+    if (!statement) return tl::unexpected(std::move(statement).error());
+    statement->bind(a);
+    if (!b.empty()) statement->bind(b);
+    return read_runs(*statement);
+  };
+  auto found = query("WHERE id=?", reference, "");
+  if (!found || !found->empty()) return found;
+  if (!reference.empty())
+    found = query("WHERE name=? AND name<>'' ORDER BY seq DESC LIMIT 1", reference, "");
+  if (!found || !found->empty() || reference.size() < kShortestPrefix) return found;
+  // '~' sorts after every character of an id, so this is the range of ids that begin with the
+  // reference.
+  return query("WHERE id>=? AND id<? ORDER BY seq DESC LIMIT 10", reference, reference + "~");
+}
+
+Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query) {
+  std::string sql = kColumns;
+  sql += "WHERE 1";
+  if (query.open_only) sql += " AND state<>'ended'";
+  if (!query.project.empty()) sql += " AND project=?";
+  if (!query.program.empty()) sql += " AND program=?";
+  sql += " ORDER BY seq DESC LIMIT ?";
+  auto statement = db_.prepare(sql);
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  if (!query.project.empty()) statement->bind_blob(query.project);
+  if (!query.program.empty()) statement->bind_blob(query.program);
+  statement->bind(query.limit);
+  return read_runs(*statement);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
+                                                        const Clock& clock, Notice notice) {
+  const std::string path = directory + kFile;
+  auto db = open_current(path, clock.wall_ms());
+  if (!db && is_corruption(db.error())) {
+    auto aside = set_aside(path, clock.wall_ms());
+    if (!aside) return tl::unexpected(std::move(aside).error());
+    notice("the database " + path + " was corrupt: it is kept as " + *aside +
+           ", and a new one was begun");
+    db = open_current(path, clock.wall_ms());
+  }
+  if (!db) return tl::unexpected(std::move(db).error());
+  return std::make_unique<SqliteRunStore>(std::move(*db), clock, std::move(notice));
+}
+
+}  // namespace jobward::profiles
