@@ -12,24 +12,25 @@ namespace {
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const auto* option : app.get_options())
+  for (const auto* option : app.get_options()) {
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    for (const auto& name : option->get_snames()) names.push_back("-" + name);
+  }
   return names;
 }
 
-// The library's text, with the nearest option that exists.
-std::string explain(const CLI::App& app, const CLI::ParseError& failure, const std::vector<std::string>& given) {
-  std::string text = printable(failure.what());
-  if (failure.get_name() != "ExtrasError") return text;
+// The library looks at what is missing before what is unknown; a typing error is the likelier cause of both.
+std::optional<std::string> unknown_option(const CLI::App& app, const std::vector<std::string>& given) {
   const auto known = option_names(app);
   for (const auto& word : given) {
+    if (word.size() < 3 || word.compare(0, 2, "--") != 0) continue;
     const std::string name = word.substr(0, word.find('='));
-    if (name.size() < 2 || name[0] != '-' || std::find(known.begin(), known.end(), name) != known.end()) continue;
-    text = "unknown option " + printable(name);
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string text = "unknown option " + printable(name);
     if (const auto nearest = nearest_word(name, known)) text += "; did you mean " + *nearest + "?";
     return text;
   }
-  return text;
+  return std::nullopt;
 }
 
 class UsageFormatter final : public CLI::Formatter {
@@ -61,7 +62,7 @@ Arguments split_arguments(int argc, char** argv) {
 }
 
 std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options, int usage_status) {
-  const auto given = options;
+  if (const auto unknown = unknown_option(app, options)) return usage_error(app.get_name(), *unknown, usage_status);
   std::reverse(options.begin(), options.end());  // CLI11 takes them from the back
   try {
     app.parse(options);
@@ -70,7 +71,7 @@ std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options
     std::cout << app.help();
     return 0;
   } catch (const CLI::ParseError& failure) {
-    return usage_error(app.get_name(), explain(app, failure, given), usage_status);
+    return usage_error(app.get_name(), printable(failure.what()), usage_status);
   }
 }
 

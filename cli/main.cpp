@@ -1,6 +1,8 @@
 // jobward: predicts, admits, limits, measures and records heavy jobs.
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -75,13 +77,21 @@ int dispatch(int argc, char** argv) {
   return unknown(word);
 }
 
+// Output that did not arrive is a failure, whatever the command thought.
+int flush_output(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  say(std::string("the output could not be written: ") + std::strerror(errno));
+  return status != 0 ? status : exit_code::kLauncherFailed;
+}
+
 }  // namespace
 }  // namespace jobward::cli
 
 int main(int argc, char** argv) {
   jobward::cli::reserve_standard_streams();
   try {
-    return jobward::cli::dispatch(argc, argv);
+    const int status = jobward::cli::dispatch(argc, argv);
+    return jobward::cli::flush_output(status);
   } catch (const std::exception& broken) {
     // Below here only programming errors and exhaustion throw.
     std::fprintf(stderr, "jobward: internal error: %s\n", broken.what());

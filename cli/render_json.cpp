@@ -150,7 +150,24 @@ Json to_json(const profiles::RunRecord& record, bool alive) {
 }
 
 std::string dump(const Json& json, bool indented) {
-  return json.dump(indented ? 2 : -1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string raw = json.dump(indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
+  // DEL and the C1 controls (U+0080..U+009F) are legal in JSON, but a terminal obeys them.
+  static constexpr const char* kHex = "0123456789abcdef";
+  std::string out;
+  out.reserve(raw.size() + 1);
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(raw[i]);
+    const auto next = i + 1 < raw.size() ? static_cast<unsigned char>(raw[i + 1]) : 0U;
+    const bool c1 = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+    if (c1 || byte == 0x7F) {
+      const unsigned code = c1 ? next : byte;
+      out += std::string("\\u00") + kHex[code >> 4U] + kHex[code & 15U];
+      if (c1) ++i;
+    } else {
+      out += raw[i];
+    }
+  }
+  return out + "\n";
 }
 
 }  // namespace jobward::cli

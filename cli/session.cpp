@@ -1,11 +1,13 @@
 #include "cli/session.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "cli/config.h"
 #include "common/files.h"
@@ -19,9 +21,16 @@ extern char** environ;
 namespace jobward::cli {
 namespace {
 
-// JOBWARD_ACTOR: "agent=claude-code,role=reviewer": what the caller claims about itself.
+// JOBWARD_ACTOR: "agent=claude-code,role=reviewer" or a JSON object: what the caller claims about itself. What
+// is neither is kept as it stands: it is a claim all the same.
 std::map<std::string, std::string> parse_claims(const std::string& text) {
   std::map<std::string, std::string> claims;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_object()) {
+    for (const auto& [key, value] : json.items())
+      claims[printable(key)] = printable(value.is_string() ? value.get<std::string>() : value.dump());
+    return claims;
+  }
   for (const auto part : split(text, ',')) {
     if (trim(part).empty()) continue;
     const auto equals = part.find('=');
@@ -61,7 +70,18 @@ void reserve_standard_streams() {
 
 void say(const std::string& text) {
   const std::string line = "jobward: " + printable(text) + "\n";
-  static_cast<void>(write_all(STDERR_FILENO, line, "stderr"));  // a reader that is gone must not stop a run
+  // A reader that is gone must neither stop a run nor end us: SIGPIPE is held off for this write only, so that
+  // `jobward history | head` still ends as any filter does.
+  sigset_t pipe_only{};
+  sigset_t before{};
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  ::sigprocmask(SIG_BLOCK, &pipe_only, &before);
+  if (!write_all(STDERR_FILENO, line, "stderr") && sigismember(&before, SIGPIPE) == 0) {
+    const timespec at_once{};
+    ::sigtimedwait(&pipe_only, nullptr, &at_once);
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
 Records open_records(const Clock& clock) {

@@ -1,9 +1,14 @@
 #include "profiles/sqlite_run_store.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <utility>
 
+#include "common/fd.h"
 #include "profiles/run_codec.h"
 #include "profiles/schema.h"
 #include "profiles/sqlite.h"
@@ -72,6 +77,14 @@ Result<std::vector<RunRecord>> read_runs(Statement& statement) {
     if (!record) return tl::unexpected(std::move(record).error());
     out.push_back(std::move(*record));
   }
+}
+
+// Making the database (and turning its log on, for which SQLite does not wait) is for one process at a time.
+Result<Fd> lock_directory(const std::string& directory) {
+  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_error("open", directory);
+  if (::flock(fd.get(), LOCK_EX) != 0) return errno_error("lock", directory);
+  return fd;
 }
 
 Result<Database> open_current(const std::string& path, UnixMillis now) {
@@ -261,6 +274,12 @@ Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query
 Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
                                                         const Clock& clock, Notice notice) {
   const std::string path = directory + kFile;
+  Fd lock;
+  if (::access(path.c_str(), F_OK) != 0) {
+    auto locked = lock_directory(directory);
+    if (!locked) return tl::unexpected(std::move(locked).error());
+    lock = std::move(*locked);
+  }
   auto db = open_current(path, clock.wall_ms());
   if (!db && is_corruption(db.error())) {
     auto aside = set_aside(path, clock.wall_ms());

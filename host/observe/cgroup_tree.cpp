@@ -1,5 +1,7 @@
 #include "host/observe/cgroup_tree.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "common/files.h"
@@ -99,6 +101,8 @@ Result<CgroupTree> read_cgroup_tree(const KernelRoots& roots) {
     const auto path = below_mount(mount, mine->path);
     if (!path) continue;
     Hierarchy hierarchy{mount.v2, mount.controllers, roots.mount_prefix + mount.point, *path};
+    // Another mount may lie over it: mountinfo still lists what cannot be reached any more.
+    if (::access((hierarchy.own_directory() + "/cgroup.procs").c_str(), F_OK) != 0) continue;
     // A hierarchy mounted twice counts once, where it was mounted first.
     const auto known = [&](const auto& h) { return h.v2 == hierarchy.v2 && h.controllers == hierarchy.controllers; };
     if (hierarchy.v2) hierarchy.controllers = v2_controllers(hierarchy.mount_point);

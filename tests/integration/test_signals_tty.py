@@ -198,14 +198,17 @@ class WithoutATerminal(harness.JobwardTest):
         self.touch("finish")
         self.assert_ok(self.finish(process))
 
-    def test_when_the_job_stops_itself_the_supervisor_stops_and_both_continue(self):
+    def test_a_job_that_stops_itself_goes_on_when_it_is_continued(self):
         command = ["/bin/sh", "-c", 'echo $$ > "$0"; kill -STOP $$; exit 6', self.path("pid")]
         process = self.start_run(["--mem", "1G"], command)
         job = harness.wait_for_pid(self.path("pid"))
-        for pid, who in ((job, "job"), (process.pid, "supervisor")):
-            harness.wait_until(lambda: harness.state_of(pid) == "T", f"the {who} is stopped")
-        os.killpg(process.pid, signal.SIGCONT)  # what a shell's fg does
+        harness.wait_until(lambda: harness.state_of(job) == "T", "the job is stopped")
+        os.kill(job, signal.SIGCONT)  # whoever stopped the job knows its pid, not ours
         self.assert_outcome(self.finish(process, timeout=10), "failed", 6)
+
+    def test_a_stopped_job_without_a_terminal_is_still_ended_at_its_wall_limit(self):
+        process = self.start_run(["--mem", "1G", "--time", "1s"], ["/bin/sh", "-c", "kill -STOP $$"])
+        self.assert_outcome(self.finish(process, timeout=20), "wall_limit", 124)
 
     def test_a_pipe_that_breaks_kills_the_job_as_it_would_bare(self):
         line = f'"{self.binary}" run --quiet --mem 1G -- yes | head -n 1; echo "${{PIPESTATUS[0]}}"'
