@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -99,7 +101,9 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
   order->best_effort = options.best_effort;
   auto session = open_session();
   if (!session) return never_started(session.error().message());
+  auto warm = std::async(std::launch::async, host::warm_up_backends, std::cref((*session)->tree));
   (*session)->records = open_records((*session)->clock);
+  warm.wait();  // before the spawn this process must have one thread again
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
@@ -119,6 +123,7 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
   ::_exit(exit_code::kSignalBase + signal);  // not reached
 }
 
+// Everything durable is written: what is left to destroy is memory, which the kernel frees faster.
 int report(const launcher::RunResult& result, const RunOptions& options) {
   for (const auto& problem : result.problems) say(problem);
   const bool is_error = !result.started;

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <memory>
 #include <utility>
 
@@ -118,34 +120,41 @@ void tell_guess(const RunResult& result, const LimitPlan& plan, const Tell& tell
        result.request.estimate.reason);
 }
 
-std::unique_ptr<host::JobGroup> make_group(const RunOrder& order, const Workshop& shop, RunResult& result) {
-  auto& request = result.request;
+Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop, const profiles::RunRequest& request) {
   host::GroupRequest wanted{request.id, request.limits, {}};
   wanted.attribute = {request.id, ::getpid(), shop.identity.boot_id, request.actor.uid, {}, {}};
   if (const auto* q = request.estimate.by.find(Resource::memory))
     wanted.attribute.memory_p99_bytes = static_cast<std::uint64_t>(q->p99);
   if (const auto* limit = request.limits.find(Resource::memory))
     wanted.attribute.memory_limit_bytes = static_cast<std::uint64_t>(limit->value);
-  auto group = shop.backend.create(wanted);
-  if (group) return std::move(*group);
-  if (order.wishes.explicit_memory()) {
-    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, group.error().message());
-    return nullptr;
-  }
-  // `--mem auto` never stops a run: it goes on without cgroups, and says so.
-  result.problems.push_back(group.error().message() + "; the run goes on without a cgroup");
-  const auto none = host::make_none_backend(shop.roots);
-  request.enforcement = none->enforcement();
-  request.where.backend = none->name();
-  return std::move(*none->create(wanted));
+  return shop.backend.create(wanted);
 }
 
-// True: the row is there, or the run may go on without one.
-bool record_begin(const RunOrder& order, const Workshop& shop, RunResult& result) {
-  std::string problem = shop.store_problem;
-  if (shop.store != nullptr) {
-    if (auto begun = shop.store->begin(result.request, result.at); !begun) problem = begun.error().message();
+// `--mem auto` never stops a run: without a cgroup it goes on polled, and says so. Null: an explicit limit was
+// asked for, and the run has ended.
+std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Workshop& shop, const Error& why,
+                                              RunResult& result) {
+  if (order.wishes.explicit_memory()) {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, why.message());
+    return nullptr;
   }
+  result.problems.push_back(why.message() + "; the run goes on without a cgroup, its limit polled");
+  const auto none = host::make_none_backend(shop.roots);
+  result.request.enforcement = none->enforcement();
+  result.request.where.backend = none->name();
+  auto group = none->create({result.request.id, result.request.limits, {}});
+  return group ? std::move(*group) : nullptr;
+}
+
+// Why the row could not be written; empty if it is there.
+std::string begin_problem(const Workshop& shop, const profiles::RunRequest& request, const profiles::Timestamps& at) {
+  if (shop.store == nullptr) return shop.store_problem;
+  auto begun = shop.store->begin(request, at);
+  return begun ? std::string() : begun.error().message();
+}
+
+// Whether the run may go on, with its row or without one.
+bool accept_record(const RunOrder& order, const std::string& problem, RunResult& result) {
   result.recorded = problem.empty();
   if (result.recorded) return true;
   if (order.wishes.explicit_memory() || order.wishes.wall_seconds) {
@@ -329,15 +338,20 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   if (!check_enforcement(order, result, tell)) return result;
   tell_guess(result, plan.plan, tell);
 
-  const auto group = make_group(order, shop, result);
-  if (!group) return result;
-  result.request.where.cgroup = group->directory();
-  result.request.where.memory_cgroup = group->memory_directory();
+  const auto place = shop.backend.place(*id);
+  result.request.where.cgroup = place.directory;
+  result.request.where.memory_cgroup = place.memory_directory;
   result.at.admitted = shop.clock.wall_ms();
-  auto lock = shop.lock_directory.empty() ? Result<RunLock>(error("lock", "run", "no state directory"))
-                                          : RunLock::take(shop.lock_directory, *id);
-  if (!record_begin(order, shop, result)) return result;
-  run_to_end(order, shop, *group, result);
+  // Held from before the row is there until after it is closed.
+  const auto lock = shop.lock_directory.empty() ? Result<RunLock>(error("lock", "run", "no state directory"))
+                                                : RunLock::take(shop.lock_directory, *id);
+  // The durable row and the cgroup are made side by side: both wait for the kernel, neither needs the other.
+  auto recording = std::async(std::launch::async, begin_problem, std::cref(shop), result.request, result.at);
+  auto made = make_group(shop, result.request);
+  const bool accepted = accept_record(order, recording.get(), result);
+  if (!accepted) return result;
+  const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
+  if (group) run_to_end(order, shop, *group, result);
   record_end(shop, result);
   return result;
 }

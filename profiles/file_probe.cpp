@@ -14,7 +14,6 @@
 namespace jobward::profiles {
 namespace {
 
-constexpr std::size_t kMaxTextBytes = 1U << 20;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -76,15 +75,16 @@ std::optional<FileFacts> RealFileProbe::look(const std::string& path) const {
   return found;
 }
 
-std::optional<std::string> RealFileProbe::read(const std::string& path) const {
+std::optional<std::string> RealFileProbe::head(const std::string& path) const {
   // O_NONBLOCK: a fifo without a writer must not hold up a pre-flight.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat facts {};
   if (!fd || ::fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
-  if (static_cast<std::uint64_t>(facts.st_size) > kMaxTextBytes) return std::nullopt;
-  auto text = read_fd(fd.get(), path, kMaxTextBytes);
-  if (!text) return std::nullopt;
-  return std::move(*text);
+  std::string text(kHeadBytes, '\0');
+  const ssize_t got = ::read(fd.get(), text.data(), text.size());
+  if (got < 0) return std::nullopt;
+  text.resize(static_cast<std::size_t>(got));
+  return text;
 }
 
 }  // namespace jobward::profiles

@@ -23,14 +23,15 @@ class FileProbe {
   virtual ~FileProbe() = default;
   // Absent if there is no such file. `path` is absolute. Symbolic links are followed, but not inside trees.
   [[nodiscard]] virtual std::optional<FileFacts> look(const std::string& path) const = 0;
-  // The content of a small text file (".git", a script); absent if it cannot be read or is over 1 MiB.
-  [[nodiscard]] virtual std::optional<std::string> read(const std::string& path) const = 0;
+  // The first kHeadBytes of a regular file (".git", the first line of a script); absent if it cannot be read.
+  [[nodiscard]] virtual std::optional<std::string> head(const std::string& path) const = 0;
+  static constexpr std::size_t kHeadBytes = 4096;
 };
 
 class RealFileProbe final : public FileProbe {
  public:
   [[nodiscard]] std::optional<FileFacts> look(const std::string& path) const override;
-  [[nodiscard]] std::optional<std::string> read(const std::string& path) const override;
+  [[nodiscard]] std::optional<std::string> head(const std::string& path) const override;
 };
 
 }  // namespace jobward::profiles

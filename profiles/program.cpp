@@ -203,7 +203,7 @@ Program plain(const Command& command, const std::string& root, const FileProbe& 
   const std::string& word = command.name();
   if (word.find('/') != std::string::npos) {
     const std::string path = absolute_path(command.cwd, word);
-    const auto text = files.read(path);
+    const auto text = files.head(path);
     if (text && text->starts_with("#!"))
       return script_program(shebang_interpreter(*text), path, root, std::move(arguments));
   }

@@ -26,7 +26,7 @@ std::optional<std::string> git_directory(const std::string& checkout, std::strin
 // The repository that a linked worktree's git directory belongs to; absent if it is no linked
 // worktree (a submodule, a git directory kept elsewhere).
 std::optional<std::string> shared_repository(const std::string& directory, const FileProbe& files) {
-  if (const auto common = files.read(absolute_path(directory, "commondir"))) {
+  if (const auto common = files.head(absolute_path(directory, "commondir"))) {
     const auto target = trim(*common);
     if (!target.empty()) return absolute_path(directory, std::string(target));
   }
@@ -46,8 +46,8 @@ std::string linked_identity(const std::string& checkout, const std::string& git_
 std::optional<Project> project_at(const std::string& directory, const FileProbe& files) {
   const std::string git = absolute_path(directory, ".git");
   // HEAD first: it spares adding up the sizes below a whole .git directory.
-  if (files.read(git + "/HEAD")) return Project{directory, directory};
-  if (const auto text = files.read(git)) {
+  if (files.head(git + "/HEAD")) return Project{directory, directory};
+  if (const auto text = files.head(git)) {
     const auto target = git_directory(directory, *text);
     if (!target) return std::nullopt;
     return Project{directory, linked_identity(directory, *target, files)};

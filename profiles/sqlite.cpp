@@ -145,13 +145,6 @@ Result<std::int64_t> Database::integer(const char* sql) {
   return *row ? statement->integer(0) : 0;
 }
 
-Status Database::checkpoint() {
-  if (sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) !=
-      SQLITE_OK)
-    return failure(db_.get(), "checkpoint", path_);
-  return {};
-}
-
 Result<Transaction> Transaction::begin(Database& db) {
   if (auto begun = db.execute("BEGIN IMMEDIATE"); !begun)
     return tl::unexpected(std::move(begun).error());

@@ -71,8 +71,6 @@ class Database {
   Status execute(const char* sql);  // one or several statements without parameters
   Result<std::int64_t> integer(const char* sql);
   [[nodiscard]] const std::string& path() const { return path_; }
-  // Folds the write-ahead log into the database as far as readers allow; for idle moments.
-  Status checkpoint();
 
  private:
   struct Close {

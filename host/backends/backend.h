@@ -24,7 +24,7 @@ namespace jobward::host {
 // Where the child has to be born. Descriptors belong to the JobGroup.
 struct BirthPlace {
   int v2_directory = -1;            // for clone3(CLONE_INTO_CGROUP); -1: none
-  std::vector<int> v1_procs_files;  // cgroup.procs opened for writing: the child writes 0 before it execs
+  std::vector<int> v1_task_files;  // `tasks` opened for writing: the child, one thread, writes 0 before it execs
 };
 
 // Memory of the whole job at one moment, in bytes. Absent = the backend cannot tell.
@@ -64,10 +64,6 @@ class JobGroup {
   [[nodiscard]] const BirthPlace& birth_place() const { return birth_; }
   // Becomes readable when the job runs out of memory at a limit; -1 where the kernel offers none.
   [[nodiscard]] int oom_event() const { return oom_event_; }
-  // The job's directory, for the record; empty without cgroups.
-  [[nodiscard]] const std::string& directory() const { return directory_; }
-  // Where its memory is counted; on hybrid hosts another directory than the one above.
-  [[nodiscard]] const std::string& memory_directory() const { return memory_directory_; }
 
   [[nodiscard]] virtual Result<MemorySample> sample() = 0;
   // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many there were:
@@ -81,14 +77,18 @@ class JobGroup {
  protected:
   BirthPlace birth_;
   int oom_event_ = -1;
-  std::string directory_;
-  std::string memory_directory_;
 };
 
 struct GroupRequest {
   std::string run_id;
   Limits limits;  // only those that the backend enforces are set; the caller checks enforcement() first
   JobAttribute attribute;
+};
+
+// The job's directory, and the one that counts its memory, another on hybrid hosts. Empty without cgroups.
+struct GroupPlace {
+  std::string directory;
+  std::string memory_directory;
 };
 
 class Backend {
@@ -99,6 +99,8 @@ class Backend {
   [[nodiscard]] virtual Enforcements enforcement() const = 0;
   // The directory below which jobs are put, for people; empty without cgroups.
   [[nodiscard]] virtual std::string parent() const = 0;
+  // Where a run's directories will be, known before they are made: the record goes first.
+  [[nodiscard]] virtual GroupPlace place(const std::string& run_id) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) = 0;
 };
 
@@ -108,6 +110,10 @@ struct BackendChoice {
   std::string reason;
   std::vector<std::string> obstacles;
 };
+// Does ahead of time what the first create() would have to do (libcgroup's discovery touches 820 KB of tables, 0.4
+// ms); may run on another thread while the caller reads and opens other things. Optional; never fails.
+void warm_up_backends(const CgroupTree& tree);
+
 BackendChoice choose_backend(const KernelRoots& roots, const CgroupTree& tree);
 
 }  // namespace jobward::host

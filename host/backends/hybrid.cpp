@@ -12,10 +12,8 @@ namespace {
 class HybridGroup final : public JobGroup {
  public:
   HybridGroup(V2Leaf leaf, V1Controllers v1) : leaf_(std::move(leaf)), v1_(std::move(v1)) {
-    birth_ = {leaf_.main_directory(), v1_.procs_files()};
+    birth_ = {leaf_.main_directory(), v1_.task_files()};
     oom_event_ = v1_.oom_event();
-    directory_ = leaf_.job().path();
-    memory_directory_ = v1_.memory().path();
   }
   HybridGroup(const HybridGroup&) = delete;
   HybridGroup& operator=(const HybridGroup&) = delete;
@@ -60,6 +58,10 @@ class HybridBackend final : public Backend {
     return out;
   }
   std::string parent() const override { return v1_.memory.mount_point + v1_.memory_place.path; }
+  GroupPlace place(const std::string& run_id) const override {
+    const std::string job = "/" + run_id + "/job";
+    return {v2_.mount_point + v2_place_.path + job, parent() + job};
+  }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto leaf = V2Leaf::create(v2_, v2_place_, request);
     if (!leaf) return tl::unexpected(std::move(leaf).error());

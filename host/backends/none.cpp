@@ -93,6 +93,7 @@ class NoneBackend final : public Backend {
     return out;
   }
   std::string parent() const override { return {}; }
+  GroupPlace place(const std::string&) const override { return {}; }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     std::optional<std::uint64_t> limit;
     if (const Limit* memory = request.limits.find(Resource::memory))

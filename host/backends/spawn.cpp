@@ -1,17 +1,16 @@
 #include "host/backends/spawn.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
+
+#include "host/backends/clone_child.h"
 
 namespace jobward::host {
 namespace {
@@ -25,8 +24,8 @@ struct ChildReport {
 struct ChildPlan {
   char* const* argv;
   char* const* environment;
-  const int* procs_files;
-  std::size_t procs_count;
+  const int* task_files;
+  std::size_t task_count;
   const char* oom_file;  // null: leave it
   const char* oom_text;
   bool die_with_supervisor;
@@ -41,16 +40,17 @@ struct ChildPlan {
   ::_exit(127);
 }
 
-// Runs in the child: async-signal-safe calls only.
-[[noreturn]] void run_child(const ChildPlan& plan) {
+// Runs in the child, which shares our memory until it execs: async-signal-safe calls only, no allocation.
+[[noreturn]] void run_child(const void* argument) {
+  const auto& plan = *static_cast<const ChildPlan*>(argument);
   using Stage = SpawnFailure::Stage;
   if (plan.die_with_supervisor) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, Stage::place);
     // It may have died before the request took effect.
     if (::getppid() != plan.supervisor) ::_exit(127);
   }
-  for (std::size_t i = 0; i < plan.procs_count; ++i)
-    if (::write(plan.procs_files[i], "0", 1) != 1) give_up(plan, Stage::place);
+  for (std::size_t i = 0; i < plan.task_count; ++i)
+    if (::write(plan.task_files[i], "0", 1) != 1) give_up(plan, Stage::place);
   if (plan.oom_file != nullptr) {
     // Best effort: a sandbox may forbid it, and the limits hold without it.
     const int fd = ::open(plan.oom_file, O_WRONLY | O_CLOEXEC);
@@ -72,17 +72,12 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return out;
 }
 
-// clone3 as fork, with a pidfd, into a cgroup if asked. Returns the pid, 0 in the child, -1 on failure.
-pid_t clone_into(int v2_directory, int* pidfd) {
-  clone_args args{};
-  args.flags = CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
-  args.exit_signal = SIGCHLD;
-  if (v2_directory >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<__u64>(v2_directory);
-  }
-  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+// execvpe builds paths and, for a script without "#!", a new argv on the stack.
+std::size_t stack_for(const SpawnRequest& request) {
+  constexpr std::size_t kBase = 256U << 10U;
+  constexpr std::size_t kPage = 4096;
+  const std::size_t pointers_size = (request.argv.size() + 2) * sizeof(char*);
+  return kBase + (pointers_size / kPage + 1) * kPage;
 }
 
 }  // namespace
@@ -100,8 +95,8 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
   if (request.oom_score_adj) std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
   const ChildPlan plan{argv.data(),
                        environment.data(),
-                       request.birth.v1_procs_files.data(),
-                       request.birth.v1_procs_files.size(),
+                       request.birth.v1_task_files.data(),
+                       request.birth.v1_task_files.size(),
                        request.oom_score_adj ? request.oom_score_adj_file.c_str() : nullptr,
                        oom_text.data(),
                        request.die_with_supervisor,
@@ -109,8 +104,7 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
                        &request.signal_mask,
                        writer.get()};
   int pidfd = -1;
-  const pid_t pid = clone_into(request.birth.v2_directory, &pidfd);
-  if (pid == 0) run_child(plan);
+  const pid_t pid = clone_child(request.birth.v2_directory, &pidfd, stack_for(request), run_child, &plan);
   if (pid < 0) return tl::unexpected(SpawnFailure{Stage::clone, errno});
 
   Spawned spawned{pid, Fd(pidfd)};

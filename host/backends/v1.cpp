@@ -1,4 +1,4 @@
-// Pure v1 hosts: limits and measures as on hybrid ones, but birth by cgroup.procs only and killing one by one.
+// Pure v1 hosts: limits and measures as on hybrid ones, but birth by a move before exec, and killing one by one.
 #include <signal.h>
 
 #include <utility>
@@ -13,10 +13,8 @@ namespace {
 class V1Group final : public JobGroup {
  public:
   explicit V1Group(V1Controllers v1) : v1_(std::move(v1)) {
-    birth_ = {-1, v1_.procs_files()};
+    birth_ = {-1, v1_.task_files()};
     oom_event_ = v1_.oom_event();
-    directory_ = v1_.memory().path();
-    memory_directory_ = directory_;
   }
   V1Group(const V1Group&) = delete;
   V1Group& operator=(const V1Group&) = delete;
@@ -67,6 +65,10 @@ class V1Backend final : public Backend {
     return out;
   }
   std::string parent() const override { return places_.memory.mount_point + places_.memory_place.path; }
+  GroupPlace place(const std::string& run_id) const override {
+    const std::string job = parent() + "/" + run_id + "/job";
+    return {job, job};
+  }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto v1 = V1Controllers::create(places_, request);
     if (!v1) return tl::unexpected(std::move(v1).error());

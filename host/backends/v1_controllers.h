@@ -26,7 +26,7 @@ class V1Controllers {
  public:
   static Result<V1Controllers> create(const V1Places& places, const GroupRequest& request);
 
-  [[nodiscard]] std::vector<int> procs_files() const;
+  [[nodiscard]] std::vector<int> task_files() const;
   [[nodiscard]] int oom_event() const { return oom_event_.get(); }
   [[nodiscard]] const CgroupDir& memory() const { return memory_.job; }
 
@@ -44,7 +44,7 @@ class V1Controllers {
     bool own_parent = false;
     std::string id;
     CgroupDir job;
-    Fd procs;
+    Fd tasks;
   };
   struct Ancestor {
     CgroupDir dir;

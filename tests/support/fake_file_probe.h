@@ -40,9 +40,9 @@ class FakeFileProbe final : public profiles::FileProbe {
     const auto found = facts_.find(path);
     return found == facts_.end() ? std::nullopt : std::optional(found->second);
   }
-  [[nodiscard]] std::optional<std::string> read(const std::string& path) const override {
+  [[nodiscard]] std::optional<std::string> head(const std::string& path) const override {
     const auto found = contents_.find(path);
-    return found == contents_.end() ? std::nullopt : std::optional(found->second);
+    return found == contents_.end() ? std::nullopt : std::optional(found->second.substr(0, kHeadBytes));
   }
 
   // The paths asked for by look(), in order.

@@ -69,7 +69,7 @@ TEST_CASE("file_probe: What is not there is absent") {
   fs::create_symlink("nowhere", scratch.path("dangling"));
   CHECK_FALSE(RealFileProbe().look(scratch.path("none")));
   CHECK_FALSE(RealFileProbe().look(scratch.path("dangling")));
-  CHECK_FALSE(RealFileProbe().read(scratch.path("none")));
+  CHECK_FALSE(RealFileProbe().head(scratch.path("none")));
   CHECK_FALSE(RealFileProbe().look(scratch.path(std::string(5000, 'x'))));
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("file_probe: A device is neither file nor directory") {
   REQUIRE(facts);
   CHECK(facts->kind == FileFacts::Kind::other);
   CHECK_FALSE(facts->bytes);
-  CHECK_FALSE(RealFileProbe().read("/dev/null"));
+  CHECK_FALSE(RealFileProbe().head("/dev/null"));
 }
 
 TEST_CASE("file_probe: A directory is the sum of the regular files below it") {
@@ -126,21 +126,22 @@ TEST_CASE("file_probe: A tree that cannot be read is not measured") {
   CHECK_FALSE(facts->bytes);
 }
 
-TEST_CASE("file_probe: Small files are read whole, byte for byte") {
+TEST_CASE("file_probe: The head of a file is read byte for byte, and no more than that") {
   const Scratch scratch;
   const std::string content("a\0\xff\n", 4);
   std::ofstream(scratch.path("a"), std::ios::binary) << content;
-  CHECK(RealFileProbe().read(scratch.path("a")) == content);
-  CHECK(RealFileProbe().read(scratch.file("empty", 0)) == "");
-  CHECK(RealFileProbe().read(scratch.file("limit", 1U << 20)).has_value());
-  CHECK_FALSE(RealFileProbe().read(scratch.file("over", (1U << 20) + 1)));
+  CHECK(RealFileProbe().head(scratch.path("a")) == content);
+  CHECK(RealFileProbe().head(scratch.file("empty", 0)) == "");
+  const auto large = RealFileProbe().head(scratch.file("large", 1U << 20));
+  REQUIRE(large);
+  CHECK(large->size() == RealFileProbe::kHeadBytes);
 }
 
 TEST_CASE("file_probe: Directories and fifos are not read, and do not block") {
   const Scratch scratch;
   REQUIRE(::mkfifo(scratch.path("fifo").c_str(), 0600) == 0);
-  CHECK_FALSE(RealFileProbe().read(scratch.path("fifo")));
-  CHECK_FALSE(RealFileProbe().read(scratch.directory("dir")));
+  CHECK_FALSE(RealFileProbe().head(scratch.path("fifo")));
+  CHECK_FALSE(RealFileProbe().head(scratch.directory("dir")));
   const auto facts = RealFileProbe().look(scratch.path("fifo"));
   REQUIRE(facts);
   CHECK(facts->kind == FileFacts::Kind::other);
@@ -155,8 +156,8 @@ TEST_CASE("file_probe: Probing leaves no descriptor behind") {
   ::close(before);
   for (int i = 0; i < 20; ++i) {
     (void)RealFileProbe().look(tree);
-    (void)RealFileProbe().read(file);
-    (void)RealFileProbe().read(tree);
+    (void)RealFileProbe().head(file);
+    (void)RealFileProbe().head(tree);
   }
   const int after = ::dup(0);
   ::close(after);

@@ -1,0 +1,37 @@
+#include <benchmark/benchmark.h>
+
+#include "bench/sample_runs.h"
+#include "estimator/estimator.h"
+
+namespace {
+
+using namespace jobward;
+
+std::string state_after(std::uint64_t runs) {
+  profiles::LearnedState state{Level::masked, {}};
+  for (std::uint64_t n = 0; n < runs; ++n) {
+    const auto request = bench::sample_request(n, 1);
+    state.blob = estimator::learn(state, bench::sample_ending(n, request).observation);
+  }
+  return state.blob;
+}
+
+// One finished run, learned at one level; the thousandth must cost what the hundredth does.
+void learn_one_run(benchmark::State& state) {
+  const auto runs = static_cast<std::uint64_t>(state.range(0));
+  const profiles::LearnedState old{Level::masked, state_after(runs)};
+  const auto next = bench::sample_ending(runs, bench::sample_request(runs, 1)).observation;
+  for (auto _ : state) benchmark::DoNotOptimize(estimator::learn(old, next));
+}
+BENCHMARK(learn_one_run)->Arg(0)->Arg(10)->Arg(100)->Arg(1000);
+
+void predict(benchmark::State& state) {
+  const auto blob = state_after(static_cast<std::uint64_t>(state.range(0)));
+  const std::vector<profiles::LearnedState> levels{
+      {Level::exact, {}}, {Level::masked, blob}, {Level::program, blob}, {Level::everything, blob}};
+  const profiles::Features query{{"size:--data", 5e7}};
+  for (auto _ : state) benchmark::DoNotOptimize(estimator::predict(levels, query));
+}
+BENCHMARK(predict)->Arg(0)->Arg(3)->Arg(100);
+
+}  // namespace

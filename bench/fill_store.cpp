@@ -1,0 +1,48 @@
+// jobward_fill_store N DIRECTORY: a store with N runs, for measuring how commands scale with it.
+#include <cstdio>
+#include <cstdlib>
+
+#include "bench/sample_runs.h"
+#include "common/clock.h"
+#include "common/files.h"
+#include "estimator/estimator.h"
+#include "profiles/sqlite_run_store.h"
+
+namespace {
+
+constexpr std::uint64_t kKinds = 200;
+
+int fail(const jobward::Error& error) {
+  std::fprintf(stderr, "fill_store: %s\n", error.message().c_str());
+  return 1;
+}
+
+int fill(std::uint64_t runs, const std::string& directory) {
+  using namespace jobward;
+  const SystemClock clock;
+  if (auto made = make_private_directories(directory); !made) return fail(made.error());
+  auto store = profiles::open_sqlite_run_store(directory, clock, [](const std::string&) {});
+  if (!store) return fail(store.error());
+  for (std::uint64_t n = 0; n < runs; ++n) {
+    const auto request = bench::sample_request(n, kKinds);
+    const auto ending = bench::sample_ending(n, request);
+    const profiles::Timestamps at{static_cast<UnixMillis>(n), static_cast<UnixMillis>(n), static_cast<UnixMillis>(n),
+                                  static_cast<UnixMillis>(n + 1)};
+    if (auto begun = (*store)->begin(request, at); !begun) return fail(begun.error());
+    const profiles::Learn learn = [&](const profiles::LearnedState& old) {
+      return estimator::learn(old, ending.observation);
+    };
+    if (auto ended = (*store)->end(request.id, ending, at, learn); !ended) return fail(ended.error());
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: jobward_fill_store N DIRECTORY\n");
+    return 2;
+  }
+  return fill(std::strtoull(argv[1], nullptr, 10), argv[2]);
+}

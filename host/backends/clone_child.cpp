@@ -1,0 +1,96 @@
+#include "host/backends/clone_child.h"
+
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+namespace jobward::host {
+namespace {
+
+clone_args base_arguments(int v2_directory, int* pidfd) {
+  clone_args args{};
+  args.flags = CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
+  args.exit_signal = SIGCHLD;
+  if (v2_directory >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<__u64>(v2_directory);
+  }
+  return args;
+}
+
+#if defined(__x86_64__)
+// The C library has no clone3 that takes a function. After the system call the child is on the new stack, with our
+// registers: it calls `child` and never comes back here.
+long clone3_call(clone_args* args, void (*child)(const void*), const void* argument) {
+  long result = SYS_clone3;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %[argument], %%rdi\n\t"
+      "call *%[child]\n\t"
+      "ud2\n"
+      "1:"
+      : "+a"(result)
+      : "D"(args), "S"(sizeof *args), [child] "r"(child), [argument] "r"(argument)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+}
+#define JOBWARD_SHARES_MEMORY 1
+#elif defined(__aarch64__)
+long clone3_call(clone_args* args, void (*child)(const void*), const void* argument) {
+  register long result asm("x0") = reinterpret_cast<long>(args);
+  register long size asm("x1") = sizeof *args;
+  register long number asm("x8") = SYS_clone3;
+  asm volatile(
+      "svc #0\n\t"
+      "cbnz x0, 1f\n\t"
+      "mov x29, #0\n\t"
+      "mov x0, %[argument]\n\t"
+      "blr %[child]\n\t"
+      "brk #1\n"
+      "1:"
+      : "+r"(result)
+      : "r"(size), "r"(number), [child] "r"(child), [argument] "r"(argument)
+      : "x30", "memory", "cc");
+  return result;
+}
+#define JOBWARD_SHARES_MEMORY 1
+#else
+#define JOBWARD_SHARES_MEMORY 0
+#endif
+
+}  // namespace
+
+#if JOBWARD_SHARES_MEMORY
+pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*child)(const void*),
+                  const void* argument) {
+  void* stack = ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -1;
+  clone_args args = base_arguments(v2_directory, pidfd);
+  args.flags |= CLONE_VM | CLONE_VFORK;
+  args.stack = reinterpret_cast<std::uintptr_t>(stack);
+  args.stack_size = stack_size;
+  const long result = clone3_call(&args, child, argument);
+  ::munmap(stack, stack_size);
+  if (result >= 0) return static_cast<pid_t>(result);
+  errno = static_cast<int>(-result);
+  return -1;
+}
+#else
+pid_t clone_child(int v2_directory, int* pidfd, std::size_t, void (*child)(const void*), const void* argument) {
+  clone_args args = base_arguments(v2_directory, pidfd);
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid == 0) child(argument);
+  return pid;
+}
+#endif
+
+}  // namespace jobward::host

@@ -1,0 +1,212 @@
+#include "launcher/classify.h"
+
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+
+using namespace jobward;
+using namespace jobward::launcher;
+using Catch::Contains;
+using host::OomCounters;
+
+namespace {
+
+constexpr double kMiB = 1048576;
+
+Limits memory_limit() {
+  Limits limits;
+  limits.set(Resource::memory, {100 * kMiB, "--mem"});
+  limits.set(Resource::wall, {90, "--time"});
+  return limits;
+}
+Usage peak_usage() {
+  Usage usage;
+  usage.set(Metric::memory_peak, 99 * kMiB);
+  return usage;
+}
+
+Supervision exited(int code) {
+  Supervision seen;
+  seen.main.code = code;
+  return seen;
+}
+Supervision died(int signal) {
+  Supervision seen;
+  seen.main.signal = signal;
+  return seen;
+}
+OomCounters oom(std::uint64_t hits, std::uint64_t kills, const std::string& ancestor = "") {
+  return {hits, kills, ancestor};
+}
+
+Classification classified(const Supervision& seen, const OomCounters& counters = {}) {
+  const auto out = classify(seen, counters, memory_limit(), peak_usage());
+  CHECK(!out.cause.empty());
+  return out;
+}
+
+void check_from_job(const Classification& out, Outcome outcome, int code) {
+  CHECK(out.outcome == outcome);
+  CHECK(out.exit_code == code);
+  CHECK(out.from_job);
+}
+void check_from_jobward(const Classification& out, Outcome outcome, int code) {
+  CHECK(out.outcome == outcome);
+  CHECK(out.exit_code == code);
+  CHECK(!out.from_job);
+  CHECK(!out.die_of);
+}
+
+}  // namespace
+
+TEST_CASE("classify: A job that exits with 0 is ok and a full measurement") {
+  const auto out = classified(exited(0));
+  check_from_job(out, Outcome::ok, 0);
+  CHECK(!out.signal);
+  CHECK(!out.die_of);
+  CHECK(!out.memory_censored);
+  CHECK(!out.wall_censored);
+}
+
+TEST_CASE("classify: A job that fails keeps its exit status, also those that jobward uses itself") {
+  for (const int code : {1, 2, 42, 75, 77, 124, 125, 126, 127, 128, 130, 137, 143, 255}) {
+    const auto out = classified(exited(code));
+    check_from_job(out, Outcome::failed, code);
+    CHECK_THAT(out.cause, Contains(std::to_string(code)));
+    CHECK(!out.signal);
+    CHECK(!out.die_of);
+    CHECK(out.memory_censored);
+  }
+}
+
+TEST_CASE("classify: 137 from the job itself is not an out-of-memory end") {
+  check_from_job(classified(exited(137)), Outcome::failed, 137);
+  // Not even where the limit was touched, as long as nothing was killed for it.
+  check_from_job(classified(exited(137), oom(3, 0)), Outcome::failed, 137);
+}
+
+TEST_CASE("classify: A KILL from somebody is not an out-of-memory end either") {
+  const auto out = classified(died(SIGKILL));
+  check_from_job(out, Outcome::signaled, 137);
+  CHECK(out.signal == SIGKILL);
+  CHECK(!out.die_of);
+  CHECK_THAT(out.cause, Contains("SIGKILL") && Contains("not for memory"));
+}
+
+TEST_CASE("classify: A job that a signal ended gives 128 + n and names it") {
+  for (const int signal : {SIGSEGV, SIGABRT, SIGUSR1, SIGPIPE}) {
+    const auto out = classified(died(signal));
+    check_from_job(out, Outcome::signaled, 128 + signal);
+    CHECK(out.signal == signal);
+    CHECK(!out.die_of);
+    CHECK(out.memory_censored);
+    CHECK(out.wall_censored);
+    CHECK_THAT(out.cause, Contains(signal_name(signal)));
+  }
+}
+
+TEST_CASE("classify: A job that dies of INT, QUIT, TERM or HUP takes the supervisor along") {
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) {
+    const auto out = classified(died(signal));
+    check_from_job(out, Outcome::signaled, 128 + signal);
+    CHECK(out.die_of == signal);
+  }
+}
+
+TEST_CASE("classify: A job that ends by the signal that the supervisor got was stopped") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Supervision seen = died(signal);
+    seen.stop_signal = signal;
+    const auto out = classified(seen);
+    check_from_job(out, Outcome::stopped, 128 + signal);
+    CHECK(out.die_of == signal);
+    CHECK(out.memory_censored);
+    CHECK(out.wall_censored);
+    CHECK_THAT(out.cause, Contains(signal_name(signal)));
+    Supervision shell = exited(128 + signal);
+    shell.stop_signal = signal;
+    check_from_job(classified(shell), Outcome::stopped, 128 + signal);
+  }
+}
+
+TEST_CASE("classify: A job that ends otherwise after a signal was not stopped by it") {
+  Supervision seen = exited(0);
+  seen.stop_signal = SIGTERM;
+  check_from_job(classified(seen), Outcome::ok, 0);
+  seen.main.code = 3;
+  check_from_job(classified(seen), Outcome::failed, 3);
+  seen.main = {0, SIGSEGV};
+  check_from_job(classified(seen), Outcome::signaled, 128 + SIGSEGV);
+}
+
+TEST_CASE("classify: A kill at the job's own limit names the limit, its source, the peak, the killer") {
+  const auto out = classified(died(SIGKILL), oom(4, 1));
+  check_from_jobward(out, Outcome::memory_limit, 137);
+  CHECK(out.signal == SIGKILL);
+  CHECK(out.memory_censored);
+  CHECK(out.wall_censored);
+  CHECK_THAT(out.cause, Contains("100 MiB") && Contains("--mem") && Contains("peak 99.0 MiB"));
+  CHECK_THAT(out.cause, Contains("the kernel's OOM killer"));
+}
+
+TEST_CASE("classify: Where the supervisor held the limit it says that jobward ended the job") {
+  Supervision seen = died(SIGKILL);
+  seen.killed_for_memory = true;
+  const auto out = classified(seen);
+  check_from_jobward(out, Outcome::memory_limit, 137);
+  CHECK_THAT(out.cause, Contains("jobward") && !Contains("kernel"));
+}
+
+TEST_CASE("classify: A main process that had ended by itself keeps its status, the outcome tells") {
+  const auto out = classified(exited(0), oom(1, 1));
+  check_from_job(out, Outcome::memory_limit, 0);
+  CHECK(!out.signal);
+  CHECK(out.memory_censored);
+  CHECK_THAT(out.cause, Contains("had already ended"));
+}
+
+TEST_CASE("classify: A kill at an enclosing limit names the cgroup") {
+  const auto out = classified(died(SIGKILL), oom(0, 1, "/jobward/parent"));
+  check_from_jobward(out, Outcome::aggregate_limit, 137);
+  CHECK(out.memory_censored);
+  CHECK_THAT(out.cause, Contains("/jobward/parent") && Contains("peak 99.0 MiB"));
+}
+
+TEST_CASE("classify: The job's own limit goes before an enclosing one") {
+  CHECK(classified(died(SIGKILL), oom(2, 1, "/p")).outcome == Outcome::memory_limit);
+}
+
+TEST_CASE("classify: A kill without any limit reached is the machine's") {
+  const auto out = classified(died(SIGKILL), oom(0, 1));
+  check_from_jobward(out, Outcome::system_oom, 137);
+  CHECK(out.memory_censored);
+  CHECK_THAT(out.cause, Contains("machine") && Contains("peak 99.0 MiB"));
+}
+
+TEST_CASE("classify: A run without a memory limit never ends at one") {
+  const auto out = classify(died(SIGKILL), oom(3, 1), {}, {});
+  CHECK(out.outcome == Outcome::system_oom);
+  CHECK_THAT(out.cause, Contains("not measured"));
+}
+
+TEST_CASE("classify: The wall limit gives 124 whatever the job did of it, and names the limit") {
+  for (Supervision seen : {died(SIGTERM), died(SIGKILL), exited(0), exited(3)}) {
+    seen.wall_limit_hit = true;
+    const auto out = classified(seen);
+    check_from_jobward(out, Outcome::wall_limit, 124);
+    CHECK(out.memory_censored);
+    CHECK(out.wall_censored);
+    CHECK_THAT(out.cause, Contains("90.0 s") && Contains("--time") && Contains("jobward"));
+    CHECK(out.signal.value_or(0) == seen.main.signal);
+  }
+}
+
+TEST_CASE("classify: 124 from the job itself is not a wall limit") {
+  CHECK(classified(exited(124)).outcome == Outcome::failed);
+}
+
+TEST_CASE("classify: Signals have their names, or their number where they have none") {
+  CHECK(signal_name(SIGKILL) == "SIGKILL");
+  CHECK(signal_name(SIGINT) == "SIGINT");
+  CHECK(signal_name(42) == "signal 42");
+}

@@ -1,0 +1,141 @@
+#include "launcher/limit_plan.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+using namespace jobward;
+using namespace jobward::launcher;
+
+namespace {
+
+constexpr double kMiB = 1048576;
+constexpr std::uint64_t kGiB = 1ULL << 30U;
+constexpr double kPage = 4096;
+
+Estimate known(double p99, Level level = Level::exact) {
+  Estimate estimate;
+  estimate.by.set(Resource::memory, {p99 / 2, p99 * 0.9, p99});
+  estimate.runs = 5;
+  estimate.level = level;
+  return estimate;
+}
+
+LimitPlan plan_of(const Estimate& estimate, const LimitWishes& wishes = {},
+                  std::uint64_t available = 8 * kGiB, std::uint64_t capacity = 16 * kGiB) {
+  return plan_limits(wishes, estimate, available, capacity, LimitSettings{});
+}
+
+const Limit& memory_of(const LimitPlan& plan) {
+  REQUIRE(plan.limits.contains(Resource::memory));
+  return *plan.limits.find(Resource::memory);
+}
+
+}  // namespace
+
+TEST_CASE("limit_plan: What was predicted, and a margin, is the limit of a known job") {
+  const auto plan = plan_of(known(1000 * kMiB));
+  CHECK(memory_of(plan).value == Approx(1100 * kMiB).margin(kPage));
+  CHECK(memory_of(plan).source == "estimate");
+  CHECK(!plan.guessed);
+  CHECK_THAT(plan.explanation, Catch::Contains("p99"));
+}
+
+TEST_CASE("limit_plan: The automatic limit of a small job is no smaller than the minimum") {
+  CHECK(memory_of(plan_of(known(2 * kMiB))).value == 64 * kMiB);
+  LimitSettings settings;
+  settings.guess_share = 0.001;
+  CHECK(memory_of(plan_limits({}, {}, kGiB, 16 * kGiB, settings)).value == 64 * kMiB);
+}
+
+TEST_CASE("limit_plan: No automatic limit is larger than what there is") {
+  const auto plan = plan_of(known(15.5 * kGiB), {}, 8 * kGiB, 16 * kGiB);
+  CHECK(memory_of(plan).value == 16.0 * kGiB);
+  CHECK_THAT(plan.explanation, Catch::Contains("16.0 GiB"));
+  CHECK(memory_of(plan_of({}, {}, 32 << 20U, 32 << 20U)).value == 32 * kMiB);
+}
+
+TEST_CASE("limit_plan: A job that was never seen gets half of what is free, and it is a guess") {
+  const auto plan = plan_of({});
+  CHECK(memory_of(plan).value == 4.0 * kGiB);
+  CHECK(memory_of(plan).source == "guess");
+  CHECK(plan.guessed);
+  CHECK_THAT(plan.explanation, Catch::Contains("50 %") && Catch::Contains("8.00 GiB"));
+}
+
+TEST_CASE("limit_plan: What other programs used does not make a job known") {
+  const auto plan = plan_of(known(100 * kMiB, Level::everything));
+  CHECK(plan.guessed);
+  CHECK(memory_of(plan).value == 4.0 * kGiB);
+}
+
+TEST_CASE("limit_plan: Runs that were all ended by a limit make no job known, but raise the guess") {
+  auto estimate = known(6.0 * kGiB);
+  estimate.censored_runs = estimate.runs;
+  const auto plan = plan_of(estimate);
+  CHECK(plan.guessed);
+  CHECK(memory_of(plan).value == 6.0 * kGiB);
+  CHECK(memory_of(plan_of(estimate, {}, 2 * kGiB, 5 * kGiB)).value == 5.0 * kGiB);
+}
+
+TEST_CASE("limit_plan: A limit that was asked for is taken as it is") {
+  LimitWishes wishes;
+  wishes.memory_bytes = 12345;
+  for (const auto& estimate : {Estimate{}, known(1000 * kMiB)}) {
+    const auto plan = plan_of(estimate, wishes);
+    CHECK(memory_of(plan).value == 12345);
+    CHECK(memory_of(plan).source == "--mem");
+    CHECK(!plan.guessed);
+  }
+}
+
+TEST_CASE("limit_plan: Without a limit what was predicted is reserved all the same") {
+  LimitWishes wishes;
+  wishes.no_memory_limit = true;
+  const auto plan = plan_of(known(1000 * kMiB), wishes);
+  CHECK(!plan.limits.contains(Resource::memory));
+  REQUIRE(plan.reservation.contains(Resource::memory));
+  CHECK(*plan.reservation.find(Resource::memory) == 1000 * kMiB);
+  CHECK(!plan_of({}, wishes).reservation.contains(Resource::memory));
+}
+
+TEST_CASE("limit_plan: The limit is what is reserved") {
+  const auto plan = plan_of(known(1000 * kMiB));
+  REQUIRE(plan.reservation.contains(Resource::memory));
+  CHECK(*plan.reservation.find(Resource::memory) == memory_of(plan).value);
+}
+
+TEST_CASE("limit_plan: An automatic limit is of whole pages, as the kernel enforces it") {
+  CHECK(std::fmod(memory_of(plan_of(known(1234567891.0))).value, kPage) == 0);
+  CHECK(std::fmod(memory_of(plan_of({}, {}, 1234567891)).value, kPage) == 0);
+}
+
+TEST_CASE("limit_plan: Wall time is limited only where it was asked for") {
+  auto estimate = known(1000 * kMiB);
+  estimate.by.set(Resource::wall, {1, 2, 3});
+  CHECK(!plan_of(estimate).limits.contains(Resource::wall));
+  LimitWishes wishes;
+  wishes.wall_seconds = 90;
+  const auto plan = plan_of(estimate, wishes);
+  REQUIRE(plan.limits.contains(Resource::wall));
+  CHECK(plan.limits.find(Resource::wall)->value == 90);
+  CHECK(plan.limits.find(Resource::wall)->source == "--time");
+}
+
+TEST_CASE("limit_plan: A resource that is not known is not predicted to be 0") {
+  Estimate only_wall;
+  only_wall.by.set(Resource::wall, {1, 2, 3});
+  only_wall.runs = 5;
+  only_wall.level = Level::exact;
+  const auto plan = plan_of(only_wall);
+  CHECK(plan.guessed);
+  CHECK(memory_of(plan).value == 4.0 * kGiB);
+}
+
+TEST_CASE("limit_plan: The settings are followed") {
+  LimitSettings settings;
+  settings.guess_share = 0.25;
+  settings.margin = 0.5;
+  CHECK(memory_of(plan_limits({}, {}, 8 * kGiB, 16 * kGiB, settings)).value == 2.0 * kGiB);
+  CHECK(memory_of(plan_limits({}, known(1000 * kMiB), 8 * kGiB, 16 * kGiB, settings)).value ==
+        Approx(1500 * kMiB).margin(kPage));
+}

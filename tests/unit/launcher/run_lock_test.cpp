@@ -1,0 +1,127 @@
+#include "launcher/run_lock.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <memory>
+#include <optional>
+
+#include "tests/support/partner.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace jobward::launcher;
+using jobward::test::Partner;
+using jobward::test::TemporaryDirectory;
+
+namespace {
+
+bool lock_file_exists(const TemporaryDirectory& directory, const std::string& run) {
+  return ::access((directory.path() + "/" + run + ".lock").c_str(), F_OK) == 0;
+}
+
+// A process that takes the lock, says so, and dies without cleaning up when it is released.
+std::unique_ptr<Partner> holder(const TemporaryDirectory& directory, const std::string& run) {
+  auto child = std::make_unique<Partner>([&](const Partner::Turn& turn) {
+    const auto lock = RunLock::take(directory.path(), run);
+    if (!lock) return 1;
+    turn.tell();
+    turn.wait();
+    ::_exit(0);
+  });
+  REQUIRE(child->await());
+  return child;
+}
+
+// How often a run was called supervised.
+int asked(const std::string& directory, const std::string& run, int times) {
+  int yes = 0;
+  for (int i = 0; i < times; ++i) yes += is_supervised(directory, run) ? 1 : 0;
+  return yes;
+}
+
+}  // namespace
+
+TEST_CASE("run_lock: A run whose lock another process holds is supervised") {
+  const TemporaryDirectory directory;
+  CHECK(!is_supervised(directory.path(), "run1"));
+  const auto child = holder(directory, "run1");
+  CHECK(is_supervised(directory.path(), "run1"));
+  CHECK(!is_supervised(directory.path(), "run2"));
+  CHECK(is_supervised(directory.path(), "run1"));
+}
+
+TEST_CASE("run_lock: The kernel lets go when the supervisor dies, though the file stays") {
+  const TemporaryDirectory directory;
+  const auto child = holder(directory, "run1");
+  CHECK(child->finish() == 0);
+  CHECK(lock_file_exists(directory, "run1"));
+  CHECK(!is_supervised(directory.path(), "run1"));
+}
+
+TEST_CASE("run_lock: A lock that is held is not taken a second time") {
+  const TemporaryDirectory directory;
+  const auto child = holder(directory, "run1");
+  CHECK(!RunLock::take(directory.path(), "run1"));
+  CHECK(is_supervised(directory.path(), "run1"));
+  CHECK(RunLock::take(directory.path(), "run2").has_value());
+  child->finish();
+  CHECK(RunLock::take(directory.path(), "run1").has_value());
+}
+
+TEST_CASE("run_lock: A lock that is given back leaves no file") {
+  const TemporaryDirectory directory;
+  {
+    const auto lock = RunLock::take(directory.path(), "run1");
+    REQUIRE(lock);
+    CHECK(lock_file_exists(directory, "run1"));
+    CHECK(is_supervised(directory.path(), "run1"));
+  }
+  CHECK(!lock_file_exists(directory, "run1"));
+  CHECK(!is_supervised(directory.path(), "run1"));
+}
+
+TEST_CASE("run_lock: A lock that has moved is held by its new owner only") {
+  const TemporaryDirectory directory;
+  auto first = RunLock::take(directory.path(), "run1");
+  REQUIRE(first);
+  {
+    const RunLock second(std::move(*first));
+    first = tl::unexpected(jobward::Error{});
+    CHECK(is_supervised(directory.path(), "run1"));
+  }
+  CHECK(!lock_file_exists(directory, "run1"));
+}
+
+TEST_CASE("run_lock: A directory that is missing is an error that names the file") {
+  const TemporaryDirectory directory;
+  const auto lock = RunLock::take(directory.path() + "/none", "run1");
+  REQUIRE(!lock);
+  CHECK_THAT(lock.error().message(), Catch::Contains("/none/run1.lock"));
+}
+
+TEST_CASE("run_lock: Two who ask at once do not take each other for the supervisor") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/dead.lock").close();
+  Partner other([&](const Partner::Turn& turn) {
+    turn.tell();
+    return asked(directory.path(), "dead", 50000) > 0 ? 1 : 0;
+  });
+  REQUIRE(other.await());
+  CHECK(asked(directory.path(), "dead", 50000) == 0);
+  CHECK(other.finish() == 0);
+}
+
+TEST_CASE("run_lock: Somebody who only asks does not keep a supervisor from its lock") {
+  const TemporaryDirectory directory;
+  Partner other([&](const Partner::Turn& turn) {
+    turn.tell();
+    asked(directory.path(), "run1", 50000);
+    return 0;
+  });
+  REQUIRE(other.await());
+  int refused = 0;
+  for (int i = 0; i < 20000; ++i) refused += RunLock::take(directory.path(), "run1") ? 0 : 1;
+  CHECK(refused == 0);
+  CHECK(other.finish() == 0);
+}
