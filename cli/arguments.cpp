@@ -70,6 +70,12 @@ std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return 0;
+  } catch (const CLI::ExtrasError&) {
+    const auto extra = app.remaining();
+    return usage_error(app.get_name(),
+                       "unexpected \"" + printable(extra.empty() ? "" : extra.front()) +
+                           "\"; a job's command goes after \"--\", as in `jobward run -- ls -l`",
+                       usage_status);
   } catch (const CLI::ParseError& failure) {
     return usage_error(app.get_name(), printable(failure.what()), usage_status);
   }

@@ -17,7 +17,7 @@ int history_command(const Arguments& arguments) {
   profiles::HistoryQuery query;
   CLI::App app("Lists past and running runs, newest first.", "history");
   set_usage(app, "jobward history [OPTIONS]");
-  app.add_option("-n", query.limit, "How many (20)")->check(CLI::PositiveNumber);
+  app.add_option("-n", query.limit, "How many (20)")->check(CLI::Range(1, 1000000));
   app.add_option("--project", query.project, "Only runs of this project (its directory)");
   app.add_option("--program", query.program, "Only runs of this program, as the records name it (train.py)");
   app.add_flag("--json", json, "One JSON object instead of a table");

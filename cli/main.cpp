@@ -47,7 +47,7 @@ int unknown(const std::string& word) {
   for (const auto& command : kCommands) names.emplace_back(command.name);
   std::string text = "unknown command \"" + word + "\"";
   if (const auto nearest = nearest_word(word, names)) text += "; did you mean " + *nearest + "?";
-  say(text + " `jobward --help` lists the commands");
+  say(text + " (`jobward --help` lists the commands)");
   return exit_code::kUsage;
 }
 

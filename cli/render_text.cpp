@@ -35,16 +35,20 @@ std::string padded(std::string text, std::size_t width) {
 
 std::string line(const std::string& name, const std::string& value) { return "  " + padded(name, 13) + value + "\n"; }
 
-std::string memory_words(const profiles::RunRequest& request, const Usage& usage) {
+std::string predicted_words(const profiles::RunRequest& request) {
+  const auto* predicted = request.estimate.by.find(Resource::memory);
+  if (predicted == nullptr || request.estimate.level == Level::everything) return "";
+  return " (predicted " + format_bytes(predicted->p50) + ", p99 " + format_bytes(predicted->p99) + ")";
+}
+
+std::string memory_words(const profiles::RunRequest& request, Outcome outcome, const Usage& usage) {
   std::string text;
   const auto need = usage.get(Metric::memory_need);
+  if (outcome == Outcome::memory_limit) return predicted_words(request);  // the cause has named limit and peak
   if (need) text += "; memory " + format_bytes(*need);
   if (const auto* limit = request.limits.find(Resource::memory))
     text += (need ? " of the " : "; memory limit ") + format_bytes(limit->value) + (need ? " limit" : "");
-  const auto* predicted = request.estimate.by.find(Resource::memory);
-  if (need && predicted != nullptr && request.estimate.level != Level::everything)
-    text += " (predicted " + format_bytes(predicted->p50) + ", p99 " + format_bytes(predicted->p99) + ")";
-  return text;
+  return need ? text + predicted_words(request) : text;
 }
 
 // What to do about an end that is not the job's own doing.
@@ -53,8 +57,12 @@ std::string advice(const launcher::RunResult& result) {
   switch (result.ending.outcome) {
     case Outcome::memory_limit: {
       const auto* limit = result.request.limits.find(Resource::memory);
+      const auto* predicted = result.request.estimate.by.find(Resource::memory);
+      const bool known = predicted != nullptr && limit != nullptr && predicted->p99 > limit->value &&
+                         result.request.estimate.level != Level::everything;
       if (limit != nullptr && limit->source == "--mem")
-        return "; give it more than " + format_bytes(limit->value) + " with --mem, or leave --mem out; see " + show;
+        return "; leave --mem out, or give it more" +
+               (known ? ": past runs suggest " + format_bytes(predicted->p99) : std::string()) + "; see " + show;
       return "; the next automatic limit will be higher; see " + show;
     }
     case Outcome::wall_limit: return "; give it more with --time; see " + show;
@@ -107,7 +115,7 @@ std::string usage_lines(const Usage& usage) {
   add("disk growth", Metric::disk_growth, bytes, "disk_growth_basis");
   add("processes", Metric::processes_peak, [](double value) { return std::to_string(std::lround(value)); },
       "processes_basis");
-  add("mem. pressure", Metric::pressure_memory_some, seconds, "");
+  add("mem pressure", Metric::pressure_memory_some, seconds, "");
   return out;
 }
 
@@ -148,7 +156,7 @@ std::string end_line(const launcher::RunResult& result) {
   if (!result.started) return text + ": " + ending.cause;
   if (const auto wall = ending.usage.get(Metric::wall)) text += " after " + format_duration(*wall);
   if (ending.outcome != Outcome::ok || ending.cause != "exit status 0") text += ": " + ending.cause;
-  text += memory_words(result.request, ending.usage);
+  text += memory_words(result.request, ending.outcome, ending.usage);
   if (ending.outcome != Outcome::ok && ending.exit_source == "jobward" && ending.exit_code)
     text += "; exit status " + std::to_string(*ending.exit_code);
   return text + advice(result);
@@ -188,7 +196,8 @@ std::string run_details(const profiles::RunRecord& run, bool alive) {
                     state_word(run, alive) + "\n";
   if (run.ending) out += line("cause", printable(run.ending->cause));
   if (run.ending && run.ending->exit_code)
-    out += line("exit status", std::to_string(*run.ending->exit_code) + "  (from the " + run.ending->exit_source + ")");
+    out += line("exit status", std::to_string(*run.ending->exit_code) +
+                               (run.ending->exit_source == "job" ? "  (the job's own)" : "  (set by jobward)"));
   out += line("command", shell_quoted(request.argv)) + line("directory", printable(request.cwd)) +
          line("project", printable(request.project)) + line("program", printable(request.program));
   out += line("started", local_time(run.at.created));

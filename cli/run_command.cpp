@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <functional>
-#include <future>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -99,15 +97,18 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
   order->inputs = options.inputs;
   order->outputs = options.outputs;
   order->best_effort = options.best_effort;
-  auto session = open_session();
+  auto session = open_session(Purpose::run);
   if (!session) return never_started(session.error().message());
-  auto warm = std::async(std::launch::async, host::warm_up_backends, std::cref((*session)->tree));
   (*session)->records = open_records((*session)->clock);
-  warm.wait();  // before the spawn this process must have one thread again
+  (*session)->warm_up.wait();  // before the spawn this process must have one thread again
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
-  return launcher::run_job(*order, (*session)->workshop(), tell);
+  auto result = launcher::run_job(*order, (*session)->workshop(), tell);
+  // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and gains nothing:
+  // the kernel closes it when we exit.
+  static_cast<void>(session->release());
+  return result;
 }
 
 // Ends this process by the signal that ended the job, without a core dump of our own.
@@ -123,7 +124,6 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
   ::_exit(exit_code::kSignalBase + signal);  // not reached
 }
 
-// Everything durable is written: what is left to destroy is memory, which the kernel frees faster.
 int report(const launcher::RunResult& result, const RunOptions& options) {
   for (const auto& problem : result.problems) say(problem);
   const bool is_error = !result.started;

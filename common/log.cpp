@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -27,9 +28,20 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }
 
 // Before init nothing is logged: a library user that never asked for lines gets none.
-std::shared_ptr<spdlog::logger>& logger() {
-  static std::shared_ptr<spdlog::logger> instance;
-  return instance;
+std::atomic<Level>& threshold() {
+  static std::atomic<Level> level{Level::off};
+  return level;
+}
+
+// Made at the first line: most runs have none.
+spdlog::logger& logger() {
+  static const auto instance = [] {
+    auto made = std::make_unique<spdlog::logger>("jobward", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_level(spdlog::level::trace);
+    made->set_pattern("jobward[%P] %H:%M:%S.%e %l: %v");
+    return made;
+  }();
+  return *instance;
 }
 
 }  // namespace
@@ -41,18 +53,12 @@ Result<Level> parse_level(std::string_view text) {
                         "expected trace, debug, info, warn, error or off");
 }
 
-void init(Level level) {
-  if (level == Level::off) return;
-  logger() = std::make_shared<spdlog::logger>("jobward",
-                                              std::make_shared<spdlog::sinks::stderr_sink_st>());
-  logger()->set_level(to_spdlog(level));
-  logger()->set_pattern("jobward[%P] %H:%M:%S.%e %l: %v");
-}
+void init(Level level) { threshold().store(level); }
 
-bool enabled(Level level) { return logger() && logger()->should_log(to_spdlog(level)); }
+bool enabled(Level level) { return level >= threshold().load(std::memory_order_relaxed); }
 
 void write(Level level, const std::string& text) {
-  if (enabled(level)) logger()->log(to_spdlog(level), text);
+  if (enabled(level)) logger().log(to_spdlog(level), text);
 }
 
 }  // namespace jobward::log

@@ -131,7 +131,8 @@ std::string_view trim(std::string_view text) {
 
 std::optional<std::string> nearest_word(std::string_view word, const std::vector<std::string>& known) {
   std::optional<std::string> best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 1) + 1;
+  // Half of the word may differ, and in a short one two letters may have changed places.
+  std::size_t best_distance = (word.size() < 3 ? 1 : std::max<std::size_t>(word.size() / 2, 2)) + 1;
   for (const auto& candidate : known) {
     std::vector<std::size_t> row(candidate.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});

@@ -90,7 +90,7 @@ std::vector<profiles::FileDigest> digests_of(const char* role, const std::vector
 }
 
 // An explicit limit that nobody would hold stops the run; true if it may go on.
-bool check_enforcement(const RunOrder& order, RunResult& result, const Tell& tell) {
+bool check_enforcement(const RunOrder& order, RunResult& result, std::vector<std::string>& lines) {
   bool may_run = true;
   result.request.limits.for_each([&](Resource resource, const Limit& limit) {
     const auto* how = result.request.enforcement.find(resource);
@@ -104,20 +104,21 @@ bool check_enforcement(const RunOrder& order, RunResult& result, const Tell& tel
         end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed,
                       "the " + what + " cannot be enforced here (see `jobward doctor`); --best-effort runs without it");
       } else {
-        tell("the " + what + " is NOT enforced here; see `jobward doctor`");
+        lines.push_back("the " + what + " is NOT enforced here; see `jobward doctor`");
       }
     } else if (*how == Enforcement::polled && resource == Resource::memory) {
-      tell("the " + what + " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
+      lines.push_back("the " + what + " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
     }
   });
   return may_run;
 }
 
-void tell_guess(const RunResult& result, const LimitPlan& plan, const Tell& tell) {
-  if (!plan.guessed) return;
+std::string guess_line(const RunResult& result, const LimitPlan& plan) {
   const Limit* limit = result.request.limits.find(Resource::memory);
-  tell("memory limit " + format_bytes(limit->value) + " is a guess (" + plan.explanation + "): " +
-       result.request.estimate.reason);
+  const auto& estimate = result.request.estimate;
+  const bool only_ended_early = estimate.level != Level::none && estimate.level != Level::everything;
+  return "memory limit " + format_bytes(limit != nullptr ? limit->value : 0) + " is a guess: " + plan.explanation +
+         (only_ended_early ? " (no run of this command has ended well yet)" : " (nothing is known about this command yet)");
 }
 
 Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop, const profiles::RunRequest& request) {
@@ -268,13 +269,15 @@ void record_end(const Workshop& shop, RunResult& result) {
   result.problems.push_back("the end of the run is NOT recorded (its beginning is): " + closed.error().message());
 }
 
-void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group, RunResult& result) {
+void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
+                const std::function<void()>& on_start, RunResult& result) {
   const SignalGate gate;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const ChildMeter meter(shop.roots, order.job.cwd);
   auto child = start(order, shop, group, gate, result);
   if (!child) return;
   result.started = true;
+  on_start();
   result.at.spawned = shop.clock.wall_ms();
   const auto* memory = result.request.limits.find(Resource::memory);
   const auto* how = result.request.enforcement.find(Resource::memory);
@@ -335,8 +338,9 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   auto plan = preview(order, shop);
   result.request = std::move(plan.request);
   result.request.id = *id;
-  if (!check_enforcement(order, result, tell)) return result;
-  tell_guess(result, plan.plan, tell);
+  std::vector<std::string> lines;  // told once the job has really started
+  if (!check_enforcement(order, result, lines)) return result;
+  if (plan.plan.guessed) lines.push_back(guess_line(result, plan.plan));
 
   const auto place = shop.backend.place(*id);
   result.request.where.cgroup = place.directory;
@@ -351,7 +355,10 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   const bool accepted = accept_record(order, recording.get(), result);
   if (!accepted) return result;
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
-  if (group) run_to_end(order, shop, *group, result);
+  const auto started = [&] {
+    for (const auto& line : lines) tell(line);
+  };
+  if (group) run_to_end(order, shop, *group, started, result);
   record_end(shop, result);
   return result;
 }

@@ -47,8 +47,8 @@ bool eventually(Predicate holds) {
   return true;
 }
 
-// Runs `body` in a forked child, which then waits until it is killed. The constructor returns once the body
-// has called its argument, `notify(number)`. The destructor kills and reaps.
+// Runs `body` in a forked child, which then waits until it is killed. The constructor returns once
+// the body has called its argument, `notify(number)`. The destructor kills and reaps.
 class Child {
  public:
   using Notify = std::function<void(int)>;
@@ -101,6 +101,8 @@ class Child {
  private:
   [[noreturn]] static void run(const Body& body, int report_fd, pid_t parent) {
     die_with(parent);
+    for (int number = 1; number < SIGRTMIN; ++number)
+      ::signal(number, SIG_DFL);  // Catch's handlers are not for us
     body([report_fd](int number) {
       if (::write(report_fd, &number, sizeof number) != sizeof number) ::_exit(1);
     });

@@ -21,7 +21,9 @@ class FakeKernel {
 
   [[nodiscard]] host::KernelRoots roots() const { return {dir_.path("proc"), dir_.path()}; }
   // Where something lies, as the code under test names it.
-  [[nodiscard]] std::string path(const std::string& absolute) const { return dir_.path() + absolute; }
+  [[nodiscard]] std::string path(const std::string& absolute) const {
+    return dir_.path() + absolute;
+  }
 
   void proc(const std::string& name, std::string_view text) { dir_.write("proc/" + name, text); }
   // /proc/self/cgroup
@@ -45,15 +47,17 @@ class FakeKernel {
   // A cgroup directory with these files besides cgroup.procs.
   void cgroup(const std::string& directory, const Files& files = {}) {
     dir_.write(directory + "/cgroup.procs", "");
-    for (const auto& [name, text] : files) dir_.write(directory + "/" + name, text);
+    for (const auto& [name, text] : files)
+      dir_.write(directory + "/" + name, text);
   }
   void cgroup_v1_memory(const std::string& directory, const std::string& limit,
                         const std::string& usage, const std::string& inactive_file) {
     cgroup(directory, {{"memory.limit_in_bytes", limit + "\n"},
                        {"memory.usage_in_bytes", usage + "\n"},
-                       {"memory.stat", "cache 999\ninactive_file 7\ntotal_cache 999\n"
-                                       "total_inactive_file " +
-                                           inactive_file + "\n"}});
+                       {"memory.stat",
+                        "cache 999\ninactive_file 7\ntotal_cache 999\n"
+                        "total_inactive_file " +
+                            inactive_file + "\n"}});
   }
   [[nodiscard]] const TemporaryDirectory& directory() const { return dir_; }
 

@@ -13,8 +13,8 @@
 
 namespace jobward::test {
 
-// Forks at once and runs `body` in the child; what it returns is the exit status. The child destroys nothing
-// of the test's. The destructor lets the child go on and waits for its end.
+// Forks at once and runs `body` in the child; what it returns is the exit status. The child
+// destroys nothing of the test's. The destructor lets the child go on and waits for its end.
 class Partner {
  public:
   // The child's side.
@@ -30,6 +30,8 @@ class Partner {
       char byte = 0;
       if (::read(from_test_, &byte, 1) < 0) ::_exit(99);
     }
+    // Has the test not said so yet?
+    [[nodiscard]] bool held() const { return !readable(from_test_, 0); }
 
    private:
     int from_test_;
@@ -55,10 +57,11 @@ class Partner {
   Partner& operator=(const Partner&) = delete;
   ~Partner() { finish(); }
 
-  // Until the child tells something; false if it ended without a word.
-  [[nodiscard]] bool await() const {
+  // Until the child tells something; false if it ended without a word, or said none within the
+  // bound.
+  [[nodiscard]] bool await(int timeout_ms = kPatienceMs) const {
     char byte = 0;
-    return readable(from_child_.get()) && ::read(from_child_.get(), &byte, 1) == 1;
+    return readable(from_child_.get(), timeout_ms) && ::read(from_child_.get(), &byte, 1) == 1;
   }
   // Lets the child go on from wait().
   void release() { to_child_.reset(); }

@@ -1,5 +1,5 @@
-// Random numbers that are the same on every machine: the engine is fixed by the standard, and the transforms
-// are our own (those of <random> differ between libraries).
+// Random numbers that are the same on every machine: the engine is fixed by the standard, and the
+// transforms are our own (those of <random> differ between libraries).
 #pragma once
 
 #include <cmath>

@@ -24,7 +24,8 @@ unsigned mode_of(const std::string& path) {
 
 std::size_t entries(const std::string& directory) {
   std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(directory)) ++count;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(directory))
+    ++count;
   return count;
 }
 

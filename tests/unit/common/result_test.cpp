@@ -25,7 +25,8 @@ TEST_CASE("result: A message names operation, object and what the kernel said") 
 
 TEST_CASE("result: A message puts the detail before what the kernel said") {
   const Error failure{"open", "/x", EACCES, "not ours", {}};
-  CHECK(failure.message() == std::string("cannot open /x: not ours (") + std::strerror(EACCES) + ")");
+  CHECK(failure.message() ==
+        std::string("cannot open /x: not ours (") + std::strerror(EACCES) + ")");
 }
 
 TEST_CASE("result: A message without errno ends with the detail") {
@@ -41,7 +42,8 @@ TEST_CASE("result: Context is told from the outside in") {
 
 TEST_CASE("result: errno is captured as it was at the call") {
   errno = EBADF;
-  const Status failed = errno_error("write", "a file with a name that is longer than any small string");
+  const Status failed =
+      errno_error("write", "a file with a name that is longer than any small string");
   CHECK(failed.error().errnum == EBADF);
   errno = 0;
   CHECK(Status(errno_error("write", "x", EIO)).error().errnum == EIO);

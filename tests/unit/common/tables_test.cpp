@@ -29,7 +29,8 @@ TEST_CASE("tables: Every metric stands at its place with a name that tells the u
     CHECK(static_cast<std::size_t>(kMetrics[i].metric) == i);
     names.insert(kMetrics[i].name);
     const std::string name(kMetrics[i].name);
-    CHECK_THAT(name, Catch::EndsWith("_bytes") || Catch::EndsWith("_seconds") || Catch::Equals("processes_peak"));
+    CHECK_THAT(name, Catch::EndsWith("_bytes") || Catch::EndsWith("_seconds") ||
+                         Catch::Equals("processes_peak"));
   }
   CHECK(names.size() == kMetrics.size());
   CHECK(kMetrics.size() == static_cast<std::size_t>(Metric::pressure_io_some) + 1);
@@ -84,7 +85,8 @@ TEST_CASE("tables: A resource map is visited in the table's order, the last valu
   map.set(Resource::memory, 2);
   std::vector<std::pair<Resource, int>> seen;
   map.for_each([&](Resource resource, int value) { seen.emplace_back(resource, value); });
-  CHECK(seen == std::vector<std::pair<Resource, int>>{{Resource::memory, 2}, {Resource::processes, 3}});
+  CHECK(seen ==
+        std::vector<std::pair<Resource, int>>{{Resource::memory, 2}, {Resource::processes, 3}});
 }
 
 TEST_CASE("tables: A measurement that was not made is absent") {

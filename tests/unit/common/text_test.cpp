@@ -47,20 +47,20 @@ TEST_CASE("text: Control characters become hexadecimal escapes") {
 TEST_CASE("text: Invalid UTF-8 becomes hexadecimal escapes") {
   CHECK(printable("\xff") == "\\xff");
   CHECK(printable("caf\xe9!") == "caf\\xe9!");
-  CHECK(printable("\xe2\x82") == "\\xe2\\x82");          // cut off
-  CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");          // overlong
+  CHECK(printable("\xe2\x82") == "\\xe2\\x82");           // cut off
+  CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");           // overlong
   CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
 }
 
 TEST_CASE("text: is_utf8 knows the corners of the table") {
-  for (const auto* good : {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+  for (const auto* good : {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+                           "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     INFO(printable(good));
     CHECK(is_utf8(good));
   }
-  for (const auto* bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf",
-                          "\xe1\x80", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-                          "\xf5\x80\x80\x80", "\xff", "ok\xfe"}) {
+  for (const auto* bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41",
+                          "\xe0\x9f\xbf", "\xe1\x80", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "ok\xfe"}) {
     INFO(printable(bad));
     CHECK_FALSE(is_utf8(bad));
   }
@@ -68,7 +68,10 @@ TEST_CASE("text: is_utf8 knows the corners of the table") {
 
 TEST_CASE("text: Lossy UTF-8 keeps what is valid and replaces each invalid byte") {
   CHECK(utf8_lossy("za\xc5\xbc\n") == "za\xc5\xbc\n");
-  CHECK(utf8_lossy("a\xff\xfe" "b") == "a\xEF\xBF\xBD\xEF\xBF\xBD" "b");
+  CHECK(utf8_lossy("a\xff\xfe"
+                   "b") ==
+        "a\xEF\xBF\xBD\xEF\xBF\xBD"
+        "b");
   CHECK(utf8_lossy("\xe2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
@@ -90,13 +93,15 @@ TEST_CASE("text: A program whose name looks like an assignment is quoted") {
 
 TEST_CASE("text: A shell reads a quoted word as it was") {
   for (const auto* word :
-       {"a b", "it's", "$HOME", "`id`", "*", "~", "a\"b", "\\", "a\\b", "!x", "#c", "{a,b}", "zażółć",
-        "a\nb", "\t", "\xff", "it's\n", "\x1b[31mred", "\n0a", "a;b|c&d<e>f(g)"})
+       {"a b",    "it's",        "$HOME", "`id`",          "*",      "~",    "a\"b", "\\",
+        "a\\b",   "!x",          "#c",    "{a,b}",         "zażółć", "a\nb", "\t",   "\xff",
+        "it's\n", "\x1b[31mred", "\n0a",  "a;b|c&d<e>f(g)"})
     check_survives_bash(word);
 }
 
 TEST_CASE("text: A shell reads a word with a backslash beside a control character as it was") {
-  for (const auto* word : {"a\\tb\n", "\\\n", "\\x41\n", "\\'\n", "C:\\new\xff"}) check_survives_bash(word);
+  for (const auto* word : {"a\\tb\n", "\\\n", "\\x41\n", "\\'\n", "C:\\new\xff"})
+    check_survives_bash(word);
 }
 
 TEST_CASE("text: Splitting keeps empty parts") {

@@ -62,8 +62,8 @@ TEST_CASE("units: A size may have a fraction") {
 }
 
 TEST_CASE("units: A text that is no size is refused and named") {
-  for (const auto* text : {"-1", "+1", "abc", "1X", "1 K", " 1", "1 ", "1KK", "1KiBs", "1e3", "0x10",
-                           "1G2", "1,5G", "nan", "inf", ".", "-", "1iB", "MB"})
+  for (const auto* text : {"-1", "+1", "abc", "1X", "1 K", " 1", "1 ", "1KK", "1KiBs", "1e3",
+                           "0x10", "1G2", "1,5G", "nan", "inf", ".", "-", "1iB", "MB"})
     check_refused(parse_bytes, text);
   CHECK_FALSE(parse_bytes(""));
   CHECK_FALSE(parse_bytes("8G\n"));
@@ -94,8 +94,8 @@ TEST_CASE("units: Durations in sequence add up") {
 }
 
 TEST_CASE("units: A text that is no duration is refused and named") {
-  for (const auto* text : {"-1s", "+1s", "1x", "s", "1h 30m", "2h30q", "1m2h", "1h1h", "1e3s", "nan",
-                           "inf", "1S", "2h30m!", " 1s", "1s ", "1w"})
+  for (const auto* text : {"-1s", "+1s", "1x", "s", "1h 30m", "2h30q", "1m2h", "1h1h", "1e3s",
+                           "nan", "inf", "1S", "2h30m!", " 1s", "1s ", "1w"})
     check_refused(parse_duration_seconds, text);
   CHECK_FALSE(parse_duration_seconds(""));
 }

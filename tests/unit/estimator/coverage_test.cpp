@@ -1,4 +1,5 @@
-// What the margin for few runs is worth: the share of next runs that stay below the predicted bound.
+// What the margin for few runs is worth: the share of next runs that stay below the predicted
+// bound.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <sstream>
@@ -32,7 +33,8 @@ Coverage measure(const Draw& draw, int runs, std::uint64_t seed) {
   int below_p99 = 0;
   for (int trial = 0; trial < kTrials; ++trial) {
     KindState state;
-    for (int i = 0; i < runs; ++i) state.learn(draw(random));
+    for (int i = 0; i < runs; ++i)
+      state.learn(draw(random));
     const Observation next = draw(random);
     const double used = next.used.find(Resource::memory)->value;
     const auto estimate = estimator::predict({{Level::exact, state.encode()}}, next.features);
@@ -103,19 +105,19 @@ TEST_CASE("coverage: A job that needs nearly the same is within its bounds as of
                                  {30, 0.96, 0.99, 0.07}});
 }
 
-TEST_CASE("coverage: A job whose need follows its input is within its bounds as often as they say") {
+TEST_CASE(
+    "coverage: A job whose need follows its input is within its bounds as often as they say") {
   check_floors(linear, {{3, 0.99, 0.995, 0.75},
                         {5, 0.99, 0.995, 0.25},
                         {10, 0.98, 0.995, 0.13},
                         {30, 0.96, 0.99, 0.1}});
 }
 
-// Few runs cannot tell of a mode that they have not met: with three, all are of the lower mode half of the
-// time, and one in five that follow is not. So the bounds cover less than they say, and these floors are what
-// the margin gives, not what one would wish.
+// Few runs cannot tell of a mode that they have not met: with three, all are of the lower mode half
+// of the time, and one in five that follow is not. So the bounds cover less than they say, and
+// these floors are what the margin gives, not what one would wish.
 TEST_CASE("coverage: A job that needs three times as much in one run of five is covered less") {
-  check_floors(bimodal, {{3, 0.88, 0.88, 2.4},
-                         {5, 0.86, 0.92, 2.6},
-                         {10, 0.89, 0.915, 2.4},
-                         {30, 0.92, 0.975, 2.4}});
+  check_floors(
+      bimodal,
+      {{3, 0.88, 0.88, 2.4}, {5, 0.86, 0.92, 2.6}, {10, 0.89, 0.915, 2.4}, {30, 0.92, 0.975, 2.4}});
 }

@@ -29,7 +29,8 @@ Observation ended_at(double memory, Features features = {}) {
 
 LearnedState level_of(Level level, const Runs& runs) {
   LearnedState state{level, ""};
-  for (const auto& run : runs) state.blob = learn(state, run);
+  for (const auto& run : runs)
+    state.blob = learn(state, run);
   return state;
 }
 
@@ -87,7 +88,8 @@ TEST_CASE("estimator: The nearest level with three measured runs is used") {
   CHECK(memory_of(exact).p50 == 100);
 }
 
-TEST_CASE("estimator: Where no level has enough runs, the nearest with any is used and it says so") {
+TEST_CASE(
+    "estimator: Where no level has enough runs, the nearest with any is used and it says so") {
   const auto estimate = predict({level_of(Level::exact, {}), level_of(Level::masked, {run_of(100)}),
                                  level_of(Level::program, {run_of(900), run_of(900)})},
                                 {});
@@ -115,7 +117,8 @@ TEST_CASE("estimator: Runs whose memory was not measured do not count as measure
   CHECK(estimate.level == Level::masked);
 }
 
-TEST_CASE("estimator: A level that only saw much smaller runs gives way to one that saw such a size") {
+TEST_CASE(
+    "estimator: A level that only saw much smaller runs gives way to one that saw such a size") {
   const auto exact = level_of(Level::exact, sized_runs({10, 10, 10}, 0, 5));
   const auto masked = level_of(Level::masked, sized_runs({10, 100, 1000}, 0, 5));
   const auto estimate = predict({exact, masked}, {{"size:--data", 1000}});
@@ -142,7 +145,8 @@ TEST_CASE("estimator: A feature that explains the memory is followed and named")
 TEST_CASE("estimator: Of several features the one that explains most is followed") {
   Runs runs = sized_runs({100, 200, 400, 800, 300, 500}, 1000, 3);
   const std::vector<double> seeds{6, 1, 5, 2, 4, 3};
-  for (std::size_t i = 0; i < runs.size(); ++i) runs[i].features["num:--seed"] = seeds[i];
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    runs[i].features["num:--seed"] = seeds[i];
   const auto estimate = from_exact(runs, {{"size:--data", 600}, {"num:--seed", 5}});
   CHECK_THAT(estimate.reason, Catch::Contains("size:--data") && !Catch::Contains("num:--seed"));
 }
@@ -151,9 +155,11 @@ TEST_CASE("estimator: With few runs a feature needs a stronger correlation to be
   // r = 0.84 over four runs, then over eight.
   const std::vector<std::pair<double, double>> points{{0, 1000}, {1, 3000}, {2, 2000}, {3, 6000}};
   Runs runs;
-  for (const auto& [x, y] : points) runs.push_back(run_of(y, {{"num:k", x}}));
+  for (const auto& [x, y] : points)
+    runs.push_back(run_of(y, {{"num:k", x}}));
   CHECK(memory_from(runs, {{"num:k", 2}}).p50 == 2500);
-  for (const auto& [x, y] : points) runs.push_back(run_of(y, {{"num:k", x}}));
+  for (const auto& [x, y] : points)
+    runs.push_back(run_of(y, {{"num:k", x}}));
   CHECK(memory_from(runs, {{"num:k", 2}}).p50 == Approx(3700).epsilon(1e-4));
 }
 
@@ -188,8 +194,7 @@ TEST_CASE("estimator: Repeated out-of-memory ends never become measurements of t
 }
 
 TEST_CASE("estimator: An end above everything measured raises the bounds") {
-  const auto memory =
-      memory_from({run_of(1000), run_of(1000), run_of(1000), ended_at(5000)});
+  const auto memory = memory_from({run_of(1000), run_of(1000), run_of(1000), ended_at(5000)});
   CHECK(memory.p99 >= kBeyondCensored * 5000);
   CHECK(memory.p95 >= kBeyondCensored * 5000);
 }
@@ -204,7 +209,8 @@ TEST_CASE("estimator: An end above the measured run but below its p99 raises the
 TEST_CASE("estimator: A run that failed early lowers nothing") {
   const Runs measured{run_of(1000), run_of(1100), run_of(1050)};
   Runs with_failures = measured;
-  for (int i = 0; i < 5; ++i) with_failures.push_back(ended_at(8));
+  for (int i = 0; i < 5; ++i)
+    with_failures.push_back(ended_at(8));
   check_near(memory_from(with_failures), memory_from(measured));
 }
 

@@ -47,7 +47,8 @@ TEST_CASE("kind_state: What was learned survives encoding, absent values stay ab
   REQUIRE(read);
   CHECK(read->total_runs() == 2);
   REQUIRE(read->observations().size() == 2);
-  for (std::size_t i = 0; i < 2; ++i) check_same(read->observations()[i], state.observations()[i]);
+  for (std::size_t i = 0; i < 2; ++i)
+    check_same(read->observations()[i], state.observations()[i]);
   CHECK(!read->observations()[1].used.contains(Resource::wall));
   CHECK(read->encode() == state.encode());
 }
@@ -63,7 +64,8 @@ TEST_CASE("kind_state: A size keeps seven digits") {
 
 TEST_CASE("kind_state: The last 64 runs are kept, oldest first, and all are counted") {
   KindState state;
-  for (int i = 0; i < 100; ++i) state.learn(memory_run(i));
+  for (int i = 0; i < 100; ++i)
+    state.learn(memory_run(i));
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
   CHECK(read->total_runs() == 100);
@@ -125,7 +127,8 @@ TEST_CASE("kind_state: Names too long or too many are left out, the rest is kept
   KindState state;
   auto run = memory_run(5);
   run.features["size:" + std::string(300, 'x')] = 1;
-  for (int i = 0; i < 300; ++i) run.features["feature:f" + std::to_string(i)] = i;
+  for (int i = 0; i < 300; ++i)
+    run.features["feature:f" + std::to_string(i)] = i;
   state.learn(run);
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);

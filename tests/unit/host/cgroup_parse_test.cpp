@@ -28,12 +28,14 @@ TEST_CASE("cgroup_parse: Membership on a hybrid machine has a line for each hier
 }
 
 TEST_CASE("cgroup_parse: Membership keeps spaces and marks of the path") {
-  CHECK(parse_membership("0::/../my job (deleted)\n").value().front().path == "/../my job (deleted)");
+  CHECK(parse_membership("0::/../my job (deleted)\n").value().front().path ==
+        "/../my job (deleted)");
   CHECK(parse_membership("").value().empty());
 }
 
 TEST_CASE("cgroup_parse: Broken membership is an error") {
-  for (const auto* text : {"0:/\n", "0::\n", "x::/\n", "::/\n", "0::relative\n", "junk\n", "0::/\n4:memory\n"}) {
+  for (const auto* text :
+       {"0:/\n", "0::\n", "x::/\n", "::/\n", "0::relative\n", "junk\n", "0::/\n4:memory\n"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_membership(text));
   }
@@ -43,9 +45,11 @@ TEST_CASE("cgroup_parse: The mounts of a hybrid machine") {
   const auto mounts = parse_cgroup_mounts(
       "24 29 0:22 / /proc rw,nosuid shared:14 - proc proc rw\n"
       "31 30 0:27 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,size=4096k,mode=755\n"
-      "32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid,noexec shared:10 - cgroup2 cgroup2 rw,nsdelegate\n"
+      "32 31 0:28 / /sys/fs/cgroup/unified rw,nosuid,noexec shared:10 - cgroup2 cgroup2 "
+      "rw,nsdelegate\n"
       "33 31 0:29 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup rw,xattr,name=systemd\n"
-      "35 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 master:3 - cgroup cgroup rw,cpu,cpuacct\n"
+      "35 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 master:3 - cgroup cgroup "
+      "rw,cpu,cpuacct\n"
       "36 31 0:32 /docker/ab /sys/fs/cgroup/memory ro,relatime - cgroup cgroup "
       "rw,memory,clone_children,release_agent=/sbin/agent\n");
   REQUIRE(mounts);
@@ -74,7 +78,8 @@ TEST_CASE("cgroup_parse: Options that are no controllers are told apart from the
   // cgroup1_show_options() of the kernel, and what a security module adds.
   const auto mounts = parse_cgroup_mounts(
       "33 31 0:29 / /s rw - cgroup cgroup rw,seclabel,xattr,name=systemd\n"
-      "34 31 0:30 / /c rw - cgroup cgroup rw,seclabel,cpuset,noprefix,cpuset_v2_mode,favordynmods\n");
+      "34 31 0:30 / /c rw - cgroup cgroup "
+      "rw,seclabel,cpuset,noprefix,cpuset_v2_mode,favordynmods\n");
   REQUIRE(mounts);
   CHECK((*mounts)[0].controllers == Names{"name=systemd"});
   CHECK((*mounts)[1].controllers == Names{"cpuset"});
@@ -83,7 +88,8 @@ TEST_CASE("cgroup_parse: Options that are no controllers are told apart from the
 TEST_CASE("cgroup_parse: Another mount with an empty source is passed over") {
   // What `mount -t tmpfs "" /mnt` shows [checked on 6.18].
   const auto mounts = parse_cgroup_mounts(
-      "63 43 0:39 / /mnt rw,relatime - tmpfs  rw\n30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+      "63 43 0:39 / /mnt rw,relatime - tmpfs  rw\n30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 "
+      "rw\n");
   REQUIRE(mounts);
   CHECK(mounts->size() == 1);
 }

@@ -220,7 +220,8 @@ TEST_CASE("cgroup_tree: Inactive file cache counts as room, with that of the cgr
   CHECK(limit->room() == 300000);
 }
 
-TEST_CASE("cgroup_tree: Usage above the limit leaves no room, and cache above the usage is all of it") {
+TEST_CASE(
+    "cgroup_tree: Usage above the limit leaves no room, and cache above the usage is all of it") {
   CHECK(EnclosingLimit{"", 100, 150}.room() == 0);
   FakeKernel kernel;
   make_v1(kernel);
@@ -248,7 +249,8 @@ TEST_CASE("cgroup_tree: On v2 max is no limit and the root has no file for it") 
   kernel.cgroup("/cg/a", {{"memory.max", "5000\n"},
                           {"memory.current", "3000\n"},
                           {"memory.stat", "anon 1\ninactive_file 1000\n"}});
-  kernel.cgroup("/cg/a/b", {{"memory.max", "max\n"}, {"memory.current", "1\n"}, {"memory.stat", ""}});
+  kernel.cgroup("/cg/a/b",
+                {{"memory.max", "max\n"}, {"memory.current", "1\n"}, {"memory.stat", ""}});
   const auto limit = tightest(kernel);
   REQUIRE(limit);
   CHECK(limit->directory == kernel.path("/cg/a"));

@@ -39,7 +39,8 @@ TEST_CASE("proc_parse: meminfo is read in bytes") {
 TEST_CASE("proc_parse: meminfo that lacks or breaks a line is an error") {
   CHECK_FALSE(parse_meminfo(""));
   CHECK_FALSE(parse_meminfo("MemTotal: 5 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"));
-  for (const auto* broken : {"", "x kB", "5", "5 MB", "-5 kB", "5 kB 6", "18446744073709551615 kB"}) {
+  for (const auto* broken :
+       {"", "x kB", "5", "5 MB", "-5 kB", "5 kB 6", "18446744073709551615 kB"}) {
     CAPTURE(broken);
     CHECK_FALSE(parse_meminfo(std::string("MemTotal: 5 kB\nMemAvailable: ") + broken +
                               "\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"));
@@ -63,7 +64,8 @@ TEST_CASE("proc_parse: pressure has both lines, or only some") {
 TEST_CASE("proc_parse: broken pressure is an error") {
   for (const auto* text :
        {"", "\n", "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", "some avg10=0.00\n",
-        "some avg10=x avg60=0.00 avg300=0.00 total=0\n", "some avg10=nan avg60=0 avg300=0 total=0\n",
+        "some avg10=x avg60=0.00 avg300=0.00 total=0\n",
+        "some avg10=nan avg60=0 avg300=0 total=0\n",
         "some avg10=-1 avg60=0.00 avg300=0.00 total=0\n", "some avg60=0 avg10=0 avg300=0 total=0\n",
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=-1\n",
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=1.5\n"}) {
@@ -115,8 +117,9 @@ TEST_CASE("proc_parse: A zombie leader shows how many threads it has left") {
 
 TEST_CASE("proc_parse: A broken stat is an error") {
   for (const std::string& text :
-       {std::string(), std::string("4242"), std::string("4242 cat S 1"), std::string("4242 (cat) S 1 2"),
-        std::string(")4242("), "x" + stat_text("cat"), stat_text("cat", ' '),
+       {std::string(), std::string("4242"), std::string("4242 cat S 1"),
+        std::string("4242 (cat) S 1 2"), std::string(")4242("), "x" + stat_text("cat"),
+        stat_text("cat", ' '),
         std::string("4242 (cat) SS 17 1 1 0 0 0 0 0 0 0 7 3 0 0 20 0 1 0 9 0\n"),
         std::string("4242 (cat) S 99999999999 1 1 0 0 0 0 0 0 0 7 3 0 0 20 0 1 0 9 0\n"),
         std::string("4242 (cat) S 17 1 1 0 0 0 0 0 0 0 -7 3 0 0 20 0 1 0 9 0\n")}) {
@@ -172,7 +175,8 @@ TEST_CASE("proc_parse: Proportional sizes that overflow are an error, not a smal
 }
 
 TEST_CASE("proc_parse: Keyed files give a number for each key") {
-  const auto keyed = parse_flat_keyed("oom_kill_disable 0\nunder_oom 0\noom_kill 18446744073709551615\n");
+  const auto keyed =
+      parse_flat_keyed("oom_kill_disable 0\nunder_oom 0\noom_kill 18446744073709551615\n");
   REQUIRE(keyed);
   CHECK(keyed->size() == 3);
   CHECK(keyed->at("oom_kill") == 18446744073709551615ULL);
@@ -188,7 +192,8 @@ TEST_CASE("proc_parse: A counter is a number, and max is none") {
   CHECK(parse_counter("42\n").value() == 42U);
   CHECK(parse_counter("0").value() == 0U);
   CHECK_FALSE(parse_counter("max\n").value());
-  for (const auto* text : {"", "\n", "-1\n", "maximum\n", "4 2\n", "18446744073709551616\n", "0x1\n"}) {
+  for (const auto* text :
+       {"", "\n", "-1\n", "maximum\n", "4 2\n", "18446744073709551616\n", "0x1\n"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_counter(text));
   }

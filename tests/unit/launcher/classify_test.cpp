@@ -139,7 +139,8 @@ TEST_CASE("classify: A job that ends otherwise after a signal was not stopped by
   check_from_job(classified(seen), Outcome::signaled, 128 + SIGSEGV);
 }
 
-TEST_CASE("classify: A kill at the job's own limit names the limit, its source, the peak, the killer") {
+TEST_CASE(
+    "classify: A kill at the job's own limit names the limit, its source, the peak, the killer") {
   const auto out = classified(died(SIGKILL), oom(4, 1));
   check_from_jobward(out, Outcome::memory_limit, 137);
   CHECK(out.signal == SIGKILL);

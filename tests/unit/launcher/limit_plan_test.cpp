@@ -68,7 +68,8 @@ TEST_CASE("limit_plan: What other programs used does not make a job known") {
   CHECK(memory_of(plan).value == 4.0 * kGiB);
 }
 
-TEST_CASE("limit_plan: Runs that were all ended by a limit make no job known, but raise the guess") {
+TEST_CASE(
+    "limit_plan: Runs that were all ended by a limit make no job known, but raise the guess") {
   auto estimate = known(6.0 * kGiB);
   estimate.censored_runs = estimate.runs;
   const auto plan = plan_of(estimate);

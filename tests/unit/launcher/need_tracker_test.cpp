@@ -22,7 +22,8 @@ MemorySample sample_of(std::uint64_t current, std::uint64_t file = 0) {
 // Samples of the same memory, a second apart.
 NeedTracker quiet(int samples, std::uint64_t current, std::uint64_t file = 0) {
   NeedTracker tracker;
-  for (int i = 0; i < samples; ++i) tracker.add(i, sample_of(current, file));
+  for (int i = 0; i < samples; ++i)
+    tracker.add(i, sample_of(current, file));
   return tracker;
 }
 

@@ -1,4 +1,5 @@
-// What the store does with databases that are damaged, from another version, or in use by several processes.
+// What the store does with databases that are damaged, from another version, or in use by several
+// processes.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -70,10 +71,13 @@ int record_at_once(const TemporaryDirectory& directory, int processes) {
       turn.wait();
       return record_one(directory, "run" + std::to_string(i) + "000000");
     }));
-  for (const auto& partner : partners) REQUIRE(partner->await());
-  for (const auto& partner : partners) partner->release();
+  for (const auto& partner : partners)
+    REQUIRE(partner->await());
+  for (const auto& partner : partners)
+    partner->release();
   int good = 0;
-  for (const auto& partner : partners) good += partner->finish() == 0 ? 1 : 0;
+  for (const auto& partner : partners)
+    good += partner->finish() == 0 ? 1 : 0;
   return good;
 }
 
@@ -87,6 +91,34 @@ std::size_t runs_in(const TemporaryDirectory& directory) {
   return runs->size();
 }
 
+// A clock that lets another process have its turn when it is asked for the second time: between the
+// discovery that the database is corrupt and the answer to it.
+class InterruptedClock final : public Clock {
+ public:
+  explicit InterruptedClock(const TemporaryDirectory& directory) : directory_(directory) {}
+  [[nodiscard]] MonotonicTime now() const override { return MonotonicTime(); }
+  [[nodiscard]] UnixMillis wall_ms() const override {
+    if (++asked_ == 2) let_other_go();
+    return 1'700'000'000'999;
+  }
+  int finish_other() { return other_ ? other_->finish() : -1; }
+
+ private:
+  void let_other_go() const {
+    other_ = std::make_unique<Partner>([this](const Partner::Turn& turn) {
+      const int status = record_one(directory_, "other00000");
+      turn.tell();
+      return status;
+    });
+    // It may have to wait for us: then it has its turn later.
+    static_cast<void>(other_->await(500));
+  }
+
+  const TemporaryDirectory& directory_;
+  mutable int asked_ = 0;
+  mutable std::unique_ptr<Partner> other_;
+};
+
 }  // namespace
 
 TEST_CASE("run_store: A database of a newer version is refused and stays as it is") {
@@ -98,7 +130,7 @@ TEST_CASE("run_store: A database of a newer version is refused and stays as it i
     auto db = sqlite::Database::open(path, 0);
     REQUIRE(db);
     REQUIRE(db->execute("PRAGMA user_version=999"));
-    REQUIRE(db->checkpoint());
+    REQUIRE(db->execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
   const auto database = bytes_of(path);
   const auto log = bytes_of(path + "-wal");
@@ -111,9 +143,10 @@ TEST_CASE("run_store: A database of a newer version is refused and stays as it i
   CHECK(notices.empty());
 }
 
-TEST_CASE("run_store: A file that is no database is set aside whole, said so, and a new one begun") {
-  for (const std::string garbage : {std::string(10000, 'g'), std::string("short"),
-                                    std::string("SQLite format 3\0and then nothing", 32)}) {
+TEST_CASE(
+    "run_store: A file that is no database is set aside whole, said so, and a new one begun") {
+  for (const std::string& garbage : {std::string(10000, 'g'), std::string("short"),
+                                     std::string("SQLite format 3\0and then nothing", 32)}) {
     const TemporaryDirectory directory;
     directory.write("jobward.db", garbage);
     directory.write("jobward.db-wal", "its log");
@@ -140,20 +173,20 @@ TEST_CASE("run_store: An empty file is a new database, not a corrupt one") {
   CHECK((*store)->begin(plain_request("aaaa000000"), kBegun).has_value());
 }
 
-TEST_CASE("run_store: Damage behind a sound header is met when a run begins, and set aside as well") {
+TEST_CASE(
+    "run_store: Damage behind a sound header is met when a run begins, and set aside as well") {
   const TemporaryDirectory directory;
   const auto path = directory.path() + "/jobward.db";
   REQUIRE(record_one(directory, "before0000") == 0);
   {
     auto db = sqlite::Database::open(path, 0);
     REQUIRE(db);
-    REQUIRE(db->checkpoint());
+    REQUIRE(db->execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
-  fs::remove(path + "-wal");
-  fs::remove(path + "-shm");
   auto bytes = bytes_of(path);
   REQUIRE(bytes.size() > 8192);
-  for (std::size_t i = 4096; i < bytes.size(); ++i) bytes[i] = 'g';
+  for (std::size_t i = 4096; i < bytes.size(); ++i)
+    bytes[i] = 'g';
   directory.write("jobward.db", bytes);
   Notices notices;
   auto store = open_in(directory, notices);
@@ -166,7 +199,8 @@ TEST_CASE("run_store: Damage behind a sound header is met when a run begins, and
   CHECK((*store)->find("after00000")->size() == 1);
 }
 
-TEST_CASE("run_store: What was set aside once is not overwritten by the next, though the clock stands") {
+TEST_CASE(
+    "run_store: What was set aside once is not overwritten by the next, though the clock stands") {
   const TemporaryDirectory directory;
   Notices notices;
   directory.write("jobward.db", std::string(5000, '1'));
@@ -186,7 +220,8 @@ TEST_CASE("run_store: A missing directory is an error that names it") {
   CHECK_THAT(store.error().message(), Catch::Contains("/none"));
 }
 
-TEST_CASE("run_store: Several processes make the database and record at once, and nothing is lost") {
+TEST_CASE(
+    "run_store: Several processes make the database and record at once, and nothing is lost") {
   for (int round = 0; round < 5; ++round) {
     const TemporaryDirectory directory;
     CHECK(record_at_once(directory, 8) == 8);
@@ -196,6 +231,17 @@ TEST_CASE("run_store: Several processes make the database and record at once, an
     REQUIRE(store);
     CHECK((*store)->learned({"", "masked-key", ""})->at(1).blob == "xxxxxxxx");
   }
+}
+
+TEST_CASE(
+    "run_store: Who finds that another has answered the corruption does not set its work aside") {
+  const TemporaryDirectory directory;
+  directory.write("jobward.db", std::string(10000, 'g'));
+  InterruptedClock clock(directory);
+  REQUIRE(open_sqlite_run_store(directory.path(), clock, [](const std::string&) {}));
+  CHECK(clock.finish_other() == 0);
+  CHECK(runs_in(directory) == 1);
+  CHECK(set_aside(directory).size() == 1);
 }
 
 TEST_CASE("run_store: Several processes that meet a corrupt database set it aside once") {

@@ -22,8 +22,8 @@ struct Place {
   std::vector<std::string> notices;
 
   std::unique_ptr<RunStore> open() {
-    auto store = open_sqlite_run_store(directory.path(), clock,
-                                       [this](const std::string& text) { notices.push_back(text); });
+    auto store = open_sqlite_run_store(
+        directory.path(), clock, [this](const std::string& text) { notices.push_back(text); });
     REQUIRE(store);
     return std::move(*store);
   }
@@ -53,7 +53,8 @@ RunRecord only(Result<std::vector<RunRecord>> found) {
 std::vector<std::string> ids_of(const Result<std::vector<RunRecord>>& found) {
   REQUIRE(found);
   std::vector<std::string> ids;
-  for (const auto& run : *found) ids.push_back(run.request.id);
+  for (const auto& run : *found)
+    ids.push_back(run.request.id);
   return ids;
 }
 
@@ -154,7 +155,8 @@ TEST_CASE("run_store: Closing a run that never began is an error and teaches not
   CHECK(!store->end("nowhere000", plain_ending(), kEnded, append_level));
   const auto learned = store->learned(plain_request("nowhere000").fingerprint);
   REQUIRE(learned);
-  for (const auto& state : *learned) CHECK(state.blob.empty());
+  for (const auto& state : *learned)
+    CHECK(state.blob.empty());
 }
 
 TEST_CASE("run_store: Each level learns from the runs with its key, nearest first") {
@@ -184,7 +186,8 @@ TEST_CASE("run_store: An unknown fingerprint has an empty entry a level") {
   const auto learned = place.open()->learned({"x", "y", "z"});
   REQUIRE(learned);
   REQUIRE(learned->size() == kLevels.size());
-  for (const auto& state : *learned) CHECK(state.blob.empty());
+  for (const auto& state : *learned)
+    CHECK(state.blob.empty());
 }
 
 TEST_CASE("run_store: A run may be closed without learning from it") {
@@ -200,8 +203,8 @@ TEST_CASE("run_store: A learned state may be any bytes") {
   const auto store = place.open();
   const std::string bytes("\0\xff\x80\n", 4);
   REQUIRE(store->begin(plain_request("aaaa000000"), kBegun));
-  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded,
-                     [&](const LearnedState&) { return bytes; }));
+  REQUIRE(
+      store->end("aaaa000000", plain_ending(), kEnded, [&](const LearnedState&) { return bytes; }));
   CHECK(store->learned(plain_request("aaaa000000").fingerprint)->front().blob == bytes);
 }
 

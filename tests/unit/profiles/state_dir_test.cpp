@@ -33,8 +33,9 @@ unsigned mode_of(const std::string& path) {
 TEST_CASE("state_dir: JOBWARD_STATE_DIR goes before everything") {
   const auto path = "/tmp/some/where";
   CHECK(chosen(0, {{"JOBWARD_STATE_DIR", path}}).path == path);
-  CHECK(chosen(1000, {{"JOBWARD_STATE_DIR", path}, {"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}}).path ==
-        path);
+  CHECK(
+      chosen(1000, {{"JOBWARD_STATE_DIR", path}, {"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}}).path ==
+      path);
 }
 
 TEST_CASE("state_dir: Root's records are in /var/lib, whatever root's environment says") {
@@ -75,8 +76,9 @@ TEST_CASE("state_dir: What is missing is made for its owner alone") {
   CHECK(prepare_state_directory(path, ::geteuid()).has_value());
 }
 
-TEST_CASE("state_dir: A directory that others can write is refused, and the error says what to do") {
-  for (const mode_t mode : {0777, 0770, 0702, 01777}) {
+TEST_CASE(
+    "state_dir: A directory that others can write is refused, and the error says what to do") {
+  for (const mode_t mode : {0777U, 0770U, 0702U, 01777U}) {
     const TemporaryDirectory directory;
     REQUIRE(::chmod(directory.path().c_str(), mode) == 0);
     const auto prepared = prepare_state_directory(directory.path(), ::geteuid());
@@ -96,8 +98,8 @@ TEST_CASE("state_dir: Somebody else's directory is refused, and the error names 
   const TemporaryDirectory directory;
   const auto prepared = prepare_state_directory(directory.path(), ::geteuid() + 1);
   REQUIRE(!prepared);
-  CHECK_THAT(prepared.error().message(),
-             Catch::Contains("uid " + std::to_string(::geteuid())) && Catch::Contains("JOBWARD_STATE_DIR"));
+  CHECK_THAT(prepared.error().message(), Catch::Contains("uid " + std::to_string(::geteuid())) &&
+                                             Catch::Contains("JOBWARD_STATE_DIR"));
 }
 
 TEST_CASE("state_dir: A file in the place of the directory is an error") {

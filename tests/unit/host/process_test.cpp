@@ -1,0 +1,246 @@
+#include "host/observe/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/files.h"
+#include "tests/support/child.h"
+#include "tests/support/fake_kernel.h"
+
+using namespace jobward;
+using namespace jobward::host;
+using test::Child;
+using test::FakeKernel;
+using Pids = std::vector<int>;
+
+namespace {
+
+constexpr int kNoSuchPid = 4194305;  // above PID_MAX_LIMIT
+
+void fake_stat(FakeKernel& kernel, int pid, int parent, const std::string& name, char state = 'S',
+               int threads = 1) {
+  const std::string number = std::to_string(pid);
+  kernel.proc(number + "/stat", number + " (" + name + ") " + state + " " + std::to_string(parent) +
+                                    " 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 " + std::to_string(threads) +
+                                    " 0 5 0 0 0\n");
+}
+
+void fake_status(FakeKernel& kernel, int pid, const std::string& memory) {
+  kernel.proc(std::to_string(pid) + "/status", "Name:\tx\n" + memory + "Threads:\t1\n");
+}
+
+// In a child: touches this much memory, and keeps it.
+void hold_memory(std::size_t bytes) {
+  auto* memory = new std::vector<char>(bytes);
+  for (std::size_t i = 0; i < bytes; i += 4096)
+    (*memory)[i] = static_cast<char>(i);
+}
+
+char own_state() {
+  const auto text = read_file("/proc/" + std::to_string(::getpid()) + "/stat");
+  const auto stat = text ? parse_stat(*text) : parse_stat("");
+  return stat ? stat->state : '?';
+}
+
+// Ends the main thread of the calling process only; another thread lives on and reports.
+void become_zombie_leader(const Child::Notify& notify) {
+  std::thread([notify] {
+    if (test::eventually([] { return own_state() == 'Z'; })) notify(0);
+    Child::wait_for_kill();
+  }).detach();
+  ::syscall(SYS_exit, 0);
+}
+
+int g_ticks = 0;
+int g_release_fd = -1;
+// Interrupts whatever waits; after some ticks lets the child go.
+void tick(int) {
+  if (++g_ticks == 20 && ::write(g_release_fd, "x", 1) != 1) ::_exit(1);
+}
+
+}  // namespace
+
+TEST_CASE("process: A process that does not exist has no pidfd") {
+  const auto process = open_pidfd(kNoSuchPid);
+  REQUIRE_FALSE(process);
+  CHECK(process.error().errnum == ESRCH);
+}
+
+TEST_CASE("process: A signal through a pidfd arrives") {
+  Child child;
+  const auto process = open_pidfd(child.pid());
+  REQUIRE(process);
+  CHECK_FALSE(wait_for_exit(*process, 0));
+  REQUIRE(send_signal(*process, SIGTERM));
+  CHECK(wait_for_exit(*process, test::kPatienceMs));
+  const int status = child.wait();
+  CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+}
+
+TEST_CASE("process: A signal to a process that was reaped is an error and hits no newcomer") {
+  Child child;
+  const auto process = open_pidfd(child.pid());
+  REQUIRE(process);
+  REQUIRE(send_signal(*process, SIGKILL));
+  child.wait();
+  CHECK(send_signal(*process, SIGKILL).error().errnum == ESRCH);
+}
+
+TEST_CASE("process: Waiting for an exit goes on when a signal interrupts it") {
+  auto release = test::make_pipe(O_CLOEXEC);
+  Child child([&](const auto& notify) {
+    release.writer.reset();
+    notify(0);
+    test::readable(release.reader.get());
+    ::_exit(0);
+  });
+  const auto process = open_pidfd(child.pid());
+  REQUIRE(process);
+  g_ticks = 0;
+  g_release_fd = release.writer.get();
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = &tick;
+  ::sigaction(SIGALRM, &action, &before);
+  const itimerval every_ms{{0, 1000}, {0, 1000}};
+  const itimerval off{};
+  ::setitimer(ITIMER_REAL, &every_ms, nullptr);
+  const bool exited = wait_for_exit(*process, test::kPatienceMs);
+  ::setitimer(ITIMER_REAL, &off, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  CHECK(exited);
+}
+
+TEST_CASE("process: A running process is alive, a zombie and a missing one are not") {
+  const KernelRoots roots;
+  Child child;
+  CHECK(is_alive(roots, child.pid()));
+  const auto process = open_pidfd(child.pid());
+  REQUIRE(send_signal(*process, SIGKILL));
+  REQUIRE(wait_for_exit(*process, test::kPatienceMs));
+  CHECK_FALSE(is_alive(roots, child.pid()));
+  CHECK_FALSE(is_alive(roots, kNoSuchPid));
+}
+
+TEST_CASE("process: A name does not make a process a zombie") {
+  FakeKernel kernel;
+  fake_stat(kernel, 10, 1, "foo) Z 1 (");
+  fake_stat(kernel, 11, 1, "x) S ", 'Z');
+  fake_stat(kernel, 12, 1, "leader", 'Z', 2);
+  fake_stat(kernel, 13, 1, "dead", 'X');
+  CHECK(is_alive(kernel.roots(), 10));
+  CHECK_FALSE(is_alive(kernel.roots(), 11));
+  CHECK(is_alive(kernel.roots(), 12));
+  CHECK_FALSE(is_alive(kernel.roots(), 13));
+}
+
+TEST_CASE("process: A zombie main thread with live threads is alive and still holds its memory") {
+  const Child child([](const auto& notify) {
+    hold_memory(32U << 20U);
+    become_zombie_leader(notify);
+  });
+  CHECK(is_alive(KernelRoots{}, child.pid()));
+  CHECK(tree_memory(KernelRoots{}, {child.pid()}, false).need >= 32U << 20U);
+  CHECK(tree_memory(KernelRoots{}, {child.pid()}, true).need >= 32U << 20U);
+}
+
+TEST_CASE("process: Descendants are told, parents before children, without the ancestor") {
+  const Child child([](const auto& notify) {
+    const pid_t parent = ::getpid();
+    const pid_t grandchild = ::fork();
+    if (grandchild == 0) {
+      Child::die_with(parent);
+      Child::wait_for_kill();
+    }
+    notify(grandchild);
+  });
+  CHECK(descendants(KernelRoots{}, child.pid()) == Pids{child.reported()});
+  const auto all = descendants(KernelRoots{}, ::getpid());
+  const auto first = std::find(all.begin(), all.end(), child.pid());
+  const auto second = std::find(all.begin(), all.end(), child.reported());
+  CHECK(first < second);
+  CHECK(second != all.end());
+  CHECK(std::find(all.begin(), all.end(), ::getpid()) == all.end());
+}
+
+TEST_CASE("process: Without the kernel's lists of children all of /proc is scanned") {
+  FakeKernel kernel;
+  fake_stat(kernel, 10, 1, "root");
+  fake_stat(kernel, 9, 10, ") Z 10 (");
+  fake_stat(kernel, 8, 9, "grand\nchild");
+  fake_stat(kernel, 7, 1, "other) S 10 10 10");
+  kernel.proc("11/stat", "broken");
+  kernel.proc("self/stat", "");
+  CHECK(descendants(kernel.roots(), 10) == Pids{9, 8});
+  CHECK(descendants(kernel.roots(), 8).empty());
+}
+
+TEST_CASE("process: The need of a tree is anonymous, shared and swapped memory, not its files") {
+  FakeKernel kernel;
+  fake_status(kernel, 10, "RssAnon:\t100 kB\nRssFile:\t40 kB\nRssShmem:\t7 kB\nVmSwap:\t3 kB\n");
+  fake_status(kernel, 11, "RssAnon:\t1 kB\nRssFile:\t0 kB\nRssShmem:\t0 kB\nVmSwap:\t0 kB\n");
+  fake_status(kernel, 12, "");  // a zombie
+  const auto memory = tree_memory(kernel.roots(), {10, 11, 12, 13}, false);
+  CHECK(memory.need == 111 * 1024);
+  CHECK(memory.anon == 101 * 1024);
+  CHECK(memory.file == 40 * 1024);
+  CHECK(memory.shmem == 7 * 1024);
+  CHECK(memory.processes == 2);
+}
+
+TEST_CASE("process: The exact need counts shared pages by their share, where it can be read") {
+  FakeKernel kernel;
+  fake_status(kernel, 10, "RssAnon:\t100 kB\nRssFile:\t0 kB\nRssShmem:\t0 kB\nVmSwap:\t0 kB\n");
+  fake_status(kernel, 11, "RssAnon:\t100 kB\nRssFile:\t0 kB\nRssShmem:\t0 kB\nVmSwap:\t0 kB\n");
+  kernel.proc("10/smaps_rollup", "Pss: 70 kB\nPss_Anon: 60 kB\nPss_Shmem: 0 kB\nSwapPss: 1 kB\n");
+  CHECK(tree_memory(kernel.roots(), {10, 11}, true).need == 161 * 1024);
+  CHECK(tree_memory(kernel.roots(), {10, 11}, false).need == 200 * 1024);
+}
+
+TEST_CASE("process: The memory of a real child is seen") {
+  const Child child([](const auto& notify) {
+    hold_memory(16U << 20U);
+    notify(0);
+  });
+  for (const bool exact : {false, true}) {
+    const auto memory = tree_memory(KernelRoots{}, {child.pid()}, exact);
+    CHECK(memory.processes == 1);
+    CHECK(memory.need >= 16U << 20U);
+    CHECK(memory.need < 64U << 20U);
+  }
+}
+
+TEST_CASE("process: The I/O of waited-for children is that of the process less its own threads'") {
+  FakeKernel kernel;
+  const auto io = [](int read, int write) {
+    return "rchar: 9\nread_bytes: " + std::to_string(read) +
+           "\nwrite_bytes: " + std::to_string(write) + "\n";
+  };
+  kernel.proc("self/io", io(1000, 500));
+  kernel.proc("self/task/1/io", io(200, 100));
+  kernel.proc("self/task/2/io", io(50, 600));
+  const auto waited = waited_children_io(kernel.roots());
+  REQUIRE(waited);
+  CHECK(waited->read_bytes == 750);
+  CHECK(waited->write_bytes == 0);
+  kernel.proc("self/io", "junk\n");
+  CHECK_FALSE(waited_children_io(kernel.roots()));
+}
+
+TEST_CASE("process: The own oom_score_adj is absent where it cannot be read") {
+  FakeKernel kernel;
+  CHECK_FALSE(own_oom_score_adj(kernel.roots()));
+  kernel.proc("self/oom_score_adj", "-1000\n");
+  CHECK(own_oom_score_adj(kernel.roots()) == -1000);
+  kernel.proc("self/oom_score_adj", "x\n");
+  CHECK_FALSE(own_oom_score_adj(kernel.roots()));
+}
