@@ -21,7 +21,8 @@ void learn_one_run(benchmark::State& state) {
   const auto runs = static_cast<std::uint64_t>(state.range(0));
   const profiles::LearnedState old{Level::masked, state_after(runs)};
   const auto next = bench::sample_ending(runs, bench::sample_request(runs, 1)).observation;
-  for (auto _ : state) benchmark::DoNotOptimize(estimator::learn(old, next));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(estimator::learn(old, next));
 }
 BENCHMARK(learn_one_run)->Arg(0)->Arg(10)->Arg(100)->Arg(1000);
 
@@ -30,7 +31,8 @@ void predict(benchmark::State& state) {
   const std::vector<profiles::LearnedState> levels{
       {Level::exact, {}}, {Level::masked, blob}, {Level::program, blob}, {Level::everything, blob}};
   const profiles::Features query{{"size:--data", 5e7}};
-  for (auto _ : state) benchmark::DoNotOptimize(estimator::predict(levels, query));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(estimator::predict(levels, query));
 }
 BENCHMARK(predict)->Arg(0)->Arg(3)->Arg(100);
 

@@ -26,13 +26,14 @@ int fill(std::uint64_t runs, const std::string& directory) {
   for (std::uint64_t n = 0; n < runs; ++n) {
     const auto request = bench::sample_request(n, kKinds);
     const auto ending = bench::sample_ending(n, request);
-    const profiles::Timestamps at{static_cast<UnixMillis>(n), static_cast<UnixMillis>(n), static_cast<UnixMillis>(n),
-                                  static_cast<UnixMillis>(n + 1)};
+    const profiles::Timestamps at{static_cast<UnixMillis>(n), static_cast<UnixMillis>(n),
+                                  static_cast<UnixMillis>(n), static_cast<UnixMillis>(n + 1)};
     if (auto begun = (*store)->begin(request, at); !begun) return fail(begun.error());
     const profiles::Learn learn = [&](const profiles::LearnedState& old) {
       return estimator::learn(old, ending.observation);
     };
-    if (auto ended = (*store)->end(request.id, ending, at, learn); !ended) return fail(ended.error());
+    if (auto ended = (*store)->end(request.id, ending, at, learn); !ended)
+      return fail(ended.error());
   }
   return 0;
 }

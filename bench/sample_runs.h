@@ -21,7 +21,8 @@ inline profiles::RunRequest sample_request(std::uint64_t n, std::uint64_t kinds)
   request.fingerprint = {"exact" + id, "masked" + kind, "program" + kind};
   request.features = {{"size:--data", 1e6 * static_cast<double>(n % 97 + 1)}};
   request.limits.set(Resource::memory, {1e9, "estimate"});
-  request.where = {"machine", "boot", "pid:[1]", 1, "hybrid", "/sys/fs/cgroup/x", "/sys/fs/cgroup/y"};
+  request.where = {"machine",         "boot", "pid:[1]", 1, "hybrid", "/sys/fs/cgroup/x",
+                   "/sys/fs/cgroup/y"};
   return request;
 }
 
@@ -36,7 +37,8 @@ inline profiles::RunEnding sample_ending(std::uint64_t n, const profiles::RunReq
   ending.observation.features = request.features;
   ending.observation.used.set(Resource::memory, {memory, false});
   ending.observation.used.set(Resource::wall, {1 + static_cast<double>(n % 13), false});
-  for (int i = 0; i < 32; ++i) ending.curve.push_back({0.1 * i, memory * i / 32});
+  for (int i = 0; i < 32; ++i)
+    ending.curve.push_back({0.1 * i, memory * i / 32});
   return ending;
 }
 

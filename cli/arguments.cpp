@@ -1,7 +1,7 @@
 #include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
 
@@ -13,14 +13,18 @@ namespace {
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const auto* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-    for (const auto& name : option->get_snames()) names.push_back("-" + name);
+    for (const auto& name : option->get_lnames())
+      names.push_back("--" + name);
+    for (const auto& name : option->get_snames())
+      names.push_back("-" + name);
   }
   return names;
 }
 
-// The library looks at what is missing before what is unknown; a typing error is the likelier cause of both.
-std::optional<std::string> unknown_option(const CLI::App& app, const std::vector<std::string>& given) {
+// The library looks at what is missing before what is unknown; a typing error is the likelier cause
+// of both.
+std::optional<std::string> unknown_option(const CLI::App& app,
+                                          const std::vector<std::string>& given) {
   const auto known = option_names(app);
   for (const auto& word : given) {
     if (word.size() < 3 || word.compare(0, 2, "--") != 0) continue;
@@ -36,7 +40,9 @@ std::optional<std::string> unknown_option(const CLI::App& app, const std::vector
 class UsageFormatter final : public CLI::Formatter {
  public:
   explicit UsageFormatter(std::string usage) : usage_(std::move(usage)) {}
-  std::string make_usage(const CLI::App*, std::string) const override { return "usage: " + usage_ + "\n"; }
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "usage: " + usage_ + "\n";
+  }
 
  private:
   std::string usage_;
@@ -61,8 +67,10 @@ Arguments split_arguments(int argc, char** argv) {
   return out;
 }
 
-std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options, int usage_status) {
-  if (const auto unknown = unknown_option(app, options)) return usage_error(app.get_name(), *unknown, usage_status);
+std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options,
+                                 int usage_status) {
+  if (const auto unknown = unknown_option(app, options))
+    return usage_error(app.get_name(), *unknown, usage_status);
   std::reverse(options.begin(), options.end());  // CLI11 takes them from the back
   try {
     app.parse(options);
@@ -82,8 +90,8 @@ std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options
 }
 
 int usage_error(const std::string& command, const std::string& message, int status) {
-  std::fprintf(stderr, "jobward: %s: %s\njobward: see `jobward %s --help`\n", command.c_str(), message.c_str(),
-               command.c_str());
+  std::fprintf(stderr, "jobward: %s: %s\njobward: see `jobward %s --help`\n", command.c_str(),
+               message.c_str(), command.c_str());
   return status;
 }
 

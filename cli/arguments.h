@@ -23,8 +23,8 @@ Arguments split_arguments(int argc, char** argv);
 // What --help shows after "usage:".
 void set_usage(CLI::App& app, const std::string& usage);
 
-// Lets the parser read the options. Absent: go on. A number: --help was answered (0), or the usage is wrong:
-// a message is on stderr, and the number is `usage_status`.
+// Lets the parser read the options. Absent: go on. A number: --help was answered (0), or the usage
+// is wrong: a message is on stderr, and the number is `usage_status`.
 std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options, int usage_status);
 
 // Prints "jobward COMMAND: MESSAGE" to stderr and returns status.

@@ -21,8 +21,9 @@ using Json = nlohmann::ordered_json;
 Json describe(const Session& session) {
   const auto& backend = *session.choice.backend;
   Json enforcement = Json::object();
-  backend.enforcement().for_each(
-      [&](Resource resource, Enforcement how) { enforcement[std::string(info(resource).name)] = to_string(how); });
+  backend.enforcement().for_each([&](Resource resource, Enforcement how) {
+    enforcement[std::string(info(resource).name)] = to_string(how);
+  });
   Json out{{"schema_version", kSchemaVersion},
            {"cgroups", to_string(session.tree.mode)},
            {"backend", backend.name()},
@@ -35,7 +36,8 @@ Json describe(const Session& session) {
   out["memory_available_bytes"] = snapshot.memory.available;
   out["swap_total_bytes"] = snapshot.memory.swap_total;
   out["cpus"] = snapshot.cpus;
-  if (snapshot.memory_pressure) out["pressure_memory_some_avg10_percent"] = snapshot.memory_pressure->some.avg10;
+  if (snapshot.memory_pressure)
+    out["pressure_memory_some_avg10_percent"] = snapshot.memory_pressure->some.avg10;
   if (snapshot.enclosing)
     out["enclosing_limit"] = {{"directory", snapshot.enclosing->directory},
                               {"limit_bytes", snapshot.enclosing->limit},
@@ -56,15 +58,20 @@ std::string text_of(const Session& session) {
     text += " " + std::string(info(resource).name) + " " + std::string(to_string(how)) + ";";
   });
   text.back() = '\n';
-  for (const auto& obstacle : session.choice.obstacles) text += "obstacle   " + printable(obstacle) + "\n";
-  text += "memory     " + format_bytes(static_cast<double>(snapshot.memory.available)) + " available of " +
-          format_bytes(static_cast<double>(snapshot.memory.total)) + ", swap " +
-          format_bytes(static_cast<double>(snapshot.memory.swap_total)) + ", " + std::to_string(snapshot.cpus) + " CPUs\n";
+  for (const auto& obstacle : session.choice.obstacles)
+    text += "obstacle   " + printable(obstacle) + "\n";
+  text += "memory     " + format_bytes(static_cast<double>(snapshot.memory.available)) +
+          " available of " + format_bytes(static_cast<double>(snapshot.memory.total)) + ", swap " +
+          format_bytes(static_cast<double>(snapshot.memory.swap_total)) + ", " +
+          std::to_string(snapshot.cpus) + " CPUs\n";
   if (snapshot.enclosing)
     text += "enclosed   by " + snapshot.enclosing->directory + ": " +
             format_bytes(static_cast<double>(snapshot.enclosing->room())) + " room of " +
             format_bytes(static_cast<double>(snapshot.enclosing->limit)) + "\n";
-  text += std::string("pressure   ") + (snapshot.memory_pressure ? "PSI is there" : "PSI is absent or switched off (psi=1 at boot)") + "\n";
+  text += std::string("pressure   ") +
+          (snapshot.memory_pressure ? "PSI is there"
+                                    : "PSI is absent or switched off (psi=1 at boot)") +
+          "\n";
   text += "state      " + session.records.directory.path + ": " +
           (session.records.store ? "ok" : printable(session.records.problem)) + "\n";
   return text;
@@ -74,7 +81,10 @@ std::string text_of(const Session& session) {
 
 int doctor_command(const Arguments& arguments) {
   bool json = false;
-  CLI::App app("Tells what this machine offers: the cgroup backend, who enforces each limit, what stands in the way.", "doctor");
+  CLI::App app(
+      "Tells what this machine offers: the cgroup backend, who enforces each limit, what stands in "
+      "the way.",
+      "doctor");
   set_usage(app, "jobward doctor [OPTIONS]");
   app.add_flag("--json", json, "One JSON object instead of text");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;

@@ -16,15 +16,18 @@ namespace {
 
 int status_of(launcher::Verdict verdict) {
   switch (verdict) {
-    case launcher::Verdict::fits: return 0;
-    case launcher::Verdict::wait: return exit_code::kNotAdmitted;
-    case launcher::Verdict::refuse: return exit_code::kRefused;
+    case launcher::Verdict::fits:
+      return 0;
+    case launcher::Verdict::wait:
+      return exit_code::kNotAdmitted;
+    case launcher::Verdict::refuse:
+      return exit_code::kRefused;
   }
   return exit_code::kUsage;
 }
 
-void print_text(const launcher::RunOrder& order, const launcher::Preview& preview, const launcher::MemoryRoom& room,
-                const launcher::Decision& decision) {
+void print_text(const launcher::RunOrder& order, const launcher::Preview& preview,
+                const launcher::MemoryRoom& room, const launcher::Decision& decision) {
   const auto* limit = preview.plan.limits.find(Resource::memory);
   std::string text = "estimate for: " + shell_quoted(order.job.argv) + "\n";
   text += estimate_table(preview.request.estimate);
@@ -41,8 +44,8 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
   std::fputs(text.c_str(), stdout);
 }
 
-void print_json(const launcher::RunOrder& order, const launcher::Preview& preview, const launcher::MemoryRoom& room,
-                const launcher::Decision& decision) {
+void print_json(const launcher::RunOrder& order, const launcher::Preview& preview,
+                const launcher::MemoryRoom& room, const launcher::Decision& decision) {
   nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", order.job.argv}};
   out["verdict"] = to_string(decision.verdict);
   out["reason"] = decision.reason;
@@ -65,14 +68,19 @@ void print_json(const launcher::RunOrder& order, const launcher::Preview& previe
 int estimate_command(const Arguments& arguments) {
   bool json = false;
   std::vector<std::string> features;
-  CLI::App app("Tells what a command will need, from its past runs, and whether it fits. Starts nothing.", "estimate");
+  CLI::App app(
+      "Tells what a command will need, from its past runs, and whether it fits. Starts nothing.",
+      "estimate");
   set_usage(app, "jobward estimate [OPTIONS] -- COMMAND [ARGUMENTS...]");
   app.add_flag("--json", json, "One JSON object instead of text");
-  app.add_option("--feature", features, "As for run (repeatable)")->type_name("NAME=NUMBER")->allow_extra_args(false);
+  app.add_option("--feature", features, "As for run (repeatable)")
+      ->type_name("NAME=NUMBER")
+      ->allow_extra_args(false);
   app.footer("Exit status: 0 it fits, 75 wait, 77 it can never fit, 2 usage.");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   if (!arguments.command || arguments.command->empty())
-    return usage_error("estimate", "no command: put it after \"--\", as in `jobward estimate -- make -j2`",
+    return usage_error("estimate",
+                       "no command: put it after \"--\", as in `jobward estimate -- make -j2`",
                        exit_code::kUsage);
   auto order = make_order(*arguments.command, features);
   if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
@@ -83,7 +91,8 @@ int estimate_command(const Arguments& arguments) {
   const auto preview = launcher::preview(*order, (*session)->workshop());
   const auto room = (*session)->room();
   const auto* reserved = preview.plan.reservation.find(Resource::memory);
-  const auto decision = launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
+  const auto decision =
+      launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
   if (json)
     print_json(*order, preview, room, decision);
   else

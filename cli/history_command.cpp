@@ -19,10 +19,12 @@ int history_command(const Arguments& arguments) {
   set_usage(app, "jobward history [OPTIONS]");
   app.add_option("-n", query.limit, "How many (20)")->check(CLI::Range(1, 1000000));
   app.add_option("--project", query.project, "Only runs of this project (its directory)");
-  app.add_option("--program", query.program, "Only runs of this program, as the records name it (train.py)");
+  app.add_option("--program", query.program,
+                 "Only runs of this program, as the records name it (train.py)");
   app.add_flag("--json", json, "One JSON object instead of a table");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
-  if (arguments.command) return usage_error("history", "no command is expected here", exit_code::kUsage);
+  if (arguments.command)
+    return usage_error("history", "no command is expected here", exit_code::kUsage);
   const SystemClock clock;
   const auto records = open_records(clock);
   if (!records.store) return usage_error("history", records.problem, exit_code::kUsage);
@@ -32,11 +34,14 @@ int history_command(const Arguments& arguments) {
   for (const auto& run : *runs)
     alive.push_back(!run.ending && launcher::is_supervised(records.lock_directory, run.request.id));
   if (json) {
-    nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"runs", nlohmann::ordered_json::array()}};
-    for (std::size_t i = 0; i < runs->size(); ++i) out["runs"].push_back(to_json((*runs)[i], alive[i]));
+    nlohmann::ordered_json out{{"schema_version", kSchemaVersion},
+                               {"runs", nlohmann::ordered_json::array()}};
+    for (std::size_t i = 0; i < runs->size(); ++i)
+      out["runs"].push_back(to_json((*runs)[i], alive[i]));
     std::fputs(dump(out, true).c_str(), stdout);
   } else if (runs->empty()) {
-    std::printf("no runs are recorded in %s yet; `jobward run -- COMMAND` makes one\n", records.directory.path.c_str());
+    std::printf("no runs are recorded in %s yet; `jobward run -- COMMAND` makes one\n",
+                records.directory.path.c_str());
   } else {
     std::fputs(history_table(*runs, alive).c_str(), stdout);
   }

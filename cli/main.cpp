@@ -25,7 +25,8 @@ struct Command {
 
 constexpr std::array kCommands{
     Command{"run", "run a command under a hard memory limit; measure and remember it", run_command},
-    Command{"estimate", "tell beforehand what a command will need, and whether it fits", estimate_command},
+    Command{"estimate", "tell beforehand what a command will need, and whether it fits",
+            estimate_command},
     Command{"history", "list past and running runs", history_command},
     Command{"show", "everything on record about one run", show_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
@@ -33,18 +34,23 @@ constexpr std::array kCommands{
 
 void print_help() {
   std::printf(
-      "jobward: a launcher for heavy jobs. It predicts what a job needs from its past runs, holds it to a hard\n"
+      "jobward: a launcher for heavy jobs. It predicts what a job needs from its past runs, holds "
+      "it to a hard\n"
       "limit, measures it, and tells afterwards what happened.\n\n"
       "usage: jobward COMMAND [OPTIONS] [-- JOB...]\n\n");
-  for (const auto& command : kCommands) std::printf("  %-10s %s\n", command.name, command.summary);
+  for (const auto& command : kCommands)
+    std::printf("  %-10s %s\n", command.name, command.summary);
   std::printf(
-      "\nTo begin: put `jobward run --` before a command; after a few runs, ask `jobward estimate --` about it.\n"
-      "`jobward COMMAND --help` tells more. JOBWARD_LOG=debug shows what jobward itself is doing.\n");
+      "\nTo begin: put `jobward run --` before a command; after a few runs, ask `jobward estimate "
+      "--` about it.\n"
+      "`jobward COMMAND --help` tells more. JOBWARD_LOG=debug shows what jobward itself is "
+      "doing.\n");
 }
 
 int unknown(const std::string& word) {
   std::vector<std::string> names;
-  for (const auto& command : kCommands) names.emplace_back(command.name);
+  for (const auto& command : kCommands)
+    names.emplace_back(command.name);
   std::string text = "unknown command \"" + word + "\"";
   if (const auto nearest = nearest_word(word, names)) text += "; did you mean " + *nearest + "?";
   say(text + " (`jobward --help` lists the commands)");

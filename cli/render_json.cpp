@@ -40,7 +40,8 @@ Json usage_json(const Usage& usage) {
   Json out = Json::object();
   for (const auto& entry : kMetrics)
     if (const auto value = usage.get(entry.metric)) out[std::string(entry.name)] = number(*value);
-  for (const auto& [name, text] : usage.basis) out[name] = text;
+  for (const auto& [name, text] : usage.basis)
+    out[name] = text;
   return out;
 }
 
@@ -48,7 +49,10 @@ Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding
   Json out = Json::array();
   const auto add = [&](const std::vector<profiles::FileDigest>& digests) {
     for (const auto& digest : digests) {
-      Json entry{{"role", digest.role}, {"path", digest.path}, {"size_bytes", digest.bytes}, {"mtime_ms", digest.mtime_ms}};
+      Json entry{{"role", digest.role},
+                 {"path", digest.path},
+                 {"size_bytes", digest.bytes},
+                 {"mtime_ms", digest.mtime_ms}};
       if (!digest.sha256.empty()) entry["sha256"] = digest.sha256;
       out.push_back(std::move(entry));
     }
@@ -59,7 +63,9 @@ Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding
 }
 
 Json attempt_json(const profiles::RunRequest& request, const profiles::RunEnding& ending) {
-  Json out{{"attempt", request.attempt}, {"outcome", to_string(ending.outcome)}, {"cause", ending.cause}};
+  Json out{{"attempt", request.attempt},
+           {"outcome", to_string(ending.outcome)},
+           {"cause", ending.cause}};
   if (ending.exit_code) out["exit_code"] = *ending.exit_code;
   out["limits"] = limits_json(request.limits);
   return out;
@@ -73,7 +79,8 @@ void put_ending(Json& out, const profiles::RunRequest& request, const profiles::
   if (ending.signal) out["signal"] = *ending.signal;
   out["usage"] = usage_json(ending.usage);
   Json curve = Json::array();
-  for (const auto& point : ending.curve) curve.push_back({point.seconds, number(point.bytes)});
+  for (const auto& point : ending.curve)
+    curve.push_back({point.seconds, number(point.bytes)});
   if (!curve.empty()) out["memory_curve_seconds_bytes"] = std::move(curve);
   out["attempts"] = Json::array({attempt_json(request, ending)});
 }
@@ -85,8 +92,10 @@ void put_request(Json& out, const profiles::RunRequest& request, const profiles:
   out["program"] = request.program;
   out["project"] = request.project;
   Json claims = Json::object();
-  for (const auto& [key, value] : request.actor.claims) claims[key] = {{"value", value}, {"trust", "claimed"}};
-  out["actor"] = {{"uid", {{"value", request.actor.uid}, {"trust", "verified"}}}, {"claims", std::move(claims)}};
+  for (const auto& [key, value] : request.actor.claims)
+    claims[key] = {{"value", value}, {"trust", "claimed"}};
+  out["actor"] = {{"uid", {{"value", request.actor.uid}, {"trust", "verified"}}},
+                  {"claims", std::move(claims)}};
   if (request.parent_run) out["parent_run"] = *request.parent_run;
   if (request.step_key) out["step_key"] = *request.step_key;
   out["fingerprint"] = {{"exact", request.fingerprint.exact},
@@ -117,7 +126,8 @@ std::string unit_name(Resource resource) {
 Json to_json(const Estimate& estimate) {
   Json out = Json::object();
   estimate.by.for_each([&](Resource resource, const Quantiles& q) {
-    out[unit_name(resource)] = {{"p50", number(q.p50)}, {"p95", number(q.p95)}, {"p99", number(q.p99)}};
+    out[unit_name(resource)] = {
+        {"p50", number(q.p50)}, {"p95", number(q.p95)}, {"p99", number(q.p99)}};
   });
   out["runs"] = estimate.runs;
   out["censored_runs"] = estimate.censored_runs;

@@ -1,5 +1,5 @@
-// Runs and estimates as JSON: the contract that scripts and agents rely on (schema_version 1). Units are in the
-// names; what was not measured is absent, never 0.
+// Runs and estimates as JSON: the contract that scripts and agents rely on (schema_version 1).
+// Units are in the names; what was not measured is absent, never 0.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -14,40 +14,54 @@ namespace {
 
 std::string label(Resource resource) {
   switch (resource) {
-    case Resource::memory: return "memory";
-    case Resource::wall: return "wall time";
-    case Resource::cpu_time: return "CPU time";
-    case Resource::io_read: return "read";
-    case Resource::io_write: return "written";
-    case Resource::disk_growth: return "disk growth";
-    case Resource::processes: return "processes";
+    case Resource::memory:
+      return "memory";
+    case Resource::wall:
+      return "wall time";
+    case Resource::cpu_time:
+      return "CPU time";
+    case Resource::io_read:
+      return "read";
+    case Resource::io_write:
+      return "written";
+    case Resource::disk_growth:
+      return "disk growth";
+    case Resource::processes:
+      return "processes";
   }
   return "";
 }
 
 std::string padded(std::string text, std::size_t width) {
   // Columns count characters, not bytes.
-  const auto characters = static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  const auto characters =
+      static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+      }));
   if (characters < width) text.append(width - characters, ' ');
   return text;
 }
 
-std::string line(const std::string& name, const std::string& value) { return "  " + padded(name, 13) + value + "\n"; }
+std::string line(const std::string& name, const std::string& value) {
+  return "  " + padded(name, 13) + value + "\n";
+}
 
 std::string predicted_words(const profiles::RunRequest& request) {
   const auto* predicted = request.estimate.by.find(Resource::memory);
   if (predicted == nullptr || request.estimate.level == Level::everything) return "";
-  return " (predicted " + format_bytes(predicted->p50) + ", p99 " + format_bytes(predicted->p99) + ")";
+  return " (predicted " + format_bytes(predicted->p50) + ", p99 " + format_bytes(predicted->p99) +
+         ")";
 }
 
 std::string memory_words(const profiles::RunRequest& request, Outcome outcome, const Usage& usage) {
   std::string text;
   const auto need = usage.get(Metric::memory_need);
-  if (outcome == Outcome::memory_limit) return predicted_words(request);  // the cause has named limit and peak
+  if (outcome == Outcome::memory_limit)
+    return predicted_words(request);  // the cause has named limit and peak
   if (need) text += "; memory " + format_bytes(*need);
   if (const auto* limit = request.limits.find(Resource::memory))
-    text += (need ? " of the " : "; memory limit ") + format_bytes(limit->value) + (need ? " limit" : "");
+    text += (need ? " of the " : "; memory limit ") + format_bytes(limit->value) +
+            (need ? " limit" : "");
   return need ? text + predicted_words(request) : text;
 }
 
@@ -58,17 +72,22 @@ std::string advice(const launcher::RunResult& result) {
     case Outcome::memory_limit: {
       const auto* limit = result.request.limits.find(Resource::memory);
       const auto* predicted = result.request.estimate.by.find(Resource::memory);
-      const bool known = predicted != nullptr && limit != nullptr && predicted->p99 > limit->value &&
+      const bool known = predicted != nullptr && limit != nullptr &&
+                         predicted->p99 > limit->value &&
                          result.request.estimate.level != Level::everything;
       if (limit != nullptr && limit->source == "--mem")
         return "; leave --mem out, or give it more" +
-               (known ? ": past runs suggest " + format_bytes(predicted->p99) : std::string()) + "; see " + show;
+               (known ? ": past runs suggest " + format_bytes(predicted->p99) : std::string()) +
+               "; see " + show;
       return "; the next automatic limit will be higher; see " + show;
     }
-    case Outcome::wall_limit: return "; give it more with --time; see " + show;
+    case Outcome::wall_limit:
+      return "; give it more with --time; see " + show;
     case Outcome::system_oom:
-    case Outcome::aggregate_limit: return "; see " + show + " and `jobward doctor`";
-    default: return "";
+    case Outcome::aggregate_limit:
+      return "; see " + show + " and `jobward doctor`";
+    default:
+      return "";
   }
 }
 
@@ -88,7 +107,8 @@ std::optional<double> need_of(const profiles::RunRecord& run) {
 std::string shortened(const std::string& text, std::size_t length) {
   if (text.size() <= length) return text;
   std::size_t cut = length - 3;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U)
+    --cut;
   return text.substr(0, cut) + "...";
 }
 
@@ -113,8 +133,9 @@ std::string usage_lines(const Usage& usage) {
   add("read", Metric::io_read, bytes, "io_basis");
   add("written", Metric::io_write, bytes, "");
   add("disk growth", Metric::disk_growth, bytes, "disk_growth_basis");
-  add("processes", Metric::processes_peak, [](double value) { return std::to_string(std::lround(value)); },
-      "processes_basis");
+  add(
+      "processes", Metric::processes_peak,
+      [](double value) { return std::to_string(std::lround(value)); }, "processes_basis");
   add("mem pressure", Metric::pressure_memory_some, seconds, "");
   return out;
 }
@@ -123,8 +144,9 @@ std::string limit_lines(const profiles::RunRequest& request) {
   std::string out;
   request.limits.for_each([&](Resource resource, const Limit& limit) {
     const auto* how = request.enforcement.find(resource);
-    out += line(label(resource), quantity(resource, limit.value) + "  (" + limit.source + ", " +
-                                     std::string(to_string(how == nullptr ? Enforcement::none : *how)) + ")");
+    out += line(label(resource),
+                quantity(resource, limit.value) + "  (" + limit.source + ", " +
+                    std::string(to_string(how == nullptr ? Enforcement::none : *how)) + ")");
   });
   return out.empty() ? "  none\n" : out;
 }
@@ -133,9 +155,12 @@ std::string limit_lines(const profiles::RunRequest& request) {
 
 std::string quantity(Resource resource, double value) {
   switch (info(resource).unit) {
-    case Unit::bytes: return format_bytes(value);
-    case Unit::seconds: return format_duration(value);
-    case Unit::count: break;
+    case Unit::bytes:
+      return format_bytes(value);
+    case Unit::seconds:
+      return format_duration(value);
+    case Unit::count:
+      break;
   }
   return std::to_string(std::lround(value));
 }
@@ -172,15 +197,17 @@ std::string estimate_table(const Estimate& estimate) {
   return out;
 }
 
-std::string history_table(const std::vector<profiles::RunRecord>& runs, const std::vector<bool>& alive) {
-  std::string out = padded("RUN", 12) + padded("STARTED", 21) + padded("OUTCOME", 16) + padded("WALL", 10) +
-                    padded("MEMORY", 11) + padded("LIMIT", 11) + "COMMAND\n";
+std::string history_table(const std::vector<profiles::RunRecord>& runs,
+                          const std::vector<bool>& alive) {
+  std::string out = padded("RUN", 12) + padded("STARTED", 21) + padded("OUTCOME", 16) +
+                    padded("WALL", 10) + padded("MEMORY", 11) + padded("LIMIT", 11) + "COMMAND\n";
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& run = runs[i];
     const auto wall = wall_of(run);
     const auto need = need_of(run);
     const auto* limit = run.request.limits.find(Resource::memory);
-    const std::string name = run.request.name.empty() ? "" : "[" + printable(run.request.name) + "] ";
+    const std::string name =
+        run.request.name.empty() ? "" : "[" + printable(run.request.name) + "] ";
     out += padded(run.request.id, 12) + padded(local_time(run.at.created), 21) +
            padded(state_word(run, alive[i]), 16) + padded(wall ? format_duration(*wall) : "-", 10) +
            padded(need ? format_bytes(*need) : "-", 11) +
@@ -192,23 +219,28 @@ std::string history_table(const std::vector<profiles::RunRecord>& runs, const st
 
 std::string run_details(const profiles::RunRecord& run, bool alive) {
   const auto& request = run.request;
-  std::string out = "run " + request.id + (request.name.empty() ? "" : " \"" + printable(request.name) + "\"") + ": " +
+  std::string out = "run " + request.id +
+                    (request.name.empty() ? "" : " \"" + printable(request.name) + "\"") + ": " +
                     state_word(run, alive) + "\n";
   if (run.ending) out += line("cause", printable(run.ending->cause));
   if (run.ending && run.ending->exit_code)
     out += line("exit status", std::to_string(*run.ending->exit_code) +
-                               (run.ending->exit_source == "job" ? "  (the job's own)" : "  (set by jobward)"));
+                                   (run.ending->exit_source == "job" ? "  (the job's own)"
+                                                                     : "  (set by jobward)"));
   out += line("command", shell_quoted(request.argv)) + line("directory", printable(request.cwd)) +
          line("project", printable(request.project)) + line("program", printable(request.program));
   out += line("started", local_time(run.at.created));
   if (run.at.ended) out += line("ended", local_time(*run.at.ended));
   std::string actor = "uid " + std::to_string(request.actor.uid);
-  for (const auto& [key, value] : request.actor.claims) actor += ", " + printable(key + " " + value) + " (claimed)";
+  for (const auto& [key, value] : request.actor.claims)
+    actor += ", " + printable(key + " " + value) + " (claimed)";
   out += line("asked by", actor);
   if (request.parent_run) out += line("inside run", printable(*request.parent_run));
-  out += line("backend", request.where.backend + (request.where.cgroup.empty() ? "" : "  " + request.where.cgroup));
+  out += line("backend", request.where.backend +
+                             (request.where.cgroup.empty() ? "" : "  " + request.where.cgroup));
   out += "limits\n" + limit_lines(request);
-  out += "predicted (" + printable(request.estimate.reason) + ")\n" + estimate_table(request.estimate);
+  out +=
+      "predicted (" + printable(request.estimate.reason) + ")\n" + estimate_table(request.estimate);
   if (run.ending) out += "used\n" + usage_lines(run.ending->usage);
   return out;
 }

@@ -10,13 +10,15 @@
 
 namespace jobward::cli {
 
-// The one line at the end of a run: what happened, what it used against what was predicted, what to do next.
+// The one line at the end of a run: what happened, what it used against what was predicted, what to
+// do next.
 std::string end_line(const launcher::RunResult& result);
 
 std::string estimate_table(const Estimate& estimate);
 
 // A table, newest first. `alive[i]` tells whether run i's supervisor still lives.
-std::string history_table(const std::vector<profiles::RunRecord>& runs, const std::vector<bool>& alive);
+std::string history_table(const std::vector<profiles::RunRecord>& runs,
+                          const std::vector<bool>& alive);
 
 std::string run_details(const profiles::RunRecord& run, bool alive);
 

@@ -1,4 +1,5 @@
-// jobward run -- CMD: the job's streams and terminal are its own; what we have to say goes to stderr.
+// jobward run -- CMD: the job's streams and terminal are its own; what we have to say goes to
+// stderr.
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -35,26 +36,34 @@ void declare(CLI::App& app, RunOptions& options) {
   app.add_option("--mem", options.memory,
                  "Memory limit: auto (from past runs; the default), or a size such as 8G or 500M")
       ->type_name("auto|SIZE");
-  app.add_flag("--no-limit", options.no_limit, "No memory limit; the run is still measured and recorded");
-  app.add_option("--time", options.time,
-                 "Wall-clock limit such as 90s or 2h: then TERM to the whole job, a grace of 10 s, KILL")
+  app.add_flag("--no-limit", options.no_limit,
+               "No memory limit; the run is still measured and recorded");
+  app.add_option(
+         "--time", options.time,
+         "Wall-clock limit such as 90s or 2h: then TERM to the whole job, a grace of 10 s, KILL")
       ->type_name("DURATION");
   app.add_option("--name", options.name, "A name by which the run can be found again");
   app.add_option("--feature", options.features,
-                 "A number that makes this run larger or smaller than others, for the prediction (repeatable)")
+                 "A number that makes this run larger or smaller than others, for the prediction "
+                 "(repeatable)")
       ->type_name("NAME=NUMBER")
       ->allow_extra_args(false);
   app.add_option("--input", options.inputs, "A file whose digest goes into the record (repeatable)")
       ->allow_extra_args(false);
   app.add_option("--output", options.outputs, "The same for a file the job makes (repeatable)")
       ->allow_extra_args(false);
-  app.add_option("--result", options.result_file, "Write the result as JSON to this file, however the run ends")
+  app.add_option("--result", options.result_file,
+                 "Write the result as JSON to this file, however the run ends")
       ->type_name("FILE");
-  app.add_flag("--best-effort", options.best_effort, "Run even where a limit that was asked for cannot be enforced");
-  app.add_flag("-q,--quiet", options.quiet, "No lines about limits and the end of the run; errors still appear");
+  app.add_flag("--best-effort", options.best_effort,
+               "Run even where a limit that was asked for cannot be enforced");
+  app.add_flag("-q,--quiet", options.quiet,
+               "No lines about limits and the end of the run; errors still appear");
   app.footer(
-      "Exit status: the command's own; 124 wall limit; 125 jobward failed; 126 not executable; 127 not found;\n"
-      "128+n killed by signal n (137 at the memory limit). --result tells whose it is (exit_source).\n"
+      "Exit status: the command's own; 124 wall limit; 125 jobward failed; 126 not executable; 127 "
+      "not found;\n"
+      "128+n killed by signal n (137 at the memory limit). --result tells whose it is "
+      "(exit_source).\n"
       "Example: jobward run --mem 8G --time 2h -- python3 train.py --data big.csv");
 }
 
@@ -64,8 +73,10 @@ Result<launcher::LimitWishes> read_wishes(const RunOptions& options) {
   if (options.memory != "auto") {
     auto bytes = parse_bytes(options.memory);
     if (!bytes) return rethrow(std::move(bytes).error(), "--mem");
-    if (*bytes == 0) return error("use", "--mem 0", "a job cannot start without memory; --no-limit sets none");
-    if (options.no_limit) return error("use", "--mem together with --no-limit", "they contradict each other");
+    if (*bytes == 0)
+      return error("use", "--mem 0", "a job cannot start without memory; --no-limit sets none");
+    if (options.no_limit)
+      return error("use", "--mem together with --no-limit", "they contradict each other");
     wishes.memory_bytes = *bytes;
   }
   if (!options.time.empty()) {
@@ -105,8 +116,8 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
     if (!options.quiet) say(line);
   };
   auto result = launcher::run_job(*order, (*session)->workshop(), tell);
-  // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and gains nothing:
-  // the kernel closes it when we exit.
+  // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and
+  // gains nothing: the kernel closes it when we exit.
   static_cast<void>(session->release());
   return result;
 }
@@ -125,7 +136,8 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
 }
 
 int report(const launcher::RunResult& result, const RunOptions& options) {
-  for (const auto& problem : result.problems) say(problem);
+  for (const auto& problem : result.problems)
+    say(problem);
   const bool is_error = !result.started;
   if (is_error || !options.quiet) say(end_line(result));
   if (!options.result_file.empty()) {
@@ -140,9 +152,11 @@ int report(const launcher::RunResult& result, const RunOptions& options) {
 
 int run_command(const Arguments& arguments) {
   RunOptions options;
-  CLI::App app("Runs a command under a hard memory limit, measures it, and remembers what it used.", "run");
+  CLI::App app("Runs a command under a hard memory limit, measures it, and remembers what it used.",
+               "run");
   declare(app, options);
-  if (const auto status = parse_options(app, arguments.options, exit_code::kLauncherFailed)) return *status;
+  if (const auto status = parse_options(app, arguments.options, exit_code::kLauncherFailed))
+    return *status;
   if (!arguments.command || arguments.command->empty())
     return usage_error("run", "no command: put it after \"--\", as in `jobward run -- make -j2`",
                        exit_code::kLauncherFailed);

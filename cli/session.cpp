@@ -21,14 +21,15 @@ extern char** environ;
 namespace jobward::cli {
 namespace {
 
-// JOBWARD_ACTOR: "agent=claude-code,role=reviewer" or a JSON object: what the caller claims about itself. What
-// is neither is kept as it stands: it is a claim all the same.
+// JOBWARD_ACTOR: "agent=claude-code,role=reviewer" or a JSON object: what the caller claims about
+// itself. What is neither is kept as it stands: it is a claim all the same.
 std::map<std::string, std::string> parse_claims(const std::string& text) {
   std::map<std::string, std::string> claims;
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_object()) {
     for (const auto& [key, value] : json.items())
-      claims[printable(key)] = printable(value.is_string() ? value.get<std::string>() : value.dump());
+      claims[printable(key)] =
+          printable(value.is_string() ? value.get<std::string>() : value.dump());
     return claims;
   }
   for (const auto part : split(text, ',')) {
@@ -70,8 +71,8 @@ void reserve_standard_streams() {
 
 void say(const std::string& text) {
   const std::string line = "jobward: " + printable(text) + "\n";
-  // A reader that is gone must neither stop a run nor end us: SIGPIPE is held off for this write only, so that
-  // `jobward history | head` still ends as any filter does.
+  // A reader that is gone must neither stop a run nor end us: SIGPIPE is held off for this write
+  // only, so that `jobward history | head` still ends as any filter does.
   sigset_t pipe_only{};
   sigset_t before{};
   sigemptyset(&pipe_only);
@@ -94,7 +95,8 @@ Records open_records(const Clock& clock) {
     records.problem = ready.error().message();
     return records;
   }
-  auto store = profiles::open_sqlite_run_store(path, clock, [](const std::string& notice) { say(notice); });
+  auto store =
+      profiles::open_sqlite_run_store(path, clock, [](const std::string& notice) { say(notice); });
   if (!store) {
     records.problem = store.error().message();
     return records;
@@ -114,7 +116,8 @@ Result<std::unique_ptr<Session>> open_session(Purpose purpose) {
   if (!tree) return tl::unexpected(std::move(tree).error());
   session->tree = std::move(*tree);
   if (purpose == Purpose::run)
-    session->warm_up = std::async(std::launch::async, host::warm_up_backends, std::cref(session->tree));
+    session->warm_up =
+        std::async(std::launch::async, host::warm_up_backends, std::cref(session->tree));
   auto snapshot = host::read_host_snapshot(session->roots, session->tree);
   if (!snapshot) return tl::unexpected(std::move(snapshot).error());
   session->snapshot = *snapshot;
@@ -124,8 +127,8 @@ Result<std::unique_ptr<Session>> open_session(Purpose purpose) {
 }
 
 launcher::Workshop Session::workshop() {
-  return {roots,          snapshot, *choice.backend,     identity,        clock,
-          settings,       files,    records.store.get(), records.problem, records.lock_directory};
+  return {roots,    snapshot, *choice.backend,     identity,        clock,
+          settings, files,    records.store.get(), records.problem, records.lock_directory};
 }
 
 launcher::MemoryRoom Session::room() const {
@@ -140,7 +143,8 @@ launcher::MemoryRoom Session::room() const {
   if (!running) return room;
   for (const auto& run : *running) {
     const auto* reserved = run.request.reservation.find(Resource::memory);
-    if (reserved == nullptr || !launcher::is_supervised(records.lock_directory, run.request.id)) continue;
+    if (reserved == nullptr || !launcher::is_supervised(records.lock_directory, run.request.id))
+      continue;
     ++room.running;
     const auto used = host::memory_in_use(run.request.where.memory_cgroup).value_or(0);
     const auto whole = static_cast<std::uint64_t>(*reserved);
@@ -158,9 +162,11 @@ Result<launcher::RunOrder> make_order(std::vector<std::string> command,
   auto cwd = working_directory();
   if (!cwd) return tl::unexpected(std::move(cwd).error());
   order.job = {std::move(command), std::move(*cwd)};
-  for (char** entry = environ; *entry != nullptr; ++entry) order.environment.emplace_back(*entry);
+  for (char** entry = environ; *entry != nullptr; ++entry)
+    order.environment.emplace_back(*entry);
   order.actor.uid = ::getuid();
-  if (const auto claims = environment_variable("JOBWARD_ACTOR")) order.actor.claims = parse_claims(*claims);
+  if (const auto claims = environment_variable("JOBWARD_ACTOR"))
+    order.actor.claims = parse_claims(*claims);
   return order;
 }
 

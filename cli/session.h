@@ -55,10 +55,11 @@ enum class Purpose { look, run };
 Result<std::unique_ptr<Session>> open_session(Purpose purpose = Purpose::look);
 
 // The order that the arguments and the environment make: argv, cwd, environment, actor, --feature.
-Result<launcher::RunOrder> make_order(std::vector<std::string> command, const std::vector<std::string>& features);
+Result<launcher::RunOrder> make_order(std::vector<std::string> command,
+                                      const std::vector<std::string>& features);
 
-// Where descriptor 0, 1 or 2 is closed, puts /dev/null there, closed again at exec: no database or socket of
-// ours may get such a number, and the job finds it closed, as it would without us.
+// Where descriptor 0, 1 or 2 is closed, puts /dev/null there, closed again at exec: no database or
+// socket of ours may get such a number, and the job finds it closed, as it would without us.
 void reserve_standard_streams();
 
 // "jobward: TEXT" on stderr, in one write, control characters escaped.

@@ -8,7 +8,8 @@ namespace jobward {
 
 using MonotonicTime = std::chrono::steady_clock::time_point;
 
-// Milliseconds since the Unix epoch; what records carry. May jump: never measure a duration with it.
+// Milliseconds since the Unix epoch; what records carry. May jump: never measure a duration with
+// it.
 using UnixMillis = std::int64_t;
 
 class Clock {
@@ -23,7 +24,8 @@ class SystemClock final : public Clock {
   [[nodiscard]] MonotonicTime now() const override { return std::chrono::steady_clock::now(); }
   [[nodiscard]] UnixMillis wall_ms() const override {
     using std::chrono::milliseconds;
-    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
   }
 };

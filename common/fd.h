@@ -7,8 +7,8 @@
 
 namespace jobward {
 
-// Owns one descriptor and closes it once. Move-only; assigning closes what it held; moving onto itself
-// keeps it.
+// Owns one descriptor and closes it once. Move-only; assigning closes what it held; moving onto
+// itself keeps it.
 class Fd {
  public:
   Fd() = default;

@@ -1,6 +1,7 @@
 #include "common/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -40,6 +41,11 @@ Status write_all(int fd, std::string_view text, const std::string& name) {
   while (!text.empty()) {
     const ssize_t put = ::write(fd, text.data(), text.size());
     if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EAGAIN) {  // somebody made it non-blocking; a reader gets 5 s a piece
+      pollfd entry{fd, POLLOUT, 0};
+      if (::poll(&entry, 1, 5000) != 0) continue;
+      return errno_error("write", name, EAGAIN);
+    }
     if (put < 0) return errno_error("write", name);
     text.remove_prefix(static_cast<std::size_t>(put));
   }
@@ -61,7 +67,8 @@ Status write_file_atomic(const std::string& path, std::string_view text) {
   if (written && exists && ::fchmod(fd.get(), old.st_mode & 07777) != 0)
     written = errno_error("set the mode of", temporary);
   if (written && ::fdatasync(fd.get()) != 0) written = errno_error("sync", temporary);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = errno_error("replace", path);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = errno_error("replace", path);
   if (!written) ::unlink(temporary.c_str());
   return written;
 }
@@ -70,7 +77,8 @@ Status make_private_directories(const std::string& path) {
   for (std::size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
     const std::string part = path.substr(0, at);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("create directory", part);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+      return errno_error("create directory", part);
     if (at != std::string::npos) ++at;
   }
   struct stat info {};

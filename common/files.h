@@ -9,8 +9,8 @@
 
 namespace jobward {
 
-// Reads a whole file. Works on /proc and /sys, where sizes are 0. `limit` bounds the memory that a hostile
-// file can cost; a longer file is an error, never a truncated text.
+// Reads a whole file. Works on /proc and /sys, where sizes are 0. `limit` bounds the memory that a
+// hostile file can cost; a longer file is an error, never a truncated text.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64U << 20);
 Result<std::string> read_fd(int fd, const std::string& name, std::size_t limit = 64U << 20);
 Result<std::string> read_file_at(int dir, const std::string& name, std::size_t limit = 1U << 20);
@@ -18,9 +18,9 @@ Result<std::string> read_file_at(int dir, const std::string& name, std::size_t l
 // Writes all of text, whatever the kernel takes at a time.
 Status write_all(int fd, std::string_view text, const std::string& name);
 
-// Replaces `path` in one step: a reader sees the old content or the new, never a part. The new file is
-// written beside it, mode 0600 & ~umask unless the old file had another mode, and synced before the rename.
-// Where `path` is no regular file (/dev/stdout, a fifo) it is written in place.
+// Replaces `path` in one step: a reader sees the old content or the new, never a part. The new file
+// is written beside it, mode 0600 & ~umask unless the old file had another mode, and synced before
+// the rename. Where `path` is no regular file (/dev/stdout, a fifo) it is written in place.
 Status write_file_atomic(const std::string& path, std::string_view text);
 
 // mkdir -p with mode 0700 for what is created.

@@ -8,9 +8,10 @@
 
 namespace jobward {
 
-// A new run id: 10 characters of Crockford's base 32 in lower case (no i, l, o, u), 50 random bits from
-// getrandom(2): among 100,000 runs the chance of a clash is under 1 in 200,000, and the store's unique index
-// turns one into an error. Random from the first character on, so that a short prefix names a run.
+// A new run id: 10 characters of Crockford's base 32 in lower case (no i, l, o, u), 50 random bits
+// from getrandom(2): among 100,000 runs the chance of a clash is under 1 in 200,000, and the
+// store's unique index turns one into an error. Random from the first character on, so that a short
+// prefix names a run.
 Result<std::string> new_run_id();
 
 // SHA-256 (FIPS 180-4), as lower-case hexadecimal.

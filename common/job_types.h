@@ -1,4 +1,5 @@
-// The words that all layers share, as data. See "Words" in ARCHITECTURE.md. No behaviour beyond names.
+// The words that all layers share, as data. See "Words" in ARCHITECTURE.md. No behaviour beyond
+// names.
 #pragma once
 
 #include <array>
@@ -27,7 +28,8 @@ constexpr std::string_view to_string(Enforcement enforcement) {
                                               : "none";
 }
 
-// A hard bound in the resource's unit, and where the number came from ("--mem", "estimate", "guess").
+// A hard bound in the resource's unit, and where the number came from ("--mem", "estimate",
+// "guess").
 struct Limit {
   double value = 0;
   std::string source;
@@ -40,11 +42,16 @@ enum class Level { exact, masked, program, everything, none };
 inline constexpr std::array kLevels{Level::exact, Level::masked, Level::program, Level::everything};
 constexpr std::string_view to_string(Level level) {
   switch (level) {
-    case Level::exact: return "exact";
-    case Level::masked: return "masked";
-    case Level::program: return "program";
-    case Level::everything: return "everything";
-    case Level::none: return "none";
+    case Level::exact:
+      return "exact";
+    case Level::masked:
+      return "masked";
+    case Level::program:
+      return "program";
+    case Level::everything:
+      return "everything";
+    case Level::none:
+      return "none";
   }
   return "none";
 }
@@ -56,8 +63,8 @@ struct Quantiles {
   double p99 = 0;
 };
 
-// A prediction. `runs` counts the finished runs behind it at `level`; with none, `level` is none and `by`
-// is empty. `censored_runs` of them were ended by a limit and tell only "more than".
+// A prediction. `runs` counts the finished runs behind it at `level`; with none, `level` is none
+// and `by` is empty. `censored_runs` of them were ended by a limit and tell only "more than".
 struct Estimate {
   ResourceMap<Quantiles> by;
   int runs = 0;
@@ -108,8 +115,8 @@ inline constexpr std::array kMetrics{
     MetricInfo{Metric::pressure_io_some, "pressure_io_some_seconds"},
 };
 
-// `basis` tells how a number was obtained where there is more than one way: "need_basis", "io_basis",
-// "disk_growth_basis", "processes_basis".
+// `basis` tells how a number was obtained where there is more than one way: "need_basis",
+// "io_basis", "disk_growth_basis", "processes_basis".
 struct Usage {
   std::map<Metric, double> values;
   std::map<std::string, std::string> basis;
@@ -143,9 +150,10 @@ enum class Outcome {
   cancelled,
 };
 inline constexpr std::array<std::string_view, 18> kOutcomeNames{
-    "ok",          "failed",        "signaled",        "memory_limit",    "aggregate_limit", "system_oom",
-    "wall_limit",  "cpu_limit",     "pids_limit",      "stall_limit",     "stopped",         "watchdog_killed",
-    "supervisor_lost", "launch_failed", "verify_failed", "not_admitted",  "refused",         "cancelled"};
+    "ok",           "failed",          "signaled",        "memory_limit",  "aggregate_limit",
+    "system_oom",   "wall_limit",      "cpu_limit",       "pids_limit",    "stall_limit",
+    "stopped",      "watchdog_killed", "supervisor_lost", "launch_failed", "verify_failed",
+    "not_admitted", "refused",         "cancelled"};
 constexpr std::string_view to_string(Outcome outcome) {
   return kOutcomeNames[static_cast<std::size_t>(outcome)];
 }

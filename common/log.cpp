@@ -11,18 +11,24 @@
 namespace jobward::log {
 namespace {
 
-constexpr std::array kNames{
-    std::pair{"trace", Level::trace}, std::pair{"debug", Level::debug}, std::pair{"info", Level::info},
-    std::pair{"warn", Level::warn},   std::pair{"error", Level::error}, std::pair{"off", Level::off}};
+constexpr std::array kNames{std::pair{"trace", Level::trace}, std::pair{"debug", Level::debug},
+                            std::pair{"info", Level::info},   std::pair{"warn", Level::warn},
+                            std::pair{"error", Level::error}, std::pair{"off", Level::off}};
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::trace: return spdlog::level::trace;
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::trace:
+      return spdlog::level::trace;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -36,7 +42,8 @@ std::atomic<Level>& threshold() {
 // Made at the first line: most runs have none.
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_unique<spdlog::logger>("jobward", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_unique<spdlog::logger>("jobward",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_level(spdlog::level::trace);
     made->set_pattern("jobward[%P] %H:%M:%S.%e %l: %v");
     return made;

@@ -1,5 +1,6 @@
-// Diagnostics for whoever debugs Jobward itself: to stderr, level by JOBWARD_LOG (trace, debug, info, warn,
-// error, off; default warn). What a user must read is not a log line: the front ends print that.
+// Diagnostics for whoever debugs Jobward itself: to stderr, level by JOBWARD_LOG (trace, debug,
+// info, warn, error, off; default warn). What a user must read is not a log line: the front ends
+// print that.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ Result<Level> parse_level(std::string_view text);
 // Call once, from main, before the first line. Not thread-safe.
 void init(Level level);
 
-// Thread-safe. Cheap when the level is off, but the text is built by the caller: guard what costs with enabled().
+// Thread-safe. Cheap when the level is off, but the text is built by the caller: guard what costs
+// with enabled().
 bool enabled(Level level);
 void write(Level level, const std::string& text);
 

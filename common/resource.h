@@ -1,7 +1,7 @@
 // Resources, and what is kept for each of them.
 //
-// Limits, reservations, estimates and observations are keyed by resource, so that another one (GPU memory)
-// is one more line in this table and no new shape anywhere.
+// Limits, reservations, estimates and observations are keyed by resource, so that another one (GPU
+// memory) is one more line in this table and no new shape anywhere.
 #pragma once
 
 #include <array>

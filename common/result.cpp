@@ -7,7 +7,8 @@ namespace jobward {
 
 std::string Error::message() const {
   std::string text;
-  for (auto it = context.rbegin(); it != context.rend(); ++it) text += *it + ": ";
+  for (auto it = context.rbegin(); it != context.rend(); ++it)
+    text += *it + ": ";
   text += "cannot " + operation;
   if (!object.empty()) text += " " + object;
   if (!detail.empty()) text += ": " + detail;

@@ -1,5 +1,5 @@
-// Errors as values. Below the front ends nothing throws for what the outside world can cause: a function
-// that can fail returns Result<T>. Only programming errors and exhaustion throw.
+// Errors as values. Below the front ends nothing throws for what the outside world can cause: a
+// function that can fail returns Result<T>. Only programming errors and exhaustion throw.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace jobward {
 
-// What went wrong, in parts: the operation tried, the object it was tried on, and the errno if the kernel
-// gave one (0 if not). `detail` says in words what an errno cannot. `context` holds what the callers were
-// doing, innermost first; each layer that passes an error on may add one entry.
+// What went wrong, in parts: the operation tried, the object it was tried on, and the errno if the
+// kernel gave one (0 if not). `detail` says in words what an errno cannot. `context` holds what the
+// callers were doing, innermost first; each layer that passes an error on may add one entry.
 struct Error {
   std::string operation;
   std::string object;
@@ -47,8 +47,8 @@ inline tl::unexpected<Error> rethrow(Error inner, std::string what) {
 }  // namespace jobward
 
 // Evaluates a Status or Result and returns its error from the enclosing function, if it is one.
-#define JOBWARD_RETURN_IF_ERROR(expression)                                              \
-  do {                                                                                   \
-    if (auto jobward_status = (expression); !jobward_status)                             \
-      return tl::unexpected(std::move(jobward_status).error());                          \
+#define JOBWARD_RETURN_IF_ERROR(expression)                     \
+  do {                                                          \
+    if (auto jobward_status = (expression); !jobward_status)    \
+      return tl::unexpected(std::move(jobward_status).error()); \
   } while (false)

@@ -7,7 +7,8 @@
 namespace jobward {
 namespace {
 
-// Length of the valid UTF-8 sequence at the front of bytes, 0 if there is none (RFC 3629, table 3-7).
+// Length of the valid UTF-8 sequence at the front of bytes, 0 if there is none (RFC 3629, table
+// 3-7).
 std::size_t sequence_length(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const auto tail = [&](std::size_t i, unsigned low, unsigned high) {
@@ -31,7 +32,8 @@ std::size_t sequence_length(std::string_view bytes) {
 
 std::string hex_escape(char byte) {
   char buffer[8];
-  std::snprintf(buffer, sizeof buffer, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+  std::snprintf(buffer, sizeof buffer, "\\x%02x",
+                static_cast<unsigned>(static_cast<unsigned char>(byte)));
   return buffer;
 }
 
@@ -48,6 +50,22 @@ bool plain_in_shell(std::string_view word) {
   return !word.empty() && word.find_first_not_of(kSafe) == std::string_view::npos;
 }
 
+// The inside of $'…' (bash(1), QUOTING): all but plain characters escaped, so that the bytes come
+// back as they were.
+std::string ansi_c_body(std::string_view word) {
+  std::string body;
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\' || c == '\'')
+      body += std::string("\\") + c;
+    else if (byte < 0x20 || byte >= 0x7F)
+      body += hex_escape(c);
+    else
+      body += c;
+  }
+  return body;
+}
+
 }  // namespace
 
 std::string printable(std::string_view bytes) {
@@ -57,7 +75,8 @@ std::string printable(std::string_view bytes) {
     const std::size_t length = sequence_length(bytes);
     if (length == 0 || is_control(bytes.substr(0, length))) {
       const std::size_t escaped = std::max<std::size_t>(length, 1);
-      for (std::size_t i = 0; i < escaped; ++i) out += hex_escape(bytes[i]);
+      for (std::size_t i = 0; i < escaped; ++i)
+        out += hex_escape(bytes[i]);
       bytes.remove_prefix(escaped);
     } else {
       out += bytes.substr(0, length);
@@ -72,15 +91,15 @@ std::string shell_quoted(const std::vector<std::string>& argv) {
   for (const auto& word : argv) {
     if (!out.empty()) out += ' ';
     const std::string shown = printable(word);
-    if (plain_in_shell(word)) {
+    const bool is_assignment = out.empty() && word.find('=') != std::string::npos;
+    if (plain_in_shell(word) && !is_assignment) {
       out += word;
     } else if (shown != word) {
-      std::string body;
-      for (const char c : shown) body += c == '\'' ? std::string("\\'") : std::string(1, c);
-      out += "$'" + body + "'";
+      out += "$'" + ansi_c_body(word) + "'";
     } else {
       std::string body;
-      for (const char c : word) body += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      for (const char c : word)
+        body += c == '\'' ? std::string("'\\''") : std::string(1, c);
       out += "'" + body + "'";
     }
   }
@@ -129,7 +148,8 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-std::optional<std::string> nearest_word(std::string_view word, const std::vector<std::string>& known) {
+std::optional<std::string> nearest_word(std::string_view word,
+                                        const std::vector<std::string>& known) {
   std::optional<std::string> best;
   // Half of the word may differ, and in a short one two letters may have changed places.
   std::size_t best_distance = (word.size() < 3 ? 1 : std::max<std::size_t>(word.size() / 2, 2)) + 1;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <optional>
 
+#include "common/text.h"
+
 namespace jobward {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr double kKilo = 1000.0;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) { return "\"" + printable(text) + "\""; }
 
 // Takes a non-negative decimal ("12", "1.5", ".5" is not one) off the front of text.
 std::optional<double> take_decimal(std::string_view& text) {
@@ -46,8 +48,8 @@ std::optional<double> duration_unit(std::string_view unit) {
     std::string_view name;
     double seconds;
   };
-  static constexpr std::array kUnits{Unit{"ms", 0.001}, Unit{"s", 1},      Unit{"sec", 1},
-                                     Unit{"m", 60},     Unit{"min", 60},   Unit{"h", 3600},
+  static constexpr std::array kUnits{Unit{"ms", 0.001}, Unit{"s", 1},    Unit{"sec", 1},
+                                     Unit{"m", 60},     Unit{"min", 60}, Unit{"h", 3600},
                                      Unit{"d", 86400},  Unit{"", 1}};
   for (const auto& candidate : kUnits)
     if (candidate.name == unit) return candidate.seconds;
@@ -92,7 +94,8 @@ Result<double> parse_duration_seconds(std::string_view text) {
     if (!number)
       return error("read duration", quoted(whole), "expected a number such as 90s, 2h30m or 1.5h");
     std::size_t length = 0;
-    while (length < text.size() && !is_digit(text[length])) ++length;
+    while (length < text.size() && !is_digit(text[length]))
+      ++length;
     const auto name = text.substr(0, length);
     const auto unit = duration_unit(name);
     if (!unit)

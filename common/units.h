@@ -1,9 +1,10 @@
 // Quantities as people write them, and back.
 //
-// Sizes follow the field's habit (systemd.resource-control(5), docker run --memory): a bare K, M, G, T, P
-// counts in 1024, as KiB, MiB … do; KB, MB … count in 1000 (IEC 80000-13). Without a suffix: bytes.
-// Durations: ms, s, m (or min), h, d, also in sequence (2h30m); without a suffix: seconds.
-// Every parser rejects an empty text, a sign, overflow, unknown units and trailing junk, and names the text.
+// Sizes follow the field's habit (systemd.resource-control(5), docker run --memory): a bare K, M,
+// G, T, P counts in 1024, as KiB, MiB … do; KB, MB … count in 1000 (IEC 80000-13). Without a
+// suffix: bytes. Durations: ms, s, m (or min), h, d, also in sequence (2h30m); without a suffix:
+// seconds. Every parser rejects an empty text, a sign, overflow, unknown units and trailing junk,
+// and names the text.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,10 @@
 
 namespace jobward {
 
-Result<std::uint64_t> parse_bytes(std::string_view text);         // "8G", "1.5GiB", "500MB", "4096"
-Result<double> parse_duration_seconds(std::string_view text);     // "90s", "2h30m", "1.5h", "250ms"
+Result<std::uint64_t> parse_bytes(std::string_view text);      // "8G", "1.5GiB", "500MB", "4096"
+Result<double> parse_duration_seconds(std::string_view text);  // "90s", "2h30m", "1.5h", "250ms"
 Result<std::uint64_t> parse_bytes_per_second(std::string_view text);  // "100M/s"
-Result<double> parse_fraction(std::string_view text);             // "50%" or "0.5" -> 0.5, in [0, 1]
+Result<double> parse_fraction(std::string_view text);  // "50%" or "0.5" -> 0.5, in [0, 1]
 
 // A finite decimal number with nothing around it, as in a command line's numeric argument.
 Result<double> parse_number(std::string_view text);

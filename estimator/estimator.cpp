@@ -22,8 +22,8 @@ struct LevelRuns {
   int censored = 0;  // that were ended before
 };
 
-// The spread that is taken for granted of each resource until the runs show theirs (relative; see fit.h).
-// Memory repeats within a few per cent; times and I/O depend on what else the machine does.
+// The spread that is taken for granted of each resource until the runs show theirs (relative; see
+// fit.h). Memory repeats within a few per cent; times and I/O depend on what else the machine does.
 double prior_of(Resource resource) { return resource == Resource::memory ? 0.05 : 0.15; }
 
 LevelRuns read_level(const LearnedState& learned) {
@@ -34,10 +34,8 @@ LevelRuns read_level(const LearnedState& learned) {
   out.runs = state->observations();
   for (const auto& run : out.runs) {
     const auto* memory = run.used.find(Resource::memory);
-    if (memory != nullptr && memory->censored)
-      ++out.censored;
-    else
-      ++out.exact;
+    if (memory == nullptr) continue;
+    ++(memory->censored ? out.censored : out.exact);
   }
   return out;
 }
@@ -58,8 +56,6 @@ Reach reach_beyond(const std::vector<Observation>& runs, const Features& query) 
   }
   return out;
 }
-
-constexpr double kBeyond = 1.5;  // a query this much larger than all runs seen is outside them
 
 const LevelRuns* choose_level(const std::vector<LevelRuns>& levels, const Features& query) {
   const LevelRuns* enough = nullptr;
@@ -99,7 +95,8 @@ Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
   return out;
 }
 
-// The feature that explains this resource best, if one is believable; its values go into the points.
+// The feature that explains this resource best, if one is believable; its values go into the
+// points.
 std::optional<std::string> choose_feature(Measured& measured, const Features& query) {
   const auto n = static_cast<int>(measured.points.size());
   if (n < kEnoughRuns) return std::nullopt;
@@ -126,7 +123,8 @@ std::optional<std::string> choose_feature(Measured& measured, const Features& qu
   return chosen;
 }
 
-// The largest "more than" that applies to this query: a censored run of ten times the size says little.
+// The largest "more than" that applies to this query: a censored run of ten times the size says
+// little.
 double censored_floor(const Measured& measured, Resource resource, const Features& query,
                       const std::optional<std::string>& feature) {
   double floor = 0;
@@ -150,8 +148,18 @@ struct Prediction {
   bool raised_by_censored = false;
 };
 
-std::optional<Prediction> predict_resource(const LevelRuns& level, Resource resource, const Features& query,
-                                           const Reach& reach) {
+// The value from which a "more than" says something new: more than any measured run, or than the
+// line predicts.
+double contradicted_from(const Measured& measured, const Prediction& prediction) {
+  if (prediction.feature) return prediction.quantiles.p50;
+  double largest = 0;
+  for (const auto& point : measured.points)
+    largest = std::max(largest, point.y);
+  return largest;
+}
+
+std::optional<Prediction> predict_resource(const LevelRuns& level, Resource resource,
+                                           const Features& query, const Reach& reach) {
   Measured measured = measured_of(level.runs, resource);
   if (measured.points.empty() && measured.censored.empty()) return std::nullopt;
   Prediction out;
@@ -160,16 +168,18 @@ std::optional<Prediction> predict_resource(const LevelRuns& level, Resource reso
     out.quantiles = bounds_on_line(measured.points, query.at(*out.feature), prior_of(resource));
   } else if (!measured.points.empty()) {
     std::vector<double> values;
-    for (const auto& point : measured.points) values.push_back(point.y);
+    for (const auto& point : measured.points)
+      values.push_back(point.y);
     out.quantiles = bounds_of_alike(values, prior_of(resource));
-    // No slope is known, so the worst plausible one: in proportion to what is larger than ever seen.
+    // No slope is known, so the worst plausible one: in proportion to what is larger than ever
+    // seen.
     if (reach.factor >= kBeyond) {
       out.quantiles.p95 *= reach.factor;
       out.quantiles.p99 *= reach.factor;
     }
   }
   const double floor = censored_floor(measured, resource, query, out.feature);
-  if (floor > out.quantiles.p99 || measured.points.empty()) {
+  if (floor > contradicted_from(measured, out)) {
     out.raised_by_censored = true;
     out.quantiles.p50 = std::max(out.quantiles.p50, floor);
     out.quantiles.p95 = std::max(out.quantiles.p95, floor * kBeyondCensored);
@@ -182,16 +192,22 @@ std::string runs_of(int count) { return std::to_string(count) + (count == 1 ? " 
 
 std::string level_words(Level level) {
   switch (level) {
-    case Level::exact: return "this very command";
-    case Level::masked: return "this command with other arguments";
-    case Level::program: return "this program";
-    case Level::everything: return "all programs together: a guess";
-    case Level::none: break;
+    case Level::exact:
+      return "this very command";
+    case Level::masked:
+      return "this command with other arguments";
+    case Level::program:
+      return "this program";
+    case Level::everything:
+      return "all programs together: a guess";
+    case Level::none:
+      break;
   }
   return "nothing";
 }
 
-std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& memory, const Reach& reach) {
+std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& memory,
+                       const Reach& reach) {
   std::string text = runs_of(level.exact) + " of " + level_words(level.level);
   if (level.censored > 0) text += ", and " + runs_of(level.censored) + " ended early by a limit";
   if (memory && memory->feature) text += "; memory follows " + *memory->feature;
@@ -199,7 +215,8 @@ std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& 
   if (reach.factor >= kBeyond) {
     std::string times = std::to_string(std::lround(reach.factor * 10));
     times.insert(times.size() - 1, ".");
-    text += "; this one is " + times + " times larger in " + reach.feature + " than any of them, so the bound is wide";
+    text += "; this one is " + times + " times larger in " + reach.feature +
+            " than any of them, so the bound is wide";
   }
   if (level.exact < kEnoughRuns) text += "; few runs, so the margin is wide";
   return text;
@@ -222,7 +239,8 @@ std::string learn(const LearnedState& old, const Observation& observation) {
 
 Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features) {
   std::vector<LevelRuns> levels;
-  for (const auto& learned : nearest_first) levels.push_back(read_level(learned));
+  for (const auto& learned : nearest_first)
+    levels.push_back(read_level(learned));
   const LevelRuns* level = choose_level(levels, features);
   Estimate out;
   if (level == nullptr) {

@@ -9,25 +9,28 @@
 
 namespace jobward::estimator {
 
-// The new state of one level after a run. Incremental: costs the same for the thousandth run as for the
-// first. A state that cannot be read (damaged, or of another version) is begun anew.
+// The new state of one level after a run. Incremental: costs the same for the thousandth run as for
+// the first. A state that cannot be read (damaged, or of another version) is begun anew.
 std::string learn(const profiles::LearnedState& old, const profiles::Observation& observation);
 
-// Predicts a run with these features from the levels' states, nearest first. The nearest level with at least
-// kEnoughRuns measured runs is used; one whose runs were all smaller than this one gives way to the next that
-// has seen such a size. With no run at any level the estimate is empty (level none).
-Estimate predict(const std::vector<profiles::LearnedState>& nearest_first, const profiles::Features& features);
+// Predicts a run with these features from the levels' states, nearest first. The nearest level with
+// at least kEnoughRuns measured runs is used; one whose runs were all smaller than this one (by
+// kBeyond or more, in any feature) gives way to the next that has seen such a size. With no run at
+// any level the estimate is empty (level none).
+Estimate predict(const std::vector<profiles::LearnedState>& nearest_first,
+                 const profiles::Features& features);
 
 inline constexpr int kEnoughRuns = 3;
+inline constexpr double kBeyond = 1.5;
 
-// |Pearson r| from which a feature is believed; with fewer than kFewRuns runs chance alone reaches high values
-// (n = 3: |r| > 0.9 in 29 % of unrelated pairs), so the bar is higher.
+// |Pearson r| from which a feature is believed; with fewer than kFewRuns runs chance alone reaches
+// high values (n = 3: |r| > 0.9 in 29 % of unrelated pairs), so the bar is higher.
 inline constexpr double kBelieve = 0.7;
 inline constexpr double kBelieveFew = 0.95;
 inline constexpr int kFewRuns = 6;
 
-// A run that was ended at the limit a says "more than a", no more. So that the next one gets further, its
-// upper bounds are at least kBeyondCensored × a until a measured run says otherwise.
+// A run that was ended at the limit a says "more than a", no more. So that the next one gets
+// further, its upper bounds are at least kBeyondCensored × a until a measured run says otherwise.
 inline constexpr double kBeyondCensored = 1.5;
 
 }  // namespace jobward::estimator

@@ -8,14 +8,16 @@ namespace jobward::estimator {
 namespace {
 
 double student_quantile(double q, double degrees) {
-  // Computed in double (the default promotes to long double: three times the time for digits nobody reads).
+  // Computed in double (the default promotes to long double: three times the time for digits nobody
+  // reads).
   using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
   return boost::math::quantile(boost::math::students_t_distribution<double, Policy>(degrees), q);
 }
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
-  for (const double value : values) sum += value;
+  for (const double value : values)
+    sum += value;
   return sum / static_cast<double>(values.size());
 }
 
@@ -55,10 +57,12 @@ double sample_quantile(std::vector<double> values, double q) {
 Quantiles bounds_of_alike(const std::vector<double>& values, double prior) {
   const auto n = static_cast<double>(values.size());
   std::vector<double> logs;
-  for (const double value : values) logs.push_back(std::log1p(std::max(value, 0.0)));
+  for (const double value : values)
+    logs.push_back(std::log1p(std::max(value, 0.0)));
   const double mean = mean_of(logs);
   double squares = kPriorRuns * prior * prior;
-  for (const double value : logs) squares += (value - mean) * (value - mean);
+  for (const double value : logs)
+    squares += (value - mean) * (value - mean);
   const double degrees = kPriorRuns + n - 1;
   const double scale = std::sqrt(squares / degrees) * std::sqrt(1 + 1 / n);
   const double ceiling = *std::max_element(values.begin(), values.end()) * (1 + 2 / std::sqrt(n));

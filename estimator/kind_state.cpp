@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -25,13 +26,17 @@ class Writer {
     byte(value >> 8U);
   }
   void u64(std::uint64_t value) {
-    for (int i = 0; i < 8; ++i) byte((value >> (8 * i)) & 0xFFU);
+    for (int i = 0; i < 8; ++i)
+      byte((value >> (8 * i)) & 0xFFU);
   }
   void number(double value) {
-    const auto narrow = static_cast<float>(value);
+    // Beyond a float's range nothing is a size or a time: kept as the largest that is one.
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    const auto narrow = static_cast<float>(std::clamp(value, -kLargest, kLargest));
     std::uint32_t bits = 0;
     std::memcpy(&bits, &narrow, sizeof bits);
-    for (int i = 0; i < 4; ++i) byte((bits >> (8 * i)) & 0xFFU);
+    for (int i = 0; i < 4; ++i)
+      byte((bits >> (8 * i)) & 0xFFU);
   }
   void text(std::string_view value) {
     byte(value.size());
@@ -62,12 +67,14 @@ class Reader {
   }
   std::uint64_t u64() {
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(byte()) << (8 * i);
+    for (int i = 0; i < 8; ++i)
+      value |= static_cast<std::uint64_t>(byte()) << (8 * i);
     return value;
   }
   double number() {
     std::uint32_t bits = 0;
-    for (int i = 0; i < 4; ++i) bits |= static_cast<std::uint32_t>(byte()) << (8 * i);
+    for (int i = 0; i < 4; ++i)
+      bits |= static_cast<std::uint32_t>(byte()) << (8 * i);
     float value = 0;
     std::memcpy(&value, &bits, sizeof value);
     if (!std::isfinite(value)) failed_ = true;
@@ -92,14 +99,16 @@ class Reader {
   bool failed_ = false;
 };
 
-// Names that fit the format; a longer or later one is left out of the state, which only costs a predictor.
+// Names that fit the format; a longer or later one is left out of the state, which only costs a
+// predictor.
 std::map<std::string, std::size_t> index_names(const std::vector<Observation>& observations) {
   std::map<std::string, std::size_t> names;
   for (const auto& observation : observations)
     for (const auto& [name, value] : observation.features)
       if (name.size() < 256 && names.size() < kMaxFeatures) names.emplace(name, 0);
   std::size_t next = 0;
-  for (auto& [name, index] : names) index = next++;
+  for (auto& [name, index] : names)
+    index = next++;
   return names;
 }
 
@@ -107,7 +116,8 @@ void write_observation(Writer& out, const Observation& observation,
                        const std::map<std::string, std::size_t>& names) {
   std::vector<std::pair<std::size_t, double>> features;
   for (const auto& [name, value] : observation.features)
-    if (const auto it = names.find(name); it != names.end()) features.emplace_back(it->second, value);
+    if (const auto it = names.find(name); it != names.end())
+      features.emplace_back(it->second, value);
   out.byte(features.size());
   for (const auto& [index, value] : features) {
     out.byte(index);
@@ -159,9 +169,11 @@ std::string KindState::encode() const {
   out.u64(total_);
   const auto names = index_names(observations_);
   out.byte(names.size());
-  for (const auto& [name, index] : names) out.text(name);
+  for (const auto& [name, index] : names)
+    out.text(name);
   out.u16(observations_.size());
-  for (const auto& observation : observations_) write_observation(out, observation, names);
+  for (const auto& observation : observations_)
+    write_observation(out, observation, names);
   return out.take();
 }
 
@@ -170,13 +182,16 @@ Result<KindState> KindState::decode(std::string_view bytes) {
   if (bytes.empty()) return state;
   Reader in(bytes);
   if (const auto version = in.byte(); version != kVersion)
-    return error("read", "learned state", "version " + std::to_string(version) + " is not known here");
+    return error("read", "learned state",
+                 "version " + std::to_string(version) + " is not known here");
   state.total_ = in.u64();
   std::vector<std::string> names(in.byte());
-  for (auto& name : names) name = in.text();
+  for (auto& name : names)
+    name = in.text();
   const std::size_t count = in.u16();
   if (count > kWindow) in.fail();
-  for (std::size_t i = 0; i < count && !in.failed(); ++i) state.observations_.push_back(read_observation(in, names));
+  for (std::size_t i = 0; i < count && !in.failed(); ++i)
+    state.observations_.push_back(read_observation(in, names));
   if (in.failed() || !in.done()) return error("read", "learned state", "it is damaged");
   return state;
 }

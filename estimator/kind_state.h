@@ -1,4 +1,5 @@
-// What is kept of one kind of job: small, updated run by run, never re-fitted over the whole history.
+// What is kept of one kind of job: small, updated run by run, never re-fitted over the whole
+// history.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,20 @@
 
 namespace jobward::estimator {
 
-// The last kWindow observations of one kind, oldest first, and how many there ever were. Pure data; the same
-// history gives the same bytes on every machine (little-endian, 32-bit floats: 7 digits are enough for a size).
+// The last kWindow observations of one kind, oldest first, and how many there ever were. Pure data;
+// the same history gives the same bytes on every machine (little-endian, 32-bit floats: 7 digits
+// are enough for a size).
 class KindState {
  public:
-  // A quantile of 0.99 needs more runs than anybody has; what is older than 64 runs says little about today.
+  // A quantile of 0.99 needs more runs than anybody has; what is older than 64 runs says little
+  // about today.
   static constexpr std::size_t kWindow = 64;
 
   void learn(const profiles::Observation& observation);
 
-  [[nodiscard]] const std::vector<profiles::Observation>& observations() const { return observations_; }
+  [[nodiscard]] const std::vector<profiles::Observation>& observations() const {
+    return observations_;
+  }
   [[nodiscard]] std::uint64_t total_runs() const { return total_; }
 
   [[nodiscard]] std::string encode() const;

@@ -10,10 +10,14 @@ Decision judge(const std::optional<double>& need, const MemoryRoom& room) {
   if (!need) return {Verdict::fits, "nothing is known about its need, and no limit is set"};
   const std::string wanted = format_bytes(*need);
   if (*need > capacity)
-    return {Verdict::refuse, wanted + " can never fit: there are " + format_bytes(capacity) + " at most"};
-  if (*need <= free) return {Verdict::fits, wanted + " of the " + format_bytes(free) + " that are free"};
-  const std::string shortage = wanted + " do not fit into the " + format_bytes(free) + " that are free now";
-  if (room.running == 0) return {Verdict::fits, shortage + ", but no run is going on that could make room"};
+    return {Verdict::refuse,
+            wanted + " can never fit: there are " + format_bytes(capacity) + " at most"};
+  if (*need <= free)
+    return {Verdict::fits, wanted + " of the " + format_bytes(free) + " that are free"};
+  const std::string shortage =
+      wanted + " do not fit into the " + format_bytes(free) + " that are free now";
+  if (room.running == 0)
+    return {Verdict::fits, shortage + ", but no run is going on that could make room"};
   return {Verdict::wait, shortage + "; " + std::to_string(room.running) +
                              (room.running == 1 ? " run is" : " runs are") + " going on"};
 }

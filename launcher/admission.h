@@ -28,9 +28,10 @@ struct Decision {
   std::string reason;
 };
 
-// `need`: what the run would reserve; absent: nothing is known and no limit is set, so nothing speaks against
-// it. More than the capacity can never fit: refuse. More than is free now: wait, unless nothing runs that could
-// make room by ending: then waiting helps nobody, and a job that can fit at all is let in.
+// `need`: what the run would reserve; absent: nothing is known and no limit is set, so nothing
+// speaks against it. More than the capacity can never fit: refuse. More than is free now: wait,
+// unless nothing runs that could make room by ending: then waiting helps nobody, and a job that can
+// fit at all is let in.
 Decision judge(const std::optional<double>& need, const MemoryRoom& room);
 
 }  // namespace jobward::launcher

@@ -40,8 +40,8 @@ void end_by_limit(Classification& out, const ExitStatus& main, int code) {
   if (main.signal != 0) out.signal = main.signal;
 }
 
-Classification memory_end(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,
-                          const Usage& usage) {
+Classification memory_end(const Supervision& seen, const host::OomCounters& oom,
+                          const Limits& limits, const Usage& usage) {
   Classification out;
   out.memory_censored = true;
   out.wall_censored = true;
@@ -52,8 +52,8 @@ Classification memory_end(const Supervision& seen, const host::OomCounters& oom,
                                  : "the kernel's OOM killer ended it";
   if (own) {
     out.outcome = Outcome::memory_limit;
-    out.cause = "the job reached its memory limit of " + format_bytes(limit->value) + " (" + limit->source +
-                "; " + peak_words(usage) + ") and " + killer;
+    out.cause = "the job reached its memory limit of " + format_bytes(limit->value) + " (" +
+                limit->source + "; " + peak_words(usage) + ") and " + killer;
   } else if (!oom.ancestor.empty()) {
     out.outcome = Outcome::aggregate_limit;
     out.cause = "the memory limit of the enclosing cgroup " + oom.ancestor +
@@ -76,15 +76,17 @@ Classification wall_end(const Supervision& seen, const Limits& limits) {
   Classification out;
   const Limit* limit = limits.find(Resource::wall);
   out.outcome = Outcome::wall_limit;
-  out.cause = "the job reached its wall limit of " + format_duration(limit != nullptr ? limit->value : 0) +
-              " (" + (limit != nullptr ? limit->source : "") + ") and jobward ended it";
+  out.cause = "the job reached its wall limit of " +
+              format_duration(limit != nullptr ? limit->value : 0) + " (" +
+              (limit != nullptr ? limit->source : "") + ") and jobward ended it";
   out.memory_censored = true;
   out.wall_censored = true;
   end_by_limit(out, seen.main, exit_code::kWallLimit);
   return out;
 }
 
-// Did the job end because of the signal that somebody sent to stop it? Shells and make report it as 128+n.
+// Did the job end because of the signal that somebody sent to stop it? Shells and make report it as
+// 128+n.
 bool ended_by_stop(const Supervision& seen) {
   return seen.stop_signal && (seen.main.signal == *seen.stop_signal ||
                               seen.main.code == exit_code::kSignalBase + *seen.stop_signal);

@@ -13,9 +13,10 @@ namespace jobward::launcher {
 struct Supervision {
   ExitStatus main;
   double wall_seconds = 0;
-  bool wall_limit_hit = false;        // the wall limit was over while the main process was still alive
-  bool killed_for_memory = false;     // the supervisor killed the job at its memory limit (event or polled)
-  std::optional<int> stop_signal;     // INT, TERM, HUP or QUIT that the supervisor itself was sent
+  bool wall_limit_hit = false;  // the wall limit was over while the main process was still alive
+  bool killed_for_memory =
+      false;  // the supervisor killed the job at its memory limit (event or polled)
+  std::optional<int> stop_signal;  // INT, TERM, HUP or QUIT that the supervisor itself was sent
 };
 
 struct Classification {
@@ -24,7 +25,8 @@ struct Classification {
   int exit_code = 0;          // for scripts: the job's own, 124, 137, 128+n
   bool from_job = true;       // exit_source: job or jobward
   std::optional<int> signal;  // that ended the main process
-  // INT, QUIT, TERM, HUP: the supervisor ends itself the same way, so that shell loops end as they should.
+  // INT, QUIT, TERM, HUP: the supervisor ends itself the same way, so that shell loops end as they
+  // should.
   std::optional<int> die_of;
   // The need is only known to be larger than what was measured.
   bool memory_censored = false;

@@ -1,5 +1,6 @@
-// Theory of operation: prepare ─▶ estimate ─▶ limits ─▶ cgroup ─▶ row (durable) ─▶ spawn ─▶ supervise ─▶
-// kill what is left, measure, remove ─▶ classify ─▶ close the row and learn. run_job() is that list.
+// Theory of operation: prepare ─▶ estimate ─▶ limits ─▶ cgroup ─▶ row (durable) ─▶ spawn ─▶
+// supervise ─▶ kill what is left, measure, remove ─▶ classify ─▶ close the row and learn. run_job()
+// is that list.
 #include "launcher/job_runner.h"
 
 #include <signal.h>
@@ -34,22 +35,27 @@
 namespace jobward::launcher {
 namespace {
 
-// So much is added to the job's oom_score_adj: when the whole machine runs out, the kernel then prefers the
-// job to the agent or shell that started it (a point is a thousandth of memory: proc(5)).
+// So much is added to the job's oom_score_adj: when the whole machine runs out, the kernel then
+// prefers the job to the agent or shell that started it (a point is a thousandth of memory:
+// proc(5)).
 constexpr int kOomScoreRaise = 500;
 
-std::vector<std::string> job_environment(const RunOrder& order, const profiles::RunRequest& request) {
-  static constexpr std::string_view kOurs[] = {"JOBWARD_RUN_ID=", "JOBWARD_ATTEMPT=", "JOBWARD_MEM_LIMIT="};
+std::vector<std::string> job_environment(const RunOrder& order,
+                                         const profiles::RunRequest& request) {
+  static constexpr std::string_view kOurs[] = {
+      "JOBWARD_RUN_ID=", "JOBWARD_ATTEMPT=", "JOBWARD_MEM_LIMIT="};
   std::vector<std::string> out;
   for (const auto& entry : order.environment)
-    if (std::none_of(std::begin(kOurs), std::end(kOurs),
-                     [&](std::string_view name) { return entry.compare(0, name.size(), name) == 0; }))
+    if (std::none_of(std::begin(kOurs), std::end(kOurs), [&](std::string_view name) {
+          return entry.compare(0, name.size(), name) == 0;
+        }))
       out.push_back(entry);
   const Limit* limit = request.limits.find(Resource::memory);
   out.push_back("JOBWARD_RUN_ID=" + request.id);
   out.push_back("JOBWARD_ATTEMPT=" + std::to_string(request.attempt));
-  out.push_back("JOBWARD_MEM_LIMIT=" +
-                (limit != nullptr ? std::to_string(static_cast<std::uint64_t>(limit->value)) : "max"));
+  out.push_back(
+      "JOBWARD_MEM_LIMIT=" +
+      (limit != nullptr ? std::to_string(static_cast<std::uint64_t>(limit->value)) : "max"));
   return out;
 }
 
@@ -82,7 +88,8 @@ Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& re
   return none;
 }
 
-std::vector<profiles::FileDigest> digests_of(const char* role, const std::vector<std::string>& paths) {
+std::vector<profiles::FileDigest> digests_of(const char* role,
+                                             const std::vector<std::string>& paths) {
   std::vector<profiles::FileDigest> out;
   for (const auto& path : paths)
     if (auto digest = profiles::digest_file(role, path)) out.push_back(std::move(*digest));
@@ -101,13 +108,17 @@ bool check_enforcement(const RunOrder& order, RunResult& result, std::vector<std
       const bool must_hold = limit.source.compare(0, 2, "--") == 0 && !order.best_effort;
       if (must_hold) {
         may_run = false;
-        end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed,
-                      "the " + what + " cannot be enforced here (see `jobward doctor`); --best-effort runs without it");
+        end_unstarted(
+            result, Outcome::refused, exit_code::kLauncherFailed,
+            "the " + what +
+                " cannot be enforced here (see `jobward doctor`); --best-effort runs without it");
       } else {
         lines.push_back("the " + what + " is NOT enforced here; see `jobward doctor`");
       }
     } else if (*how == Enforcement::polled && resource == Resource::memory) {
-      lines.push_back("the " + what + " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
+      lines.push_back(
+          "the " + what +
+          " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
     }
   });
   return may_run;
@@ -116,12 +127,16 @@ bool check_enforcement(const RunOrder& order, RunResult& result, std::vector<std
 std::string guess_line(const RunResult& result, const LimitPlan& plan) {
   const Limit* limit = result.request.limits.find(Resource::memory);
   const auto& estimate = result.request.estimate;
-  const bool only_ended_early = estimate.level != Level::none && estimate.level != Level::everything;
-  return "memory limit " + format_bytes(limit != nullptr ? limit->value : 0) + " is a guess: " + plan.explanation +
-         (only_ended_early ? " (no run of this command has ended well yet)" : " (nothing is known about this command yet)");
+  const bool only_ended_early =
+      estimate.level != Level::none && estimate.level != Level::everything;
+  return "memory limit " + format_bytes(limit != nullptr ? limit->value : 0) +
+         " is a guess: " + plan.explanation +
+         (only_ended_early ? " (no run of this command has ended well yet)"
+                           : " (nothing is known about this command yet)");
 }
 
-Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop, const profiles::RunRequest& request) {
+Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop,
+                                                   const profiles::RunRequest& request) {
   host::GroupRequest wanted{request.id, request.limits, {}};
   wanted.attribute = {request.id, ::getpid(), shop.identity.boot_id, request.actor.uid, {}, {}};
   if (const auto* q = request.estimate.by.find(Resource::memory))
@@ -131,10 +146,10 @@ Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop, const p
   return shop.backend.create(wanted);
 }
 
-// `--mem auto` never stops a run: without a cgroup it goes on polled, and says so. Null: an explicit limit was
-// asked for, and the run has ended.
-std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Workshop& shop, const Error& why,
-                                              RunResult& result) {
+// `--mem auto` never stops a run: without a cgroup it goes on polled, and says so. Null: an
+// explicit limit was asked for, and the run has ended.
+std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Workshop& shop,
+                                              const Error& why, RunResult& result) {
   if (order.wishes.explicit_memory()) {
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, why.message());
     return nullptr;
@@ -148,7 +163,8 @@ std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Works
 }
 
 // Why the row could not be written; empty if it is there.
-std::string begin_problem(const Workshop& shop, const profiles::RunRequest& request, const profiles::Timestamps& at) {
+std::string begin_problem(const Workshop& shop, const profiles::RunRequest& request,
+                          const profiles::Timestamps& at) {
   if (shop.store == nullptr) return shop.store_problem;
   auto begun = shop.store->begin(request, at);
   return begun ? std::string() : begun.error().message();
@@ -167,8 +183,9 @@ bool accept_record(const RunOrder& order, const std::string& problem, RunResult&
   return true;
 }
 
-std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop, const host::JobGroup& group,
-                                   const SignalGate& gate, RunResult& result) {
+std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
+                                   const host::JobGroup& group, const SignalGate& gate,
+                                   RunResult& result) {
   host::SpawnRequest request;
   request.argv = order.job.argv;
   request.environment = job_environment(order, result.request);
@@ -185,13 +202,16 @@ std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop, 
   const std::string why = std::strerror(failure.errnum);
   if (failure.stage != Stage::execute)
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
-                  std::string(failure.stage == Stage::clone ? "cannot start a process for " : "cannot place the process of ") +
+                  std::string(failure.stage == Stage::clone ? "cannot start a process for "
+                                                            : "cannot place the process of ") +
                       program + ": " + why);
   else if (failure.errnum == ENOENT)
-    end_unstarted(result, Outcome::launch_failed, exit_code::kNotFound,
-                  program + ": command not found (or the interpreter in its first line is missing)");
+    end_unstarted(
+        result, Outcome::launch_failed, exit_code::kNotFound,
+        program + ": command not found (or the interpreter in its first line is missing)");
   else
-    end_unstarted(result, Outcome::launch_failed, exit_code::kNotExecutable, program + ": cannot be executed: " + why);
+    end_unstarted(result, Outcome::launch_failed, exit_code::kNotExecutable,
+                  program + ": cannot be executed: " + why);
   return std::nullopt;
 }
 
@@ -203,7 +223,8 @@ host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const Nee
     const auto escaped = host::descendants(shop.roots, ::getpid());
     if (escaped.empty()) break;
     report.killed_leftovers += static_cast<int>(escaped.size());
-    report.problems.push_back(std::to_string(escaped.size()) + " processes had left the job's cgroup; they were killed");
+    report.problems.push_back(std::to_string(escaped.size()) +
+                              " processes had left the job's cgroup; they were killed");
     if (!host::signal_each(escaped, SIGKILL)) break;
   }
   auto& usage = report.usage;
@@ -245,7 +266,8 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   ending.outcome = verdict.outcome;
   ending.cause = verdict.cause;
   if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.wall_limit_hit)
-    ending.cause += "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
+    ending.cause +=
+        "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
   ending.exit_code = verdict.exit_code;
   ending.exit_source = verdict.from_job ? "job" : "jobward";
   ending.signal = verdict.signal;
@@ -266,7 +288,8 @@ void record_end(const Workshop& shop, RunResult& result) {
                                 result.started ? learn : profiles::Learn());
   if (closed) return;
   result.recorded = false;
-  result.problems.push_back("the end of the run is NOT recorded (its beginning is): " + closed.error().message());
+  result.problems.push_back("the end of the run is NOT recorded (its beginning is): " +
+                            closed.error().message());
 }
 
 void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
@@ -283,8 +306,9 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
   const auto* how = result.request.enforcement.find(Resource::memory);
   const bool polled = memory != nullptr && how != nullptr && *how == Enforcement::polled;
   NeedTracker tracker(polled ? std::optional(memory->value) : std::nullopt);
-  const SupervisorOrder watch{*child, group, result.request.limits, result.request.enforcement,
-                              shop.settings.grace_seconds, gate};
+  const SupervisorOrder watch{
+      *child, group, result.request.limits, result.request.enforcement, shop.settings.grace_seconds,
+      gate};
   auto seen = supervise(watch, tracker);
   auto report = wind_up(shop, group, tracker, meter);
   if (seen) {
@@ -312,18 +336,24 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   request.parent_run = enclosing_run(order);
   request.fingerprint = profiles::fingerprint(program, project);
   request.features = profiles::command_features(program, order.job.cwd, shop.files);
-  for (const auto& [name, value] : order.declared) request.features[name] = value;
+  for (const auto& [name, value] : order.declared)
+    request.features[name] = value;
   if (!program.script_path.empty()) request.digests = digests_of("script", {program.script_path});
   const auto inputs = digests_of("input", order.inputs);
   request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());
   request.estimate = estimate_from(shop.store, request);
-  out.plan = plan_limits(order.wishes, request.estimate, shop.snapshot.available(), shop.snapshot.capacity(),
-                         shop.settings);
+  out.plan = plan_limits(order.wishes, request.estimate, shop.snapshot.available(),
+                         shop.snapshot.capacity(), shop.settings);
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
   request.enforcement = shop.backend.enforcement();
-  request.where = {shop.identity.machine_id,    shop.identity.boot_id, shop.identity.pid_namespace, ::getpid(),
-                   std::string(shop.backend.name()), {}, {}};
+  request.where = {shop.identity.machine_id,
+                   shop.identity.boot_id,
+                   shop.identity.pid_namespace,
+                   ::getpid(),
+                   std::string(shop.backend.name()),
+                   {},
+                   {}};
   return out;
 }
 
@@ -347,16 +377,20 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   result.request.where.memory_cgroup = place.memory_directory;
   result.at.admitted = shop.clock.wall_ms();
   // Held from before the row is there until after it is closed.
-  const auto lock = shop.lock_directory.empty() ? Result<RunLock>(error("lock", "run", "no state directory"))
-                                                : RunLock::take(shop.lock_directory, *id);
-  // The durable row and the cgroup are made side by side: both wait for the kernel, neither needs the other.
-  auto recording = std::async(std::launch::async, begin_problem, std::cref(shop), result.request, result.at);
+  const auto lock = shop.lock_directory.empty()
+                        ? Result<RunLock>(error("lock", "run", "no state directory"))
+                        : RunLock::take(shop.lock_directory, *id);
+  // The durable row and the cgroup are made side by side: both wait for the kernel, neither needs
+  // the other.
+  auto recording =
+      std::async(std::launch::async, begin_problem, std::cref(shop), result.request, result.at);
   auto made = make_group(shop, result.request);
   const bool accepted = accept_record(order, recording.get(), result);
   if (!accepted) return result;
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
   const auto started = [&] {
-    for (const auto& line : lines) tell(line);
+    for (const auto& line : lines)
+      tell(line);
   };
   if (group) run_to_end(order, shop, *group, started, result);
   record_end(shop, result);

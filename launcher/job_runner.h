@@ -24,14 +24,14 @@ struct RunOrder {
   std::string name;
   profiles::Actor actor;
   profiles::Features declared;
-  std::vector<std::string> inputs;   // files whose digests go into the record
+  std::vector<std::string> inputs;  // files whose digests go into the record
   std::vector<std::string> outputs;
   LimitWishes wishes;
-  bool best_effort = false;          // run even if an explicit limit cannot be enforced
+  bool best_effort = false;  // run even if an explicit limit cannot be enforced
 };
 
-// What there is to work with; borrowed for the run. `store` is null when it could not be opened, and
-// `store_problem` says why.
+// What there is to work with; borrowed for the run. `store` is null when it could not be opened,
+// and `store_problem` says why.
 struct Workshop {
   const host::KernelRoots& roots;
   const host::HostSnapshot& snapshot;
@@ -48,22 +48,23 @@ struct Workshop {
 struct RunResult {
   profiles::RunRequest request;
   profiles::Timestamps at;
-  profiles::RunEnding ending;     // always filled, also when nothing started
+  profiles::RunEnding ending;  // always filled, also when nothing started
   bool started = false;
   bool recorded = false;
-  std::optional<int> die_of;      // the signal by which the supervisor should end itself
+  std::optional<int> die_of;          // the signal by which the supervisor should end itself
   std::vector<std::string> problems;  // what a user must know beside the ending
 };
 
 // Told while the run begins: that a limit is a guess, polled, or not enforced.
 using Tell = std::function<void(const std::string& line)>;
 
-// Runs the job to its end, in the calling thread, which must be the main one of a single-threaded process.
-// Never fails: what goes wrong before the start is an ending with outcome launch_failed or refused and the exit
-// status of DESIGN's contract.
+// Runs the job to its end, in the calling thread, which must be the main one of a single-threaded
+// process. Never fails: what goes wrong before the start is an ending with outcome launch_failed or
+// refused and the exit status of DESIGN's contract.
 RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell);
 
-// The estimate for a job, without running it: what run_job would start from. Shared with `estimate`.
+// The estimate for a job, without running it: what run_job would start from. Shared with
+// `estimate`.
 struct Preview {
   profiles::RunRequest request;  // id empty
   LimitPlan plan;

@@ -33,7 +33,8 @@ void plan_guess(LimitPlan& plan, const Estimate& estimate, double available, dou
                 const LimitSettings& settings) {
   plan.guessed = true;
   double limit = available * settings.guess_share;
-  plan.explanation = percent(settings.guess_share) + " of the " + format_bytes(available) + " that are free";
+  plan.explanation =
+      percent(settings.guess_share) + " of the " + format_bytes(available) + " that are free";
   if (const auto* q = estimate.by.find(Resource::memory); q != nullptr && q->p99 > limit) {
     limit = std::min(q->p99, capacity);
     plan.explanation = "raised above what ended an earlier run, or what other programs used";
@@ -56,7 +57,8 @@ LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, std::
   } else if (is_known(estimate)) {
     plan_known(plan, predicted->p99, static_cast<double>(capacity), settings);
   } else {
-    plan_guess(plan, estimate, static_cast<double>(available), static_cast<double>(capacity), settings);
+    plan_guess(plan, estimate, static_cast<double>(available), static_cast<double>(capacity),
+               settings);
   }
   if (const auto* limit = plan.limits.find(Resource::memory))
     plan.reservation.set(Resource::memory, limit->value);

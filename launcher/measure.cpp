@@ -68,7 +68,8 @@ bool reap_children() {
     if (pid > 0) continue;
     if (pid < 0 && errno == ECHILD) return false;
     ++tries;
-    ::poll(nullptr, 0, 1);  // a killed process leaves its cgroup a moment before it can be waited for
+    ::poll(nullptr, 0,
+           1);  // a killed process leaves its cgroup a moment before it can be waited for
   }
   return true;
 }

@@ -15,8 +15,8 @@ namespace jobward::launcher {
 class ChildMeter {
  public:
   ChildMeter(const host::KernelRoots& roots, std::string working_directory);
-  // Sets io_*, disk_growth, and cpu_* where the cgroup has not set them; each with its basis. A quantity that
-  // could not be read at either end stays absent.
+  // Sets io_*, disk_growth, and cpu_* where the cgroup has not set them; each with its basis. A
+  // quantity that could not be read at either end stays absent.
   void fill(Usage& usage) const;
 
  private:
@@ -28,8 +28,8 @@ class ChildMeter {
   std::optional<double> disk_before_;
 };
 
-// Reaps every child that has ended, waiting a moment (50 ms) for those that are just ending. Returns whether
-// children are still alive.
+// Reaps every child that has ended, waiting a moment (50 ms) for those that are just ending.
+// Returns whether children are still alive.
 bool reap_children();
 
 }  // namespace jobward::launcher

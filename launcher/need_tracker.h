@@ -1,4 +1,5 @@
-// From memory samples to the run's need, its curve, and when to sample next. Pure: time arrives as data.
+// From memory samples to the run's need, its curve, and when to sample next. Pure: time arrives as
+// data.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,17 @@
 
 namespace jobward::launcher {
 
-// How often to look. The next delay is the time in which, at the rate last seen, memory changes by 1 % of
-// the largest value so far (at least of kQuietBytes): a growing job is seen often, a quiet one hardly.
+// How often to look. The next delay is the time in which, at the rate last seen, memory changes by
+// 1 % of the largest value so far (at least of kQuietBytes): a growing job is seen often, a quiet
+// one hardly.
 struct SamplingPace {
-  static constexpr double kShortest = 0.002;       // s; a sample costs about 20 µs
-  static constexpr double kLongest = 0.5;          // s; a quiet job costs 0.01 % of a core
-  static constexpr double kGrowth = 1.5;           // a delay is at most this times the one before
-  static constexpr double kStep = 0.01;            // share of the largest value that may pass unseen
+  static constexpr double kShortest = 0.002;  // s; a sample costs about 20 µs
+  static constexpr double kLongest = 0.5;     // s; a quiet job costs 0.01 % of a core
+  static constexpr double kGrowth = 1.5;      // a delay is at most this times the one before
+  static constexpr double kStep = 0.01;       // share of the largest value that may pass unseen
   static constexpr double kQuietBytes = 64 << 20;  // below it 1 % decides nothing
-  // Where the limit is polled: the fastest filling assumed, bytes/s (two cores writing fresh pages reach 4 GiB/s
-  // here); the next look is no later than it would take to fill what is left.
+  // Where the limit is polled: the fastest filling assumed, bytes/s (two cores writing fresh pages
+  // reach 4 GiB/s here); the next look is no later than it would take to fill what is left.
   static constexpr double kFastestFill = 4.0 * (1U << 30U);
   static constexpr double kShortestPolled = 0.005;  // s
 };
@@ -28,16 +30,18 @@ struct SamplingPace {
 class NeedTracker {
  public:
   // `polled_limit`: bytes, where the supervisor itself has to hold the limit.
-  explicit NeedTracker(std::optional<double> polled_limit = std::nullopt) : polled_limit_(polled_limit) {}
+  explicit NeedTracker(std::optional<double> polled_limit = std::nullopt)
+      : polled_limit_(polled_limit) {}
 
   void add(double seconds, const host::MemorySample& sample);
   [[nodiscard]] double next_delay() const { return delay_; }
   [[nodiscard]] int samples() const { return samples_; }
 
   // What the run needed, and how that is known ("need_basis"):
-  //  sampled               the largest sample of (current − file), from kEnoughSamples samples or more
-  //  kernel_peak           fewer samples: the kernel's peak, page cache included
-  //  kernel_peak_less_file the kernel saw a peak between two samples: that peak less the page cache that was
+  //  sampled               the largest sample of (current − file), from kEnoughSamples samples or
+  //  more kernel_peak           fewer samples: the kernel's peak, page cache included
+  //  kernel_peak_less_file the kernel saw a peak between two samples: that peak less the page cache
+  //  that was
   //                        there at the largest sample; never less than the largest sample
   //  polled                no kernel peak exists: the largest sample, a lower bound
   // Absent without any sample or peak.

@@ -12,7 +12,8 @@ namespace jobward::launcher {
 class RunLock {
  public:
   static Result<RunLock> take(const std::string& directory, const std::string& run_id);
-  RunLock(RunLock&& other) noexcept : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}
+  RunLock(RunLock&& other) noexcept
+      : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}
   RunLock& operator=(RunLock&&) = delete;
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;

@@ -1,10 +1,11 @@
-// Theory of operation. One thread, one Asio loop. Ready descriptors: the main process's pidfd (it ended), a
-// signalfd (somebody signals us, a child changed state), the v1 OOM eventfd. Timers: the next memory sample,
-// the wall limit, the grace after TERM. The loop stops when the main process has been reaped.
+// Theory of operation. One thread, one Asio loop. Ready descriptors: the main process's pidfd (it
+// ended), a signalfd (somebody signals us, a child changed state), the v1 OOM eventfd. Timers: the
+// next memory sample, the wall limit, the grace after TERM. The loop stops when the main process
+// has been reaped.
 //
-// Signals. The job is in our process group, so what the terminal sends (si_code SI_KERNEL) reaches it without
-// us; what a process sends to our pid alone has to be passed on. A kill(1) of the whole group cannot be told
-// from that: the job may then see the signal twice.
+// Signals. The job is in our process group, so what the terminal sends (si_code SI_KERNEL) reaches
+// it without us; what a process sends to our pid alone has to be passed on. A kill(1) of the whole
+// group cannot be told from that: the job may then see the signal twice.
 #include "launcher/supervisor.h"
 
 #include <fcntl.h>
@@ -39,15 +40,17 @@ bool is_stop_request(int signal) {
   return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
-bool is_forwarded(int signal) { return is_stop_request(signal) || signal == SIGUSR1 || signal == SIGUSR2; }
+bool is_forwarded(int signal) {
+  return is_stop_request(signal) || signal == SIGUSR1 || signal == SIGUSR2;
+}
 
 bool has_terminal() {
   const Fd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
   return static_cast<bool>(terminal);
 }
 
-// Stops this process as Ctrl-Z would. The default action of SIGTSTP is used because the kernel then keeps
-// running those whom nobody could continue (an orphaned process group: cron, a service).
+// Stops this process as Ctrl-Z would. The default action of SIGTSTP is used because the kernel then
+// keeps running those whom nobody could continue (an orphaned process group: cron, a service).
 void stop_self() {
   sigset_t only{};
   sigemptyset(&only);
@@ -129,7 +132,8 @@ class Loop {
     signals_.async_wait(Descriptor::wait_read, [this](const ErrorCode& code) {
       if (code) return;
       signalfd_siginfo info{};
-      while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) take_signal(info);
+      while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info)
+        take_signal(info);
       wait_signals();
     });
   }
@@ -141,7 +145,8 @@ class Loop {
     const bool from_terminal = info.ssi_code == SI_KERNEL;
     if (!is_forwarded(signal) || from_terminal) return;
     log::debug("forwarding " + signal_name(signal));
-    if (auto sent = host::send_signal(order_.child.pidfd, signal); !sent && sent.error().errnum != ESRCH)
+    if (auto sent = host::send_signal(order_.child.pidfd, signal);
+        !sent && sent.error().errnum != ESRCH)
       log::warn(sent.error().message());
   }
 
@@ -176,8 +181,8 @@ class Loop {
     });
   }
 
-  // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced here as
-  // well; then the job dies only if the kernel took one of its processes.
+  // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced
+  // here as well; then the job dies only if the kernel took one of its processes.
   void answer_oom() {
     const auto counters = order_.group.oom_counters();
     if (counters.own_limit_hits == 0 && counters.kills == 0) return;
@@ -269,7 +274,8 @@ class Loop {
 
 SignalGate::SignalGate() {
   sigemptyset(&blocked_);
-  for (const int signal : kTaken) sigaddset(&blocked_, signal);
+  for (const int signal : kTaken)
+    sigaddset(&blocked_, signal);
   ::sigprocmask(SIG_BLOCK, &blocked_, &original_);
 }
 

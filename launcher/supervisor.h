@@ -13,8 +13,9 @@
 
 namespace jobward::launcher {
 
-// Blocks the signals that the supervisor takes through a descriptor. Construct before the spawn, on the main
-// thread; the job gets `original()` back, so that its mask is as if it ran bare. The destructor restores it.
+// Blocks the signals that the supervisor takes through a descriptor. Construct before the spawn, on
+// the main thread; the job gets `original()` back, so that its mask is as if it ran bare. The
+// destructor restores it.
 class SignalGate {
  public:
   SignalGate();
@@ -38,11 +39,11 @@ struct SupervisorOrder {
   const SignalGate& signals;
 };
 
-// Watches until the main process has ended and is reaped. Samples memory into `tracker`; holds the wall limit
-// (TERM to all, a grace, KILL to all) and a polled memory limit; answers a v1 OOM event by killing the whole
-// job; forwards signals that were sent to the supervisor alone; stops itself when the job is stopped on a
-// terminal. What the job leaves behind is for JobGroup::finish(). An error means that supervision itself broke;
-// the job has then been killed.
+// Watches until the main process has ended and is reaped. Samples memory into `tracker`; holds the
+// wall limit (TERM to all, a grace, KILL to all) and a polled memory limit; answers a v1 OOM event
+// by killing the whole job; forwards signals that were sent to the supervisor alone; stops itself
+// when the job is stopped on a terminal. What the job leaves behind is for JobGroup::finish(). An
+// error means that supervision itself broke; the job has then been killed.
 Result<Supervision> supervise(const SupervisorOrder& order, NeedTracker& tracker);
 
 }  // namespace jobward::launcher

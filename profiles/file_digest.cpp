@@ -18,9 +18,11 @@ std::optional<FileDigest> digest_file(const std::string& role, const std::string
   digest.role = role;
   digest.path = path;
   digest.bytes = static_cast<std::uint64_t>(facts.st_size);
-  digest.mtime_ms = static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1000 + facts.st_mtim.tv_nsec / 1000000;
+  digest.mtime_ms =
+      static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1000 + facts.st_mtim.tv_nsec / 1000000;
   if (digest.bytes > kDigestLimit) return digest;
-  if (const auto content = read_fd(fd.get(), path, kDigestLimit)) digest.sha256 = sha256_hex(*content);
+  if (const auto content = read_fd(fd.get(), path, kDigestLimit))
+    digest.sha256 = sha256_hex(*content);
   return digest;
 }
 

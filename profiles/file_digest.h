@@ -8,8 +8,8 @@
 
 namespace jobward::profiles {
 
-// Content is read up to this size; of a larger file the size and time are recorded, and no digest: reading
-// 64 MiB takes about 0.3 s, and a record must not cost more than the job.
+// Content is read up to this size; of a larger file the size and time are recorded, and no digest:
+// reading 64 MiB takes about 0.3 s, and a record must not cost more than the job.
 inline constexpr std::uint64_t kDigestLimit = 64U << 20U;
 
 // Absent if there is no such regular file.

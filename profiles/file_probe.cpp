@@ -14,7 +14,6 @@
 namespace jobward::profiles {
 namespace {
 
-
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };

@@ -9,10 +9,11 @@
 
 namespace jobward::profiles {
 
-// One key a level, nearest first; each 32 hexadecimal digits of a SHA-256. Neither limits nor Jobward's own
-// options nor the environment are part of any of them.
+// One key a level, nearest first; each 32 hexadecimal digits of a SHA-256. Neither limits nor
+// Jobward's own options nor the environment are part of any of them.
 //  exact    the command line word for word (wrappers looked through), in this project
-//  masked   the same with numbers, paths, dates, UUIDs and hashes replaced by a placeholder each, so that
+//  masked   the same with numbers, paths, dates, UUIDs and hashes replaced by a placeholder each,
+//  so that
 //           `train.py --data a.txt --epochs 3` and `train.py --data b.txt --epochs 9` are one kind
 //  program  the script in this project, or the program's name on this machine
 struct Fingerprint {
@@ -24,8 +25,8 @@ struct Fingerprint {
 
 Fingerprint fingerprint(const Program& program, const Project& project);
 
-// One argument with what varies from run to run masked: "--out=/tmp/x7" -> "--out=<path>", "12" -> "<n>".
-// Flag names and plain words stay.
+// One argument with what varies from run to run masked: "--out=/tmp/x7" -> "--out=<path>", "12" ->
+// "<n>". Flag names and plain words stay.
 std::string mask_argument(const std::string& argument);
 
 }  // namespace jobward::profiles

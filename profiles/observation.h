@@ -1,4 +1,5 @@
-// What one finished run teaches: its features, and what it used. Data only; the estimator learns from it.
+// What one finished run teaches: its features, and what it used. Data only; the estimator learns
+// from it.
 #pragma once
 
 #include <map>
@@ -9,11 +10,12 @@
 
 namespace jobward::profiles {
 
-// Numbers that make one run larger than another, by name: "size:--data", "num:--epochs", "feature:rows".
+// Numbers that make one run larger than another, by name: "size:--data", "num:--epochs",
+// "feature:rows".
 using Features = std::map<std::string, double>;
 
-// A measured value, or, when censored, only a bound: the run was ended before it had used all it needed,
-// so its need is more than `value`.
+// A measured value, or, when censored, only a bound: the run was ended before it had used all it
+// needed, so its need is more than `value`.
 struct Observed {
   double value = 0;
   bool censored = false;
@@ -24,7 +26,8 @@ struct Observation {
   ResourceMap<Observed> used;
 };
 
-// What was learned about one kind of job: opaque to the store; the estimator encodes and decodes it.
+// What was learned about one kind of job: opaque to the store; the estimator encodes and decodes
+// it.
 struct LearnedState {
   Level level = Level::none;
   std::string blob;  // empty: nothing learned yet

@@ -7,10 +7,11 @@
 
 namespace jobward::profiles {
 
-// The absolute path of the project that encloses `directory` (absolute), or `directory` itself if none does.
-// Linked worktrees of one repository (a `.git` file that points into MAIN/.git/worktrees/NAME) are one
-// project: agents that work in parallel worktrees share their history. `root` is where the checkout lies,
-// `identity` what it counts as; they differ only for linked worktrees.
+// The absolute path of the project that encloses `directory` (absolute), or `directory` itself if
+// none does. Linked worktrees of one repository (a `.git` file that points into
+// MAIN/.git/worktrees/NAME) are one project: agents that work in parallel worktrees share their
+// history. `root` is where the checkout lies, `identity` what it counts as; they differ only for
+// linked worktrees.
 struct Project {
   std::string root;
   std::string identity;

@@ -1,5 +1,5 @@
-// Between run records and their JSON columns. Text that is not UTF-8 is replaced in JSON; what must keep its
-// bytes (argv, cwd, project) has columns of its own.
+// Between run records and their JSON columns. Text that is not UTF-8 is replaced in JSON; what must
+// keep its bytes (argv, cwd, project) has columns of its own.
 #pragma once
 
 #include <string>

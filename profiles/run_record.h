@@ -15,7 +15,8 @@
 
 namespace jobward::profiles {
 
-// Who asked. The uid is the kernel's word (verified); the claims come from JOBWARD_ACTOR and are only claimed.
+// Who asked. The uid is the kernel's word (verified); the claims come from JOBWARD_ACTOR and are
+// only claimed.
 struct Actor {
   std::uint32_t uid = 0;
   std::map<std::string, std::string> claims;  // agent, conversation, role, model, …
@@ -23,10 +24,13 @@ struct Actor {
 
 enum class RunState { admitted, spawned, ended };
 constexpr std::string_view to_string(RunState state) {
-  return state == RunState::admitted ? "admitted" : state == RunState::spawned ? "spawned" : "ended";
+  return state == RunState::admitted  ? "admitted"
+         : state == RunState::spawned ? "spawned"
+                                      : "ended";
 }
 
-// A file as it was: its digest where the content was read, else size and time only, and said to be that.
+// A file as it was: its digest where the content was read, else size and time only, and said to be
+// that.
 struct FileDigest {
   std::string role;  // "script", "input", "output"
   std::string path;
@@ -35,14 +39,15 @@ struct FileDigest {
   std::string sha256;  // empty: not read (too large, or unreadable)
 };
 
-// Where a run lives: what a reaper needs in order not to touch another machine's or container's runs.
+// Where a run lives: what a reaper needs in order not to touch another machine's or container's
+// runs.
 struct Whereabouts {
   std::string machine_id;
   std::string boot_id;
   std::string pid_namespace;
   int supervisor_pid = 0;
   std::string backend;
-  std::string cgroup;  // the job's directory, for people and reapers; empty without cgroups
+  std::string cgroup;         // the job's directory, for people and reapers; empty without cgroups
   std::string memory_cgroup;  // where its memory is counted; the same but on hybrid hosts
 };
 
@@ -57,11 +62,11 @@ struct Timestamps {
 // Everything known when the run is let in. Written, and durable, before the job starts.
 struct RunRequest {
   std::string id;
-  std::string name;                // --name; may be empty
-  std::vector<std::string> argv;   // secrets masked
+  std::string name;               // --name; may be empty
+  std::vector<std::string> argv;  // secrets masked
   std::string cwd;
-  std::string project;             // identity, see project.h
-  std::string program;             // for people
+  std::string project;  // identity, see project.h
+  std::string program;  // for people
   Actor actor;
   std::optional<std::string> parent_run;
   std::optional<std::string> step_key;
@@ -80,13 +85,13 @@ struct RunRequest {
 struct RunEnding {
   Outcome outcome = Outcome::ok;
   std::string cause;
-  std::optional<int> exit_code;    // what jobward exits with
-  std::string exit_source;         // "job" or "jobward"
-  std::optional<int> signal;       // that ended the main process
+  std::optional<int> exit_code;  // what jobward exits with
+  std::string exit_source;       // "job" or "jobward"
+  std::optional<int> signal;     // that ended the main process
   Usage usage;
   Observation observation;
-  std::vector<CurvePoint> curve;   // at most 256 points
-  std::vector<FileDigest> digests; // declared outputs
+  std::vector<CurvePoint> curve;    // at most 256 points
+  std::vector<FileDigest> digests;  // declared outputs
 };
 
 struct RunRecord {

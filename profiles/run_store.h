@@ -14,13 +14,14 @@
 
 namespace jobward::profiles {
 
-// Turns the old state of a level into the new one; called inside the closing transaction, once a level.
+// Turns the old state of a level into the new one; called inside the closing transaction, once a
+// level.
 using Learn = std::function<std::string(const LearnedState& old)>;
 
 struct HistoryQuery {
   int limit = 20;
-  std::string project;  // empty: all
-  std::string program;  // empty: all
+  std::string project;     // empty: all
+  std::string program;     // empty: all
   bool open_only = false;  // only runs that are not ended
 };
 
@@ -35,8 +36,8 @@ class RunStore {
                      const Learn& learn) = 0;
   // The learned states for a fingerprint, nearest level first; always one entry a level of kLevels.
   virtual Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) = 0;
-  // Runs that match `reference`: exact id, else exact name (newest first), else id prefix (2 characters or
-  // more). Empty if none; several if it is ambiguous.
+  // Runs that match `reference`: exact id, else exact name (newest first), else id prefix (2
+  // characters or more). Empty if none; several if it is ambiguous.
   virtual Result<std::vector<RunRecord>> find(const std::string& reference) = 0;
   // Newest first.
   virtual Result<std::vector<RunRecord>> history(const HistoryQuery& query) = 0;

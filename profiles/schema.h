@@ -7,8 +7,8 @@
 
 namespace jobward::profiles {
 
-// Brings the database up to the newest schema this program knows. A newer one is an error that says so, and
-// nothing is written. Safe against another process doing the same.
+// Brings the database up to the newest schema this program knows. A newer one is an error that says
+// so, and nothing is written. Safe against another process doing the same.
 Status migrate(sqlite::Database& db, UnixMillis now);
 
 }  // namespace jobward::profiles

@@ -1,5 +1,5 @@
-// A small RAII layer over SQLite's C interface, shared by the stores. SQLite is included in sqlite.cpp and
-// nowhere else.
+// A small RAII layer over SQLite's C interface, shared by the stores. SQLite is included in
+// sqlite.cpp and nowhere else.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ Trouble trouble_of(const Error& error);
 
 class Database;
 
-// A prepared statement. Bind in order or by index (from 1), step, read columns (from 0). Borrowed from its
+// A prepared statement. Bind in order, step, read columns (from 0). Borrowed from its
 // database, which must outlive it.
 class Statement {
  public:
@@ -61,8 +61,8 @@ class Statement {
   int bind_error_ = 0;
 };
 
-// One connection. Not thread-safe. Closing never checkpoints: a checkpoint on close would cost every short
-// run 2 ms; the log is folded in by an ordinary commit once it is long.
+// One connection. Not thread-safe. Closing never checkpoints: a checkpoint on close would cost
+// every short run 2 ms; the log is folded in by an ordinary commit once it is long.
 class Database {
  public:
   // Creates the file (mode 0600) if it is missing. busy_ms: how long to wait for another process.

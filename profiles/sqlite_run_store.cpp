@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -79,7 +80,6 @@ Result<std::vector<RunRecord>> read_runs(Statement& statement) {
   }
 }
 
-// Making the database (and turning its log on, for which SQLite does not wait) is for one process at a time.
 Result<Fd> lock_directory(const std::string& directory) {
   Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return errno_error("open", directory);
@@ -87,34 +87,79 @@ Result<Fd> lock_directory(const std::string& directory) {
   return fd;
 }
 
-Result<Database> open_current(const std::string& path, UnixMillis now) {
-  auto db = Database::open(path, kBusyMs);
+enum class DirectoryLock { take, held };
+
+// Making the tables (and turning the log on, for which SQLite does not wait) is for one process at
+// a time: that is what the directory is locked for. A database that is ready is opened without.
+Result<Database> open_current(const std::string& directory, UnixMillis now, DirectoryLock locking) {
+  auto db = Database::open(directory + kFile, kBusyMs);
   if (!db) return db;
   // A commit must survive a power cut: FULL syncs the log at each one. Each process that opens the
-  // database alone reads the whole log (4 MiB, 1 ms, at SQLite's default of 1000 pages), so it is folded
-  // in every 100 pages: one more sync about every tenth run.
+  // database alone reads the whole log (4 MiB, 1 ms, at SQLite's default of 1000 pages), so it is
+  // folded in every 100 pages: one more sync about every tenth run.
   if (auto set = db->execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=100"); !set)
     return tl::unexpected(std::move(set).error());
+  auto version = db->integer("PRAGMA user_version");
+  if (!version) return tl::unexpected(std::move(version).error());
+  Fd lock;
+  if (*version == 0 && locking == DirectoryLock::take) {
+    auto locked = lock_directory(directory);
+    if (!locked) return tl::unexpected(std::move(locked).error());
+    lock = std::move(*locked);
+  }
   if (auto migrated = migrate(*db, now); !migrated)
     return tl::unexpected(std::move(migrated).error());
   return db;
 }
 
-// Renames the database and its log out of the way. Nothing is deleted.
+// Renames the database and its log out of the way, under a name that is not taken. Nothing is
+// deleted.
 Result<std::string> set_aside(const std::string& path, UnixMillis now) {
-  const std::string aside = path + ".corrupt-" + std::to_string(now);
-  for (const auto* suffix : {"", "-wal", "-shm"}) {
-    const std::string from = path + suffix;
-    if (std::rename(from.c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
-      return errno_error("set aside", from);
+  const std::string base = path + ".corrupt-" + std::to_string(now);
+  for (int number = 0;; ++number) {
+    const std::string aside = number == 0 ? base : base + "-" + std::to_string(number);
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0) {
+      if (errno == EEXIST) continue;
+      return errno_error("set aside", path);
+    }
+    for (const auto* suffix : {"-wal", "-shm"})
+      if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
+        return errno_error("set aside", path + suffix);
+    return aside;
   }
-  return aside;
+}
+
+std::optional<ino_t> inode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? std::optional(info.st_ino) : std::nullopt;
+}
+
+// Answers corruption seen in the file `broken`: sets it aside and begins a new one. If another
+// process has done so meanwhile, its new one is opened. `directory` is locked meanwhile, so that
+// only one does.
+Result<Database> replace_corrupt(const std::string& directory, std::optional<ino_t> broken,
+                                 const Clock& clock, const Notice& notice) {
+  const std::string path = directory + kFile;
+  const auto now = clock.wall_ms();
+  const auto lock = lock_directory(directory);
+  if (!lock) return tl::unexpected(lock.error());
+  if (inode_of(path) == broken) {
+    auto aside = set_aside(path, now);
+    if (!aside) return tl::unexpected(std::move(aside).error());
+    notice("the database " + path + " was corrupt: it is kept as " + *aside +
+           ", and a new one was begun");
+  }
+  return open_current(directory, now, DirectoryLock::held);
 }
 
 class SqliteRunStore final : public RunStore {
  public:
-  SqliteRunStore(Database db, const Clock& clock, Notice notice)
-      : db_(std::move(db)), clock_(clock), notice_(std::move(notice)) {}
+  SqliteRunStore(Database db, std::string directory, const Clock& clock, Notice notice)
+      : db_(std::move(db)),
+        directory_(std::move(directory)),
+        inode_(inode_of(db_.path())),
+        clock_(clock),
+        notice_(std::move(notice)) {}
 
   Status begin(const RunRequest& request, const Timestamps& at) override {
     auto begun = insert(request, at);
@@ -138,18 +183,17 @@ class SqliteRunStore final : public RunStore {
   Result<LearnedState> learned_at(Level level, const std::string& key);
 
   Database db_;
+  std::string directory_;
+  std::optional<ino_t> inode_;
   const Clock& clock_;
   Notice notice_;
 };
 
 Status SqliteRunStore::start_anew() {
-  const std::string path = db_.path();
-  auto aside = set_aside(path, clock_.wall_ms());
-  if (!aside) return tl::unexpected(std::move(aside).error());
-  auto fresh = open_current(path, clock_.wall_ms());
+  auto fresh = replace_corrupt(directory_, inode_, clock_, notice_);
   if (!fresh) return tl::unexpected(std::move(fresh).error());
   db_ = std::move(*fresh);
-  notice_("the database was corrupt: it is kept as " + *aside + ", and a new one was begun");
+  inode_ = inode_of(db_.path());
   return {};
 }
 
@@ -275,23 +319,11 @@ Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query
 
 Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
                                                         const Clock& clock, Notice notice) {
-  const std::string path = directory + kFile;
-  Fd lock;
-  if (::access(path.c_str(), F_OK) != 0) {
-    auto locked = lock_directory(directory);
-    if (!locked) return tl::unexpected(std::move(locked).error());
-    lock = std::move(*locked);
-  }
-  auto db = open_current(path, clock.wall_ms());
-  if (!db && is_corruption(db.error())) {
-    auto aside = set_aside(path, clock.wall_ms());
-    if (!aside) return tl::unexpected(std::move(aside).error());
-    notice("the database " + path + " was corrupt: it is kept as " + *aside +
-           ", and a new one was begun");
-    db = open_current(path, clock.wall_ms());
-  }
+  const auto inode = inode_of(directory + kFile);
+  auto db = open_current(directory, clock.wall_ms(), DirectoryLock::take);
+  if (!db && is_corruption(db.error())) db = replace_corrupt(directory, inode, clock, notice);
   if (!db) return tl::unexpected(std::move(db).error());
-  return std::make_unique<SqliteRunStore>(std::move(*db), clock, std::move(notice));
+  return std::make_unique<SqliteRunStore>(std::move(*db), directory, clock, std::move(notice));
 }
 
 }  // namespace jobward::profiles

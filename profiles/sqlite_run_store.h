@@ -14,10 +14,11 @@ namespace jobward::profiles {
 // Told to the user in one line each: a corrupt database was set aside, and where.
 using Notice = std::function<void(const std::string& text)>;
 
-// Opens or creates the database. A database from a newer version is an error and stays as it is. A corrupt
-// one is renamed to jobward.db.corrupt-TIME (with its log), never deleted, and a new one is begun; `notice`
-// says so. `clock` is borrowed for the store's life. Another process's lock is waited for, up to 10 s.
-Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory, const Clock& clock,
-                                                        Notice notice);
+// Opens or creates the database. A database from a newer version is an error and stays as it is. A
+// corrupt one is renamed to jobward.db.corrupt-TIME (with its log), never deleted, and a new one is
+// begun; `notice` says so. `clock` is borrowed for the store's life. Another process's lock is
+// waited for, up to 10 s.
+Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
+                                                        const Clock& clock, Notice notice);
 
 }  // namespace jobward::profiles

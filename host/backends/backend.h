@@ -1,9 +1,10 @@
 // What every cgroup backend offers: a place for one job, with hard limits, measured and removed.
 //
-// Theory of operation. choose_backend() looks at the machine once. Backend::create() makes the job's
-// directories and sets its limits; the job is then born there by spawn(); JobGroup::sample() and signal_all()
-// serve the supervisor while it runs; JobGroup::finish() kills what is left, reads what was used, removes the
-// directories. A JobGroup that is destroyed without finish() kills and removes as well, but tells nothing.
+// Theory of operation. choose_backend() looks at the machine once. Backend::create() makes the
+// job's directories and sets its limits; the job is then born there by spawn(); JobGroup::sample()
+// and signal_all() serve the supervisor while it runs; JobGroup::finish() kills what is left, reads
+// what was used, removes the directories. A JobGroup that is destroyed without finish() kills and
+// removes as well, but tells nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,15 +24,16 @@ namespace jobward::host {
 
 // Where the child has to be born. Descriptors belong to the JobGroup.
 struct BirthPlace {
-  int v2_directory = -1;            // for clone3(CLONE_INTO_CGROUP); -1: none
-  std::vector<int> v1_task_files;  // `tasks` opened for writing: the child, one thread, writes 0 before it execs
+  int v2_directory = -1;  // for clone3(CLONE_INTO_CGROUP); -1: none
+  std::vector<int>
+      v1_task_files;  // `tasks` opened for writing: the child, one thread, writes 0 before it execs
 };
 
 // Memory of the whole job at one moment, in bytes. Absent = the backend cannot tell.
 struct MemorySample {
-  std::uint64_t current = 0;            // all that is charged to the job, page cache included
-  std::optional<std::uint64_t> peak;    // the kernel's own high-water mark of `current`
-  std::uint64_t file = 0;               // page cache, without shmem
+  std::uint64_t current = 0;          // all that is charged to the job, page cache included
+  std::optional<std::uint64_t> peak;  // the kernel's own high-water mark of `current`
+  std::uint64_t file = 0;             // page cache, without shmem
   std::uint64_t anon = 0;
   std::uint64_t shmem = 0;
   std::optional<int> processes;
@@ -43,14 +45,15 @@ struct MemorySample {
 struct OomCounters {
   std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own limit
   std::uint64_t kills = 0;           // processes of the job that any OOM killer killed
-  std::string ancestor;              // the enclosing cgroup whose limit was hit during the run, if any
+  std::string ancestor;  // the enclosing cgroup whose limit was hit during the run, if any
 };
 
 struct GroupReport {
   Usage usage;
   OomCounters oom;
-  int killed_leftovers = 0;          // processes still alive when finish() was called
-  std::vector<std::string> problems; // what could not be read, killed or removed; empty when all is well
+  int killed_leftovers = 0;  // processes still alive when finish() was called
+  std::vector<std::string>
+      problems;  // what could not be read, killed or removed; empty when all is well
 };
 
 // One job's place. Used by one thread.
@@ -66,8 +69,8 @@ class JobGroup {
   [[nodiscard]] int oom_event() const { return oom_event_; }
 
   [[nodiscard]] virtual Result<MemorySample> sample() = 0;
-  // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many there were:
-  // 0 means that the job is gone.
+  // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many
+  // there were: 0 means that the job is gone.
   [[nodiscard]] virtual Result<int> signal_all(int signal) = 0;
   // What the kernel has counted so far; all 0 where it counts nothing.
   [[nodiscard]] virtual OomCounters oom_counters() const = 0;
@@ -81,11 +84,13 @@ class JobGroup {
 
 struct GroupRequest {
   std::string run_id;
-  Limits limits;  // only those that the backend enforces are set; the caller checks enforcement() first
+  Limits limits;  // only those that the backend enforces are set; the caller checks enforcement()
+                  // first
   JobAttribute attribute;
 };
 
-// The job's directory, and the one that counts its memory, another on hybrid hosts. Empty without cgroups.
+// The job's directory, and the one that counts its memory, another on hybrid hosts. Empty without
+// cgroups.
 struct GroupPlace {
   std::string directory;
   std::string memory_directory;
@@ -95,7 +100,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
-  // How each limit that Jobward knows would be held here; a resource that is missing would be `none`.
+  // How each limit that Jobward knows would be held here; a resource that is missing would be
+  // `none`.
   [[nodiscard]] virtual Enforcements enforcement() const = 0;
   // The directory below which jobs are put, for people; empty without cgroups.
   [[nodiscard]] virtual std::string parent() const = 0;
@@ -110,8 +116,9 @@ struct BackendChoice {
   std::string reason;
   std::vector<std::string> obstacles;
 };
-// Does ahead of time what the first create() would have to do (libcgroup's discovery touches 820 KB of tables, 0.4
-// ms); may run on another thread while the caller reads and opens other things. Optional; never fails.
+// Does ahead of time what the first create() would have to do (libcgroup's discovery touches 820 KB
+// of tables, 0.4 ms); may run on another thread while the caller reads and opens other things.
+// Optional; never fails.
 void warm_up_backends(const CgroupTree& tree);
 
 BackendChoice choose_backend(const KernelRoots& roots, const CgroupTree& tree);

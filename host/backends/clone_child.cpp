@@ -1,9 +1,11 @@
 #include "host/backends/clone_child.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,9 +14,35 @@
 namespace jobward::host {
 namespace {
 
-clone_args base_arguments(int v2_directory, int* pidfd) {
+// CLONE_CLEAR_SIGHAND (Linux 5.5), which glibc 2.36's headers lack: before exec a handler of ours
+// would run in the child, on our memory.
+constexpr __u64 kClearSignalHandlers = 0x100000000ULL;
+
+// Containers forbid clone3 with ENOSYS (seccomp cannot see its flags). Then a plain fork, and the
+// child moves itself.
+pid_t fork_child(int v2_directory, int* pidfd, void (*child)(const void*), const void* argument) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (v2_directory >= 0) {
+      const int procs = ::openat(v2_directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+      if (procs < 0 || ::write(procs, "0", 1) != 1) ::_exit(127);
+      ::close(procs);
+    }
+    child(argument);
+  }
+  if (pid < 0) return pid;
+  *pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (*pidfd >= 0) return pid;
+  const int saved = errno;
+  ::kill(pid, SIGKILL);  // our own child, not reaped yet: the pid is still its
+  ::waitpid(pid, nullptr, 0);
+  errno = saved;
+  return -1;
+}
+
+[[maybe_unused]] clone_args base_arguments(int v2_directory, int* pidfd) {
   clone_args args{};
-  args.flags = CLONE_PIDFD;
+  args.flags = CLONE_PIDFD | kClearSignalHandlers;
   args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
   args.exit_signal = SIGCHLD;
   if (v2_directory >= 0) {
@@ -25,15 +53,14 @@ clone_args base_arguments(int v2_directory, int* pidfd) {
 }
 
 #if defined(__x86_64__)
-// The C library has no clone3 that takes a function. After the system call the child is on the new stack, with our
-// registers: it calls `child` and never comes back here.
+// The C library has no clone3 that takes a function. After the system call the child is on the new
+// stack, with our registers: it calls `child` and never comes back here.
 long clone3_call(clone_args* args, void (*child)(const void*), const void* argument) {
   long result = SYS_clone3;
   asm volatile(
       "syscall\n\t"
       "test %%rax, %%rax\n\t"
       "jnz 1f\n\t"
-      "xor %%ebp, %%ebp\n\t"
       "mov %[argument], %%rdi\n\t"
       "call *%[child]\n\t"
       "ud2\n"
@@ -52,7 +79,6 @@ long clone3_call(clone_args* args, void (*child)(const void*), const void* argum
   asm volatile(
       "svc #0\n\t"
       "cbnz x0, 1f\n\t"
-      "mov x29, #0\n\t"
       "mov x0, %[argument]\n\t"
       "blr %[child]\n\t"
       "brk #1\n"
@@ -72,7 +98,8 @@ long clone3_call(clone_args* args, void (*child)(const void*), const void* argum
 #if JOBWARD_SHARES_MEMORY
 pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*child)(const void*),
                   const void* argument) {
-  void* stack = ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  void* stack = ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return -1;
   clone_args args = base_arguments(v2_directory, pidfd);
   args.flags |= CLONE_VM | CLONE_VFORK;
@@ -81,15 +108,14 @@ pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*c
   const long result = clone3_call(&args, child, argument);
   ::munmap(stack, stack_size);
   if (result >= 0) return static_cast<pid_t>(result);
+  if (result == -ENOSYS) return fork_child(v2_directory, pidfd, child, argument);
   errno = static_cast<int>(-result);
   return -1;
 }
 #else
-pid_t clone_child(int v2_directory, int* pidfd, std::size_t, void (*child)(const void*), const void* argument) {
-  clone_args args = base_arguments(v2_directory, pidfd);
-  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
-  if (pid == 0) child(argument);
-  return pid;
+pid_t clone_child(int v2_directory, int* pidfd, std::size_t, void (*child)(const void*),
+                  const void* argument) {
+  return fork_child(v2_directory, pidfd, child, argument);
 }
 #endif
 

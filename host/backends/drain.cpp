@@ -14,7 +14,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kDrainPatience = std::chrono::seconds(10);
 constexpr auto kRemovePatience = std::chrono::seconds(1);
-// A process that leaves the list without our pidfd noticing (it moved away) must not hold us up for long.
+// A process that leaves the list without our pidfd noticing (it moved away) must not hold us up for
+// long.
 constexpr int kRecheckMs = 100;
 
 }  // namespace
@@ -25,7 +26,8 @@ Status signal_each(const std::vector<int>& pids, int signal) {
     if (!process && process.error().errnum == ESRCH) continue;
     if (!process) return tl::unexpected(std::move(process).error());
     auto sent = send_signal(*process, signal);
-    if (!sent && sent.error().errnum != ESRCH) return rethrow(std::move(sent).error(), std::to_string(pid));
+    if (!sent && sent.error().errnum != ESRCH)
+      return rethrow(std::move(sent).error(), std::to_string(pid));
   }
   return {};
 }
@@ -52,7 +54,8 @@ Status remove_drained(const CgroupDir& parent, const std::string& name) {
   while (true) {
     auto removed = parent.remove_child(name);
     if (removed || removed.error().errnum != EBUSY || Clock::now() > deadline) return removed;
-    ::poll(nullptr, 0, 1);  // the last task is between leaving the list and letting go of the cgroup
+    ::poll(nullptr, 0,
+           1);  // the last task is between leaving the list and letting go of the cgroup
   }
 }
 

@@ -1,4 +1,5 @@
-// Killing all processes of a job, and waiting until they are gone. No process is ever moved out of its way.
+// Killing all processes of a job, and waiting until they are gone. No process is ever moved out of
+// its way.
 #pragma once
 
 #include <functional>
@@ -14,9 +15,9 @@ using ListProcesses = std::function<Result<std::vector<int>>()>;
 // Sends `signal` to each process through a pidfd; those that are gone meanwhile are passed over.
 Status signal_each(const std::vector<int>& pids, int signal);
 
-// Calls kill() and waits on the processes that list() names until it names none. Gives up after 10 s (a
-// process in uninterruptible sleep cannot be killed): an error that names how many are left. Returns how
-// many there were at first.
+// Calls kill() and waits on the processes that list() names until it names none. Gives up after 10
+// s (a process in uninterruptible sleep cannot be killed): an error that names how many are left.
+// Returns how many there were at first.
 Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill);
 
 // Removes `name` below `parent`, waiting (bounded, 1 s) while the kernel is still letting go of it.

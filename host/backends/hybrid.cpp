@@ -1,4 +1,5 @@
-// Hybrid hosts: each job in a v2 leaf (atomic birth, cgroup.kill, pressure) and in v1 directories (limits).
+// Hybrid hosts: each job in a v2 leaf (atomic birth, cgroup.kill, pressure) and in v1 directories
+// (limits).
 #include <utility>
 
 #include "host/backends/backends.h"
@@ -29,7 +30,8 @@ class HybridGroup final : public JobGroup {
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
-    auto drained = drain([this] { return leaf_.job().processes_below(); }, [this] { return leaf_.kill(); });
+    auto drained =
+        drain([this] { return leaf_.job().processes_below(); }, [this] { return leaf_.kill(); });
     if (drained) report.killed_leftovers = *drained;
     if (!drained) report.problems.push_back(drained.error().message());
     v1_.read_final(report);

@@ -9,11 +9,14 @@
 namespace jobward::host::libcgroup {
 namespace {
 
-// The library's errno is the only part of its diagnosis that can be trusted: "parameter does not exist" also
-// stands for EACCES (reference: libcgroup.md 7, 8).
+// The library's errno is the only part of its diagnosis that can be trusted: "parameter does not
+// exist" also stands for EACCES (reference: libcgroup.md 7, 8).
 tl::unexpected<Error> library_error(std::string operation, std::string object, int code) {
-  return tl::unexpected(Error{std::move(operation), std::move(object), cgroup_get_last_errno(),
-                              std::string("libcgroup: ") + cgroup_strerror(code), {}});
+  return tl::unexpected(Error{std::move(operation),
+                              std::move(object),
+                              cgroup_get_last_errno(),
+                              std::string("libcgroup: ") + cgroup_strerror(code),
+                              {}});
 }
 
 Status initialise() {
@@ -36,11 +39,12 @@ Result<std::string> mount_point(const std::string& controller) {
 Status create(const std::string& controller, const std::string& path, const Values& values) {
   auto mount = mount_point(controller);
   if (!mount) return tl::unexpected(std::move(mount).error());
-  const std::unique_ptr<cgroup, void (*)(cgroup*)> group(
-      cgroup_new_cgroup(path.c_str()), [](cgroup* g) { cgroup_free(&g); });
+  const std::unique_ptr<cgroup, void (*)(cgroup*)> group(cgroup_new_cgroup(path.c_str()),
+                                                         [](cgroup* g) { cgroup_free(&g); });
   if (!group) return error("create cgroup", path, "libcgroup has no memory for it");
   cgroup_controller* part = cgroup_add_controller(group.get(), controller.c_str());
-  if (part == nullptr) return error("create cgroup", path, "libcgroup refuses controller " + controller);
+  if (part == nullptr)
+    return error("create cgroup", path, "libcgroup refuses controller " + controller);
   for (const auto& [file, text] : values) {
     const int code = cgroup_add_value_string(part, file.c_str(), text.c_str());
     if (code != 0) return library_error("prepare " + file + " of", path, code);

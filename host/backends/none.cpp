@@ -1,5 +1,5 @@
-// No cgroups at all: the job is the tree of processes below this one, which is their subreaper. Limits are
-// held by polling; nothing here is as tight as a cgroup, and the enforcement says so.
+// No cgroups at all: the job is the tree of processes below this one, which is their subreaper.
+// Limits are held by polling; nothing here is as tight as a cgroup, and the enforcement says so.
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,7 +15,8 @@ namespace {
 
 class NoneGroup final : public JobGroup {
  public:
-  NoneGroup(KernelRoots roots, std::optional<std::uint64_t> limit) : roots_(std::move(roots)), limit_(limit) {}
+  NoneGroup(KernelRoots roots, std::optional<std::uint64_t> limit)
+      : roots_(std::move(roots)), limit_(limit) {}
   NoneGroup(const NoneGroup&) = delete;
   NoneGroup& operator=(const NoneGroup&) = delete;
   ~NoneGroup() override {
@@ -25,8 +26,8 @@ class NoneGroup final : public JobGroup {
   Result<MemorySample> sample() override {
     const auto pids = tree();
     auto memory = tree_memory(roots_, pids, false);
-    // The fast sum counts pages shared after a fork once a process. Before it may cost a job its life, or
-    // become its record, it is counted exactly.
+    // The fast sum counts pages shared after a fork once a process. Before it may cost a job its
+    // life, or become its record, it is counted exactly.
     if ((limit_ && memory.need >= *limit_) || (memory.processes > 1 && memory.need > peak_))
       memory = tree_memory(roots_, pids, true);
     peak_ = std::max(peak_, memory.need);
@@ -42,7 +43,8 @@ class NoneGroup final : public JobGroup {
 
   Result<int> signal_all(int signal) override {
     const auto pids = tree();
-    if (auto sent = signal_each(pids, signal); !sent) return tl::unexpected(std::move(sent).error());
+    if (auto sent = signal_each(pids, signal); !sent)
+      return tl::unexpected(std::move(sent).error());
     return static_cast<int>(pids.size());
   }
 

@@ -1,5 +1,8 @@
 #include "host/backends/placement.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "host/observe/cgroup_dir.h"
 #include "host/observe/job_attribute.h"
 
@@ -12,12 +15,19 @@ std::string shown(const Hierarchy& hierarchy, const std::string& path) {
   return hierarchy.mount_point + (path.empty() ? "/" : path);
 }
 
+// Anybody may set the attribute on a directory of his own. We are one of the processes in this one,
+// so its owner must be root or ourselves.
+bool is_believable(const std::string& directory) {
+  struct stat info {};
+  return ::stat(directory.c_str(), &info) == 0 && (info.st_uid == 0 || info.st_uid == ::geteuid());
+}
+
 // The managed job that encloses us, by the attribute on its directory.
 Result<std::optional<std::string>> enclosing_job(const Hierarchy& hierarchy) {
   for (std::string path = hierarchy.own_path; !path.empty(); path = parent_of(path)) {
     auto attribute = read_job_attribute(hierarchy.mount_point + path);
     if (!attribute) return tl::unexpected(std::move(attribute).error());
-    if (*attribute) return std::optional(path);
+    if (*attribute && is_believable(hierarchy.mount_point + path)) return std::optional(path);
   }
   return std::nullopt;
 }

@@ -40,7 +40,8 @@ struct ChildPlan {
   ::_exit(127);
 }
 
-// Runs in the child, which shares our memory until it execs: async-signal-safe calls only, no allocation.
+// Runs in the child, which shares our memory until it execs: async-signal-safe calls only, no
+// allocation.
 [[noreturn]] void run_child(const void* argument) {
   const auto& plan = *static_cast<const ChildPlan*>(argument);
   using Stage = SpawnFailure::Stage;
@@ -67,7 +68,8 @@ struct ChildPlan {
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> out;
   out.reserve(words.size() + 1);
-  for (const auto& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  for (const auto& word : words)
+    out.push_back(const_cast<char*>(word.c_str()));
   out.push_back(nullptr);
   return out;
 }
@@ -85,14 +87,16 @@ std::size_t stack_for(const SpawnRequest& request) {
 tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
   using Stage = SpawnFailure::Stage;
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(SpawnFailure{Stage::clone, errno});
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return tl::unexpected(SpawnFailure{Stage::clone, errno});
   Fd reader(ends[0]);
   Fd writer(ends[1]);
 
   const auto argv = pointers(request.argv);
   const auto environment = pointers(request.environment);
   std::array<char, 16> oom_text{};
-  if (request.oom_score_adj) std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
+  if (request.oom_score_adj)
+    std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
   const ChildPlan plan{argv.data(),
                        environment.data(),
                        request.birth.v1_task_files.data(),
@@ -104,7 +108,8 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
                        &request.signal_mask,
                        writer.get()};
   int pidfd = -1;
-  const pid_t pid = clone_child(request.birth.v2_directory, &pidfd, stack_for(request), run_child, &plan);
+  const pid_t pid =
+      clone_child(request.birth.v2_directory, &pidfd, stack_for(request), run_child, &plan);
   if (pid < 0) return tl::unexpected(SpawnFailure{Stage::clone, errno});
 
   Spawned spawned{pid, Fd(pidfd)};

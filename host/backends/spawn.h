@@ -17,10 +17,10 @@ struct SpawnRequest {
   std::vector<std::string> argv;         // argv[0] is looked up in PATH, as execvp(3) does
   std::vector<std::string> environment;  // "NAME=value"
   BirthPlace birth;
-  std::optional<int> oom_score_adj;      // absent: inherited
-  std::string oom_score_adj_file;        // "/proc/self/oom_score_adj", as seen by the child
-  bool die_with_supervisor = true;       // PR_SET_PDEATHSIG = SIGKILL
-  sigset_t signal_mask{};                // what the child gets; the caller usually runs with signals blocked
+  std::optional<int> oom_score_adj;  // absent: inherited
+  std::string oom_score_adj_file;    // "/proc/self/oom_score_adj", as seen by the child
+  bool die_with_supervisor = true;   // PR_SET_PDEATHSIG = SIGKILL
+  sigset_t signal_mask{};  // what the child gets; the caller usually runs with signals blocked
 };
 
 struct Spawned {
@@ -35,10 +35,10 @@ struct SpawnFailure {
   int errnum = 0;
 };
 
-// Starts the process with clone3 (into the v2 directory if there is one), lets it move itself into the v1
-// directories, and returns once exec has succeeded or failed (told through a close-on-exec pipe). Call from
-// the main thread of a single-threaded process: PDEATHSIG follows the thread, and the child runs only
-// async-signal-safe code.
+// Starts the process with clone3 (into the v2 directory if there is one), lets it move itself into
+// the v1 directories, and returns once exec has succeeded or failed (told through a close-on-exec
+// pipe). Call from the main thread of a single-threaded process: PDEATHSIG follows the thread, and
+// the child runs only async-signal-safe code.
 tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request);
 
 }  // namespace jobward::host

@@ -1,4 +1,5 @@
-// Pure v1 hosts: limits and measures as on hybrid ones, but birth by a move before exec, and killing one by one.
+// Pure v1 hosts: limits and measures as on hybrid ones, but birth by a move before exec, and
+// killing one by one.
 #include <signal.h>
 
 #include <utility>
@@ -27,7 +28,8 @@ class V1Group final : public JobGroup {
   Result<int> signal_all(int signal) override {
     auto pids = v1_.memory().processes_below();
     if (!pids) return tl::unexpected(std::move(pids).error());
-    if (auto sent = signal_each(*pids, signal); !sent) return tl::unexpected(std::move(sent).error());
+    if (auto sent = signal_each(*pids, signal); !sent)
+      return tl::unexpected(std::move(sent).error());
     return static_cast<int>(pids->size());
   }
 
@@ -64,7 +66,9 @@ class V1Backend final : public Backend {
     out.set(Resource::wall, Enforcement::polled);
     return out;
   }
-  std::string parent() const override { return places_.memory.mount_point + places_.memory_place.path; }
+  std::string parent() const override {
+    return places_.memory.mount_point + places_.memory_place.path;
+  }
   GroupPlace place(const std::string& run_id) const override {
     const std::string job = parent() + "/" + run_id + "/job";
     return {job, job};

@@ -15,7 +15,8 @@
 namespace jobward::host {
 namespace {
 
-// Another run that ends may remove the shared parent between our mkdirs: start over, a bounded number of times.
+// Another run that ends may remove the shared parent between our mkdirs: start over, a bounded
+// number of times.
 constexpr int kCreateTries = 20;
 
 // Reads a file that is kept open; cgroup files give their current content at offset 0.
@@ -45,7 +46,8 @@ libcgroup::Values memory_values(const Limits& limits, bool counts_swap) {
   if (limit == nullptr) return {};
   const std::string bytes = std::to_string(static_cast<std::uint64_t>(limit->value));
   libcgroup::Values values{{"memory.limit_in_bytes", bytes}};
-  // memory + swap = memory: no swap. Must follow the memory limit (the kernel keeps memsw >= memory).
+  // memory + swap = memory: no swap. Must follow the memory limit (the kernel keeps memsw >=
+  // memory).
   if (counts_swap) values.emplace_back("memory.memsw.limit_in_bytes", bytes);
   return values;
 }
@@ -56,7 +58,8 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.rfin
 
 Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid) {
   const Hierarchy* memory = tree.of("memory");
-  if (memory == nullptr || memory->v2) return error("use", "cgroup v1", "no v1 memory controller is mounted");
+  if (memory == nullptr || memory->v2)
+    return error("use", "cgroup v1", "no v1 memory controller is mounted");
   V1Places places{*memory, {}, std::nullopt, std::nullopt};
   auto placement = place(*memory, uid);
   if (!placement) return tl::unexpected(std::move(placement).error());
@@ -70,13 +73,15 @@ Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid) {
   return places;
 }
 
-Result<V1Controllers::Place> V1Controllers::make_place(const Hierarchy& hierarchy, const Placement& placement,
+Result<V1Controllers::Place> V1Controllers::make_place(const Hierarchy& hierarchy,
+                                                       const Placement& placement,
                                                        const std::string& controller,
                                                        const GroupRequest& request) {
   const std::string path = placement.path + "/" + request.run_id + "/job";
   const bool counts_swap =
       ::access((hierarchy.own_directory() + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
-  const auto values = controller == "memory" ? memory_values(request.limits, counts_swap) : libcgroup::Values{};
+  const auto values =
+      controller == "memory" ? memory_values(request.limits, counts_swap) : libcgroup::Values{};
   Status created;
   for (int attempt = 0; attempt < kCreateTries; ++attempt) {
     created = libcgroup::create(controller, path, values);
@@ -95,8 +100,9 @@ Result<V1Controllers::Place> V1Controllers::make_place(const Hierarchy& hierarch
   auto job = CgroupDir::open(hierarchy.mount_point + path);
   if (!job) return tl::unexpected(std::move(job).error());
   made.job = std::move(*job);
-  // A newborn child is one thread. Moving itself by "0" into `tasks` needs no machine-wide lock, which a write to
-  // cgroup.procs takes and which costs up to 9 ms (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
+  // A newborn child is one thread. Moving itself by "0" into `tasks` needs no machine-wide lock,
+  // which a write to cgroup.procs takes and which costs up to 9 ms (kernel/cgroup/cgroup.c,
+  // cgroup_procs_write_start).
   auto tasks = made.job.open_file("tasks", O_WRONLY);
   if (!tasks) return tl::unexpected(std::move(tasks).error());
   made.tasks = std::move(*tasks);
@@ -123,12 +129,15 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
   if (auto watched = made.watch_memory(); !watched) return undo(std::move(watched).error());
   if (auto seen = made.remember_ancestors(places.memory, places.memory_place); !seen)
     return undo(std::move(seen).error());
-  if (auto named = write_job_attribute(made.memory_.job.fd(), made.memory_.job.path(), request.attribute); !named)
+  if (auto named =
+          write_job_attribute(made.memory_.job.fd(), made.memory_.job.path(), request.attribute);
+      !named)
     return undo(std::move(named).error());
   return made;
 }
 
-// v1 tells of an OOM through an eventfd registered in cgroup.event_control (cgroup-v1/memory.rst, 9 and 10).
+// v1 tells of an OOM through an eventfd registered in cgroup.event_control (cgroup-v1/memory.rst, 9
+// and 10).
 Status V1Controllers::watch_memory() {
   const auto open = [&](const char* file, Fd& target) -> Status {
     auto fd = memory_.job.open_file(file, O_RDONLY);
@@ -184,7 +193,8 @@ Result<MemorySample> V1Controllers::sample() const {
   if (!stat) return rethrow(std::move(stat).error(), "memory.stat");
   out.current = *current;
   out.peak = *peak;
-  // v1's "cache" includes shmem, which cannot be reclaimed without swap; total_* includes nested runs.
+  // v1's "cache" includes shmem, which cannot be reclaimed without swap; total_* includes nested
+  // runs.
   const auto cache = keyed_or_zero(*stat, "total_cache");
   out.shmem = keyed_or_zero(*stat, "total_shmem");
   out.file = cache > out.shmem ? cache - out.shmem : 0;
@@ -219,7 +229,8 @@ OomCounters V1Controllers::oom_counters() const {
   if (control && *control) out.kills = keyed_or_zero(**control, "oom_kill");
   for (const auto& ancestor : ancestors_) {
     const auto now = ancestor.dir.counter("memory.failcnt");
-    if (now && *now && **now > ancestor.hits && out.ancestor.empty()) out.ancestor = ancestor.dir.path();
+    if (now && *now && **now > ancestor.hits && out.ancestor.empty())
+      out.ancestor = ancestor.dir.path();
   }
   return out;
 }

@@ -12,7 +12,8 @@
 
 namespace jobward::host {
 
-// Where the v1 controllers' jobs go. pids is optional: without it the peak of processes is not measured.
+// Where the v1 controllers' jobs go. pids is optional: without it the peak of processes is not
+// measured.
 struct V1Places {
   Hierarchy memory;
   Placement memory_place;

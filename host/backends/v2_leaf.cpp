@@ -11,7 +11,8 @@
 namespace jobward::host {
 namespace {
 
-constexpr int kCreateTries = 20;  // as in v1_controllers.cpp: the shared parent may vanish between two mkdirs
+constexpr int kCreateTries =
+    20;  // as in v1_controllers.cpp: the shared parent may vanish between two mkdirs
 constexpr double kMicro = 1e-6;
 
 Result<CgroupDir> open_parent(const Hierarchy& hierarchy, const Placement& placement) {
@@ -48,7 +49,8 @@ Result<V2Leaf> V2Leaf::create(const Hierarchy& hierarchy, const Placement& place
       leaf.run_ = std::move(*run);
       break;
     }
-    if (run.error().errnum != ENOENT || attempt >= kCreateTries) return tl::unexpected(std::move(run).error());
+    if (run.error().errnum != ENOENT || attempt >= kCreateTries)
+      return tl::unexpected(std::move(run).error());
   }
   const auto undo = [&](Error failure) -> tl::unexpected<Error> {
     std::vector<std::string> ignored;
@@ -90,19 +92,23 @@ void V2Leaf::read_final(GroupReport& report) const {
   if (cpu && *cpu) {
     const auto user = (*cpu)->find("user_usec");
     const auto system = (*cpu)->find("system_usec");
-    if (user != (*cpu)->end()) report.usage.set(Metric::cpu_user, static_cast<double>(user->second) * kMicro);
+    if (user != (*cpu)->end())
+      report.usage.set(Metric::cpu_user, static_cast<double>(user->second) * kMicro);
     if (system != (*cpu)->end())
       report.usage.set(Metric::cpu_system, static_cast<double>(system->second) * kMicro);
   }
-  set_pressure(job_, "memory.pressure", Metric::pressure_memory_some, Metric::pressure_memory_full, report);
+  set_pressure(job_, "memory.pressure", Metric::pressure_memory_some, Metric::pressure_memory_full,
+               report);
   set_pressure(job_, "cpu.pressure", Metric::pressure_cpu_some, std::nullopt, report);
   set_pressure(job_, "io.pressure", Metric::pressure_io_some, std::nullopt, report);
 }
 
 void V2Leaf::remove(std::vector<std::string>& problems) {
   if (!parent_.valid()) return;
-  if (auto removed = remove_drained(parent_, id_); !removed) problems.push_back(removed.error().message());
-  if (own_parent_) static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive
+  if (auto removed = remove_drained(parent_, id_); !removed)
+    problems.push_back(removed.error().message());
+  if (own_parent_)
+    static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive
   parent_ = CgroupDir();
 }
 

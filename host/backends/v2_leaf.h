@@ -1,4 +1,5 @@
-// The v2 half of a job on a hybrid host: birth, kill, CPU and pressure on the controller-less v2 tree.
+// The v2 half of a job on a hybrid host: birth, kill, CPU and pressure on the controller-less v2
+// tree.
 #pragma once
 
 #include <string>
@@ -10,11 +11,12 @@
 
 namespace jobward::host {
 
-// Owns P/ID/job/main until remove(). The processes are in `main`, so that a nested run can make its own
-// cgroups below `job`: v2 forbids processes beside children.
+// Owns P/ID/job/main until remove(). The processes are in `main`, so that a nested run can make its
+// own cgroups below `job`: v2 forbids processes beside children.
 class V2Leaf {
  public:
-  static Result<V2Leaf> create(const Hierarchy& hierarchy, const Placement& placement, const GroupRequest& request);
+  static Result<V2Leaf> create(const Hierarchy& hierarchy, const Placement& placement,
+                               const GroupRequest& request);
 
   [[nodiscard]] int main_directory() const { return main_.fd(); }
   [[nodiscard]] const CgroupDir& job() const { return job_; }

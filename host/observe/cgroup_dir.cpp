@@ -127,7 +127,8 @@ Result<std::vector<int>> CgroupDir::processes_below() const {
 
 Status CgroupDir::remove_child(const std::string& name) const {
   if (const auto below = child(name, false))
-    for (const auto& grandchild : below->children()) JOBWARD_RETURN_IF_ERROR(below->remove_child(grandchild));
+    for (const auto& grandchild : below->children())
+      JOBWARD_RETURN_IF_ERROR(below->remove_child(grandchild));
   if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return errno_error("remove cgroup", path_ + "/" + name);
   return {};

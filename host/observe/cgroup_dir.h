@@ -13,8 +13,8 @@
 
 namespace jobward::host {
 
-// Reads and writes are relative to the held directory. A file that the kernel does not have is absent
-// (nullopt), never 0. Move-only. Not thread-safe.
+// Reads and writes are relative to the held directory. A file that the kernel does not have is
+// absent (nullopt), never 0. Move-only. Not thread-safe.
 class CgroupDir {
  public:
   CgroupDir() = default;
@@ -40,8 +40,8 @@ class CgroupDir {
   [[nodiscard]] std::vector<std::string> children() const;
   // The processes here and in all cgroups below.
   [[nodiscard]] Result<std::vector<int>> processes_below() const;
-  // Removes the child and all below it, deepest first; one that is already gone is fine. Moves nobody: the
-  // kernel refuses (EBUSY) while a process is left in one of them.
+  // Removes the child and all below it, deepest first; one that is already gone is fine. Moves
+  // nobody: the kernel refuses (EBUSY) while a process is left in one of them.
   [[nodiscard]] Status remove_child(const std::string& name) const;
 
  private:

@@ -11,23 +11,27 @@
 namespace jobward::host {
 namespace {
 
-// mm/page_counter.c: PAGE_COUNTER_MAX = LONG_MAX / PAGE_SIZE pages. Anything from 2^62 bytes up is "none".
+// mm/page_counter.c: PAGE_COUNTER_MAX = LONG_MAX / PAGE_SIZE pages. Anything from 2^62 bytes up is
+// "none".
 constexpr std::uint64_t kV1Unlimited = std::uint64_t{1} << 62U;
 
 bool same_hierarchy(const CgroupMount& mount, const Membership& membership) {
   if (mount.v2) return membership.controllers.empty();
-  return std::any_of(mount.controllers.begin(), mount.controllers.end(), [&](const auto& controller) {
-    const auto& list = membership.controllers;
-    return std::find(list.begin(), list.end(), controller) != list.end();
-  });
+  return std::any_of(mount.controllers.begin(), mount.controllers.end(),
+                     [&](const auto& controller) {
+                       const auto& list = membership.controllers;
+                       return std::find(list.begin(), list.end(), controller) != list.end();
+                     });
 }
 
 // The path below the mount point, or absent if the mount does not show it.
 std::optional<std::string> below_mount(const CgroupMount& mount, const std::string& path) {
-  if (path.find("/..") != std::string::npos) return std::nullopt;
+  if ((path + "/").find("/../") != std::string::npos)
+    return std::nullopt;  // above our namespace's root
   if (mount.root == "/") return path == "/" ? "" : path;
   if (path == mount.root) return "";
-  if (path.substr(0, mount.root.size() + 1) == mount.root + "/") return path.substr(mount.root.size());
+  if (path.substr(0, mount.root.size() + 1) == mount.root + "/")
+    return path.substr(mount.root.size());
   return std::nullopt;
 }
 
@@ -41,7 +45,8 @@ std::vector<std::string> v2_controllers(const std::string& directory) {
 }
 
 CgroupMode mode_of(const std::vector<Hierarchy>& hierarchies) {
-  const bool v2 = std::any_of(hierarchies.begin(), hierarchies.end(), [](const auto& h) { return h.v2; });
+  const bool v2 =
+      std::any_of(hierarchies.begin(), hierarchies.end(), [](const auto& h) { return h.v2; });
   const bool v1 = std::any_of(hierarchies.begin(), hierarchies.end(), [](const auto& h) {
     return !h.v2 && !h.controllers.empty() && h.controllers[0].substr(0, 5) != "name=";
   });
@@ -104,8 +109,13 @@ Result<CgroupTree> read_cgroup_tree(const KernelRoots& roots) {
     // Another mount may lie over it: mountinfo still lists what cannot be reached any more.
     if (::access((hierarchy.own_directory() + "/cgroup.procs").c_str(), F_OK) != 0) continue;
     // A hierarchy mounted twice counts once, where it was mounted first.
-    const auto known = [&](const auto& h) { return h.v2 == hierarchy.v2 && h.controllers == hierarchy.controllers; };
+    const auto known = [&](const auto& h) {
+      return h.v2 == hierarchy.v2 && h.controllers == hierarchy.controllers;
+    };
     if (hierarchy.v2) hierarchy.controllers = v2_controllers(hierarchy.mount_point);
+    // What was mounted on the same point before lies hidden below.
+    std::erase_if(tree.hierarchies,
+                  [&](const auto& h) { return h.mount_point == hierarchy.mount_point; });
     if (std::none_of(tree.hierarchies.begin(), tree.hierarchies.end(), known))
       tree.hierarchies.push_back(std::move(hierarchy));
   }

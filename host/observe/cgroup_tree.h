@@ -39,17 +39,20 @@ struct CgroupTree {
   [[nodiscard]] const Hierarchy* v2() const;
 };
 
-// Reads /proc/self/mountinfo and /proc/self/cgroup. A hierarchy of which this process cannot see its own
-// directory (a cgroup namespace, a partial bind mount) is left out. A machine without cgroups is mode none,
-// not an error.
+// Reads /proc/self/mountinfo and /proc/self/cgroup. A hierarchy of which this process cannot see
+// its own directory (a cgroup namespace, a partial bind mount) is left out. A machine without
+// cgroups is mode none, not an error.
 Result<CgroupTree> read_cgroup_tree(const KernelRoots& roots);
 
-// The finite memory limit with the least room, from the process's own cgroup up to the mount's root.
+// The finite memory limit with the least room, from the process's own cgroup up to the mount's
+// root.
 struct EnclosingLimit {
   std::string directory;
   std::uint64_t limit = 0;
   std::uint64_t unreclaimable = 0;  // usage less inactive file cache
-  [[nodiscard]] std::uint64_t room() const { return limit > unreclaimable ? limit - unreclaimable : 0; }
+  [[nodiscard]] std::uint64_t room() const {
+    return limit > unreclaimable ? limit - unreclaimable : 0;
+  }
 };
 Result<std::optional<EnclosingLimit>> tightest_memory_limit(const CgroupTree& tree);
 

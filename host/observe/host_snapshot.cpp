@@ -65,7 +65,8 @@ MachineIdentity read_machine_identity(const KernelRoots& roots) {
   identity.boot_id = trimmed_file(roots.proc + "/sys/kernel/random/boot_id");
   std::array<char, 64> link{};
   const std::string ns = roots.proc + "/self/ns/pid";
-  if (::readlink(ns.c_str(), link.data(), link.size() - 1) > 0) identity.pid_namespace = link.data();
+  if (::readlink(ns.c_str(), link.data(), link.size() - 1) > 0)
+    identity.pid_namespace = link.data();
   return identity;
 }
 

@@ -13,11 +13,12 @@ namespace jobward::host {
 
 struct HostSnapshot {
   MemInfo memory;
-  int cpus = 1;  // that this process may use (sched_getaffinity)
+  int cpus = 1;                             // that this process may use (sched_getaffinity)
   std::optional<Pressure> memory_pressure;  // absent: the kernel has no PSI, or it is switched off
   std::optional<EnclosingLimit> enclosing;  // absent: only the machine itself bounds us
 
-  // What a new job could have at most, with nothing else running: the machine's or the enclosing limit.
+  // What a new job could have at most, with nothing else running: the machine's or the enclosing
+  // limit.
   [[nodiscard]] std::uint64_t capacity() const;
   // What is free for a new job now.
   [[nodiscard]] std::uint64_t available() const;

@@ -13,7 +13,8 @@ namespace jobward::host {
 namespace {
 
 template <class T>
-std::optional<T> number(const std::map<std::string, std::string, std::less<>>& fields, std::string_view key) {
+std::optional<T> number(const std::map<std::string, std::string, std::less<>>& fields,
+                        std::string_view key) {
   const auto it = fields.find(key);
   if (it == fields.end()) return std::nullopt;
   T value{};
@@ -26,10 +27,13 @@ std::optional<T> number(const std::map<std::string, std::string, std::less<>>& f
 }  // namespace
 
 std::string encode(const JobAttribute& attribute) {
-  std::string text = "run=" + attribute.run_id + "\nsupervisor=" + std::to_string(attribute.supervisor_pid) +
-                     "\nboot=" + attribute.boot_id + "\nowner=" + std::to_string(attribute.owner_uid) + "\n";
-  if (attribute.memory_p99_bytes) text += "p99=" + std::to_string(*attribute.memory_p99_bytes) + "\n";
-  if (attribute.memory_limit_bytes) text += "limit=" + std::to_string(*attribute.memory_limit_bytes) + "\n";
+  std::string text =
+      "run=" + attribute.run_id + "\nsupervisor=" + std::to_string(attribute.supervisor_pid) +
+      "\nboot=" + attribute.boot_id + "\nowner=" + std::to_string(attribute.owner_uid) + "\n";
+  if (attribute.memory_p99_bytes)
+    text += "p99=" + std::to_string(*attribute.memory_p99_bytes) + "\n";
+  if (attribute.memory_limit_bytes)
+    text += "limit=" + std::to_string(*attribute.memory_limit_bytes) + "\n";
   return text;
 }
 
@@ -39,14 +43,17 @@ Result<JobAttribute> decode_job_attribute(std::string_view text) {
     if (line.empty()) continue;
     const auto equals = line.find('=');
     if (equals == std::string_view::npos)
-      return error("parse", kJobAttributeName, "no '=' in \"" + printable(line.substr(0, 80)) + "\"");
-    fields.insert_or_assign(std::string(line.substr(0, equals)), std::string(line.substr(equals + 1)));
+      return error("parse", kJobAttributeName,
+                   "no '=' in \"" + printable(line.substr(0, 80)) + "\"");
+    fields.insert_or_assign(std::string(line.substr(0, equals)),
+                            std::string(line.substr(equals + 1)));
   }
   JobAttribute out;
   const auto supervisor = number<int>(fields, "supervisor");
   const auto owner = number<std::uint32_t>(fields, "owner");
-  if (fields["run"].empty() || !supervisor || !owner)
-    return error("parse", kJobAttributeName, "run, supervisor or owner is missing or broken");
+  if (fields["run"].empty() || fields.count("boot") == 0 || !supervisor || *supervisor <= 0 ||
+      !owner)
+    return error("parse", kJobAttributeName, "run, boot, supervisor or owner is missing or broken");
   out.run_id = fields["run"];
   out.boot_id = fields["boot"];
   out.supervisor_pid = *supervisor;
@@ -68,7 +75,8 @@ Status write_job_attribute(int directory, const std::string& path, const JobAttr
 
 Result<std::optional<JobAttribute>> read_job_attribute(const std::string& directory) {
   std::array<char, 4096> buffer;
-  const ssize_t size = ::getxattr(directory.c_str(), kJobAttributeName, buffer.data(), buffer.size());
+  const ssize_t size =
+      ::getxattr(directory.c_str(), kJobAttributeName, buffer.data(), buffer.size());
   if (size < 0 && (errno == ENODATA || errno == ENOTSUP || errno == ENOENT)) return std::nullopt;
   if (size < 0) return errno_error("read user.jobward of", directory);
   auto decoded = decode_job_attribute({buffer.data(), static_cast<std::size_t>(size)});

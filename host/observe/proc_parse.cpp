@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "common/text.h"
@@ -71,14 +72,15 @@ Result<PressureLine> pressure_line(std::string_view line) {
   const auto parts = words(line);
   if (parts.size() != 5) return bad("pressure", line);
   const std::array<std::pair<std::string_view, double*>, 3> averages{
-      std::pair{std::string_view("avg10="), &out.avg10}, std::pair{std::string_view("avg60="), &out.avg60},
+      std::pair{std::string_view("avg10="), &out.avg10},
+      std::pair{std::string_view("avg60="), &out.avg60},
       std::pair{std::string_view("avg300="), &out.avg300}};
   for (std::size_t i = 0; i < averages.size(); ++i) {
     const auto [key, target] = averages[i];
     const auto part = parts[i + 1];
-    const auto value = part.substr(0, key.size()) == key ? number<double>(part.substr(key.size()))
-                                                         : std::nullopt;
-    if (!value || !(*value >= 0)) return bad("pressure", line);
+    const auto value =
+        part.substr(0, key.size()) == key ? number<double>(part.substr(key.size())) : std::nullopt;
+    if (!value || !(*value >= 0) || !std::isfinite(*value)) return bad("pressure", line);
     *target = *value;
   }
   static constexpr std::string_view kTotal = "total=";
@@ -108,17 +110,20 @@ std::string unescape_octal(std::string_view text) {
   return out;
 }
 
-bool is_generic_option(std::string_view option) {
-  static constexpr std::array<std::string_view, 10> kGeneric{
-      "rw", "ro", "relatime", "noatime", "nodev", "nosuid", "noexec", "xattr", "clone_children", "noprefix"};
-  return std::find(kGeneric.begin(), kGeneric.end(), option) != kGeneric.end() ||
-         option.substr(0, 14) == "release_agent=";
+// cgroup(7), "Cgroups v1 controllers": the list is closed, no other will be added. A mount's
+// options hold much else.
+bool is_controller(std::string_view option) {
+  static constexpr std::array<std::string_view, 14> kControllers{
+      "cpu",   "cpuacct",    "cpuset",   "memory",  "devices", "freezer", "net_cls",
+      "blkio", "perf_event", "net_prio", "hugetlb", "pids",    "rdma",    "misc"};
+  return std::find(kControllers.begin(), kControllers.end(), option) != kControllers.end() ||
+         option.substr(0, 5) == "name=";
 }
 
 std::vector<std::string> controllers_of(std::string_view super_options) {
   std::vector<std::string> out;
   for (const auto option : split(super_options, ','))
-    if (!option.empty() && !is_generic_option(option)) out.emplace_back(option);
+    if (is_controller(option)) out.emplace_back(option);
   return out;
 }
 
@@ -164,7 +169,8 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   const auto system = number<std::uint64_t>(fields[12]);
   const auto threads = number<long>(fields[17]);
   const auto start = number<std::uint64_t>(fields[19]);
-  if (!parent || !group || !session || !user || !system || !threads || !start) return bad("stat", text);
+  if (!parent || !group || !session || !user || !system || !threads || !start)
+    return bad("stat", text);
   stat.pid = *pid;
   stat.state = fields[0][0];
   stat.parent = *parent;
@@ -195,17 +201,23 @@ Result<std::optional<ProcessMemory>> parse_status_memory(std::string_view text) 
                             Slot{"VmSwap", {}}};
   JOBWARD_RETURN_IF_ERROR(read_slots(text, "status", slots));
   if (!slots[0].value || !slots[1].value || !slots[2].value) return std::nullopt;
-  return ProcessMemory{*slots[0].value, *slots[1].value, *slots[2].value, slots[3].value.value_or(0)};
+  return ProcessMemory{*slots[0].value, *slots[1].value, *slots[2].value,
+                       slots[3].value.value_or(0)};
 }
 
 Result<std::uint64_t> parse_smaps_rollup(std::string_view text) {
   std::array<Slot, 4> slots{Slot{"Pss_Anon", {}}, Slot{"Pss_Shmem", {}}, Slot{"SwapPss", {}},
                             Slot{"Pss", {}}};
   JOBWARD_RETURN_IF_ERROR(read_slots(text, "smaps_rollup", slots));
-  const auto swap = slots[2].value.value_or(0);
-  if (slots[0].value && slots[1].value) return *slots[0].value + *slots[1].value + swap;
-  if (slots[3].value) return *slots[3].value + swap;
-  return bad("smaps_rollup", text);
+  const bool split = slots[0].value && slots[1].value;
+  if (!split && !slots[3].value) return bad("smaps_rollup", text);
+  const std::uint64_t resident = split ? *slots[0].value : *slots[3].value;
+  const std::uint64_t shared = split ? *slots[1].value : 0;
+  std::uint64_t sum = 0;
+  if (__builtin_add_overflow(resident, shared, &sum) ||
+      __builtin_add_overflow(sum, slots[2].value.value_or(0), &sum))
+    return bad("smaps_rollup", text);
+  return sum;
 }
 
 Result<FlatKeyed> parse_flat_keyed(std::string_view text) {
@@ -251,7 +263,8 @@ Result<std::vector<Membership>> parse_membership(std::string_view text) {
     Membership entry;
     const auto names = line.substr(first + 1, second - first - 1);
     if (!names.empty())
-      for (const auto name : split(names, ',')) entry.controllers.emplace_back(name);
+      for (const auto name : split(names, ','))
+        entry.controllers.emplace_back(name);
     entry.path = line.substr(second + 1);
     out.push_back(std::move(entry));
   }
@@ -264,14 +277,16 @@ Result<std::vector<CgroupMount>> parse_cgroup_mounts(std::string_view mountinfo)
     const auto parts = words(line);
     const auto dash = std::find(parts.begin(), parts.end(), "-");
     // proc(5): id parent dev root point options [optional…] - type source super-options
-    if (dash - parts.begin() < 6 || parts.end() - dash < 4) return bad("mountinfo", line);
+    if (dash - parts.begin() < 6 || parts.end() - dash < 2) return bad("mountinfo", line);
     const auto type = dash[1];
     if (type != "cgroup" && type != "cgroup2") continue;
+    if (parts.end() - dash < 3) return bad("mountinfo", line);
     CgroupMount mount;
     mount.v2 = type == "cgroup2";
     mount.root = unescape_octal(parts[3]);
     mount.point = unescape_octal(parts[4]);
-    if (!mount.v2) mount.controllers = controllers_of(dash[3]);
+    // The source may be empty, so the options are taken from the end.
+    if (!mount.v2) mount.controllers = controllers_of(parts.back());
     const auto options = split(parts[5], ',');
     mount.read_only = std::find(options.begin(), options.end(), "ro") != options.end();
     out.push_back(std::move(mount));

@@ -1,5 +1,6 @@
-// Parsers for the text of /proc and cgroup files. Pure: text in, value out. The text comes from outside (a
-// process chooses its own name): every parser takes any bytes and returns an error, never a guess.
+// Parsers for the text of /proc and cgroup files. Pure: text in, value out. The text comes from
+// outside (a process chooses its own name): every parser takes any bytes and returns an error,
+// never a guess.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ struct ProcessStat {
 };
 Result<ProcessStat> parse_stat(std::string_view text);
 
-// /proc/PID/io, in bytes. Includes threads and children that were waited for (proc(5), kernel/exit.c).
+// /proc/PID/io, in bytes. Includes threads and children that were waited for (proc(5),
+// kernel/exit.c).
 struct ProcessIo {
   std::uint64_t read_bytes = 0;
   std::uint64_t write_bytes = 0;
@@ -66,8 +68,8 @@ struct ProcessMemory {
 };
 Result<std::optional<ProcessMemory>> parse_status_memory(std::string_view text);
 
-// Proportional set size of what cannot be reclaimed, from /proc/PID/smaps_rollup: Pss_Anon + Pss_Shmem +
-// SwapPss, in bytes (proc(5); split since 5.14, without it Pss is taken).
+// Proportional set size of what cannot be reclaimed, from /proc/PID/smaps_rollup: Pss_Anon +
+// Pss_Shmem + SwapPss, in bytes (proc(5); split since 5.14, without it Pss is taken).
 Result<std::uint64_t> parse_smaps_rollup(std::string_view text);
 
 // "key value" lines: memory.stat, cpu.stat, cgroup.events, memory.oom_control, memory.events.
@@ -83,15 +85,15 @@ Result<std::vector<int>> parse_pids(std::string_view text);
 // /proc/PID/cgroup: one entry a hierarchy. v2 has no controllers.
 struct Membership {
   std::vector<std::string> controllers;  // empty: the v2 hierarchy; "name=x" for a named one
-  std::string path;                      // as the process sees it, "/" for the root of its namespace
+  std::string path;  // as the process sees it, "/" for the root of its namespace
 };
 Result<std::vector<Membership>> parse_membership(std::string_view text);
 
 // The cgroup mounts of /proc/PID/mountinfo, in the order of mounting.
 struct CgroupMount {
   bool v2 = false;
-  std::string root;   // the part of the hierarchy that is mounted, usually "/"
-  std::string point;  // where
+  std::string root;                      // the part of the hierarchy that is mounted, usually "/"
+  std::string point;                     // where
   std::vector<std::string> controllers;  // v1 only
   bool read_only = false;
 };

@@ -31,7 +31,9 @@ std::vector<int> numeric_entries(const std::string& path) {
   return out;
 }
 
-std::string pid_path(const KernelRoots& roots, int pid) { return roots.proc + "/" + std::to_string(pid); }
+std::string pid_path(const KernelRoots& roots, int pid) {
+  return roots.proc + "/" + std::to_string(pid);
+}
 
 bool kernel_lists_children(const KernelRoots& roots) {
   const std::string self = pid_path(roots, ::getpid()) + "/task/" + std::to_string(::getpid());
@@ -73,6 +75,29 @@ Result<ProcessIo> own_threads_io(const KernelRoots& roots) {
   return sum;
 }
 
+struct FoundMemory {
+  ProcessMemory memory;
+  std::string directory;  // of /proc, where the rest about this memory can be read
+};
+
+std::optional<FoundMemory> memory_at(const std::string& directory) {
+  const auto text = read_file(directory + "/status");
+  if (!text) return std::nullopt;
+  const auto memory = parse_status_memory(*text);
+  if (!memory || !*memory) return std::nullopt;
+  return FoundMemory{**memory, directory};
+}
+
+// A main thread that has ended shows no memory, but the other threads still hold it and show it as
+// theirs.
+std::optional<FoundMemory> memory_of(const KernelRoots& roots, int pid) {
+  const std::string directory = pid_path(roots, pid);
+  if (auto found = memory_at(directory)) return found;
+  for (const int tid : numeric_entries(directory + "/task"))
+    if (auto found = memory_at(directory + "/task/" + std::to_string(tid))) return found;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Fd> open_pidfd(int pid) {
@@ -89,7 +114,12 @@ Status send_signal(const Fd& pidfd, int signal) {
 
 bool wait_for_exit(const Fd& pidfd, int timeout_ms) {
   pollfd entry{pidfd.get(), POLLIN, 0};
-  return ::poll(&entry, 1, timeout_ms) == 1;
+  int ready = 0;
+  do {
+    ready = ::poll(&entry, 1,
+                   timeout_ms);  // starts over after a signal: the bound may be passed a little
+  } while (ready < 0 && errno == EINTR);
+  return ready == 1;
 }
 
 bool is_alive(const KernelRoots& roots, int pid) {
@@ -109,29 +139,30 @@ std::vector<int> descendants(const KernelRoots& roots, int ancestor) {
       found.insert(found.end(), children.begin(), children.end());
     } else {
       const auto [begin, end] = by_parent.equal_range(pid);
-      for (auto it = begin; it != end; ++it) found.push_back(it->second);
+      for (auto it = begin; it != end; ++it)
+        found.push_back(it->second);
     }
   };
   add_children(ancestor);
-  for (std::size_t i = 0; i < found.size(); ++i) add_children(found[i]);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    add_children(found[i]);
   return found;
 }
 
 TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact) {
   TreeMemory sum;
   for (const int pid : pids) {
-    const auto text = read_file(pid_path(roots, pid) + "/status");
-    if (!text) continue;  // gone
-    const auto memory = parse_status_memory(*text);
-    if (!memory || !*memory) continue;  // a zombie holds nothing
+    const auto found = memory_of(roots, pid);
+    if (!found) continue;  // gone, or a zombie: holds nothing
+    const auto& [memory, directory] = *found;
     ++sum.processes;
-    sum.anon += (*memory)->anon;
-    sum.file += (*memory)->file;
-    sum.shmem += (*memory)->shmem;
-    std::uint64_t need = (*memory)->anon + (*memory)->shmem + (*memory)->swap;
+    sum.anon += memory.anon;
+    sum.file += memory.file;
+    sum.shmem += memory.shmem;
+    std::uint64_t need = memory.anon + memory.shmem + memory.swap;
     if (exact) {
       // Unreadable for setuid programs: then the upper bound stands.
-      if (const auto rollup = read_file(pid_path(roots, pid) + "/smaps_rollup"))
+      if (const auto rollup = read_file(directory + "/smaps_rollup"))
         if (const auto pss = parse_smaps_rollup(*rollup)) need = *pss;
     }
     sum.need += need;

@@ -27,8 +27,9 @@ bool is_alive(const KernelRoots& roots, int pid);
 // Processes that come and go during the walk may be missed: ask again.
 std::vector<int> descendants(const KernelRoots& roots, int ancestor);
 
-// Memory of a set of processes, in bytes. `need` is anon + shmem + swap. With exact = false pages shared
-// after fork count once a process (fast, too high); with exact = true by their share (PSS, about 1 ms a GiB).
+// Memory of a set of processes, in bytes. `need` is anon + shmem + swap. With exact = false pages
+// shared after fork count once a process (fast, too high); with exact = true by their share (PSS,
+// about 1 ms a GiB).
 struct TreeMemory {
   std::uint64_t need = 0;
   std::uint64_t anon = 0;
@@ -38,8 +39,9 @@ struct TreeMemory {
 };
 TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact);
 
-// Bytes moved to and from storage by the processes that this one has waited for, and theirs in turn:
-// /proc/self/io less the I/O of this process's own threads. Children that nobody waited for are missing.
+// Bytes moved to and from storage by the processes that this one has waited for, and theirs in
+// turn: /proc/self/io less the I/O of this process's own threads. Children that nobody waited for
+// are missing.
 Result<ProcessIo> waited_children_io(const KernelRoots& roots);
 
 // oom_score_adj of this process; absent where it cannot be read.

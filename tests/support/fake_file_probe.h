@@ -42,7 +42,8 @@ class FakeFileProbe final : public profiles::FileProbe {
   }
   [[nodiscard]] std::optional<std::string> head(const std::string& path) const override {
     const auto found = contents_.find(path);
-    return found == contents_.end() ? std::nullopt : std::optional(found->second.substr(0, kHeadBytes));
+    return found == contents_.end() ? std::nullopt
+                                    : std::optional(found->second.substr(0, kHeadBytes));
   }
 
   // The paths asked for by look(), in order.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -40,9 +41,12 @@ void fake_status(FakeKernel& kernel, int pid, const std::string& memory) {
 
 // In a child: touches this much memory, and keeps it.
 void hold_memory(std::size_t bytes) {
-  auto* memory = new std::vector<char>(bytes);
+  // Volatile: an optimiser would leave out writes that nobody reads.
+  auto* memory = static_cast<volatile char*>(
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(memory != MAP_FAILED);
   for (std::size_t i = 0; i < bytes; i += 4096)
-    (*memory)[i] = static_cast<char>(i);
+    memory[i] = 1;
 }
 
 char own_state() {
