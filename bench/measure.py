@@ -101,6 +101,7 @@ def percentile(values, share):
 def summary(values):
     return {
         "median_ms": round(statistics.median(values), 3),
+        "mean_ms": round(statistics.fmean(values), 3),
         "p95_ms": round(percentile(values, 0.95), 3),
         "min_ms": round(min(values), 3),
         "rounds": len(values),
@@ -109,9 +110,9 @@ def summary(values):
 
 def print_summaries(summaries):
     width = max(map(len, summaries))
-    print(f"{'':{width}} {'median':>12} {'p95':>12} {'min':>12}")
+    print(f"{'':{width}} {'median':>12} {'mean':>12} {'p95':>12} {'min':>12}")
     for name, numbers in summaries.items():
-        cells = " ".join(f"{numbers[key]:>9.2f} ms" for key in ("median_ms", "p95_ms", "min_ms"))
+        cells = " ".join(f"{numbers[key]:>9.2f} ms" for key in ("median_ms", "mean_ms", "p95_ms", "min_ms"))
         print(f"{name:{width}} {cells}")
 
 

@@ -121,6 +121,7 @@ def report(samples, enforcement):
         "subjects": summaries,
         "ratios": {
             "jobward_to_cgexec": round(medians["jobward"] / medians["cgexec"], 3),
+            "jobward_to_cgexec_mean": round(summaries["jobward"]["mean_ms"] / summaries["cgexec"]["mean_ms"], 3),
             "jobward_to_cgexec_in_pairs": round(statistics.median(in_pairs), 3),
             "jobward_to_cgexec_p95": round(
                 summaries["jobward"]["p95_ms"] / summaries["cgexec"]["p95_ms"], 3

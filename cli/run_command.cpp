@@ -108,10 +108,9 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
   order->inputs = options.inputs;
   order->outputs = options.outputs;
   order->best_effort = options.best_effort;
-  auto session = open_session(Purpose::run);
+  auto session = open_session();
   if (!session) return never_started(session.error().message());
   (*session)->records = open_records((*session)->clock);
-  (*session)->warm_up.wait();  // before the spawn this process must have one thread again
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };

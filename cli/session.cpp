@@ -107,7 +107,7 @@ Records open_records(const Clock& clock) {
   return records;
 }
 
-Result<std::unique_ptr<Session>> open_session(Purpose purpose) {
+Result<std::unique_ptr<Session>> open_session() {
   auto session = std::make_unique<Session>();
   auto settings = load_config(::geteuid(), environment_variable);
   if (!settings) return tl::unexpected(std::move(settings).error());
@@ -115,9 +115,6 @@ Result<std::unique_ptr<Session>> open_session(Purpose purpose) {
   auto tree = host::read_cgroup_tree(session->roots);
   if (!tree) return tl::unexpected(std::move(tree).error());
   session->tree = std::move(*tree);
-  if (purpose == Purpose::run)
-    session->warm_up =
-        std::async(std::launch::async, host::warm_up_backends, std::cref(session->tree));
   auto snapshot = host::read_host_snapshot(session->roots, session->tree);
   if (!snapshot) return tl::unexpected(std::move(snapshot).error());
   session->snapshot = *snapshot;

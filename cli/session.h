@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,16 +42,13 @@ struct Session {
   launcher::LimitSettings settings;
   profiles::RealFileProbe files;
   Records records;
-  std::future<void> warm_up;  // valid for a run only: wait for it before a job is spawned
 
   [[nodiscard]] launcher::Workshop workshop();
   // Room for a new run, less what running ones have reserved and not used yet.
   [[nodiscard]] launcher::MemoryRoom room() const;
 };
 // Everything but the records, which the caller opens where it needs them.
-// A run also starts the backends' warm-up, on a thread of its own.
-enum class Purpose { look, run };
-Result<std::unique_ptr<Session>> open_session(Purpose purpose = Purpose::look);
+Result<std::unique_ptr<Session>> open_session();
 
 // The order that the arguments and the environment make: argv, cwd, environment, actor, --feature.
 Result<launcher::RunOrder> make_order(std::vector<std::string> command,

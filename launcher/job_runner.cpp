@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
-#include <future>
 #include <memory>
 #include <utility>
 
@@ -380,13 +379,8 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   const auto lock = shop.lock_directory.empty()
                         ? Result<RunLock>(error("lock", "run", "no state directory"))
                         : RunLock::take(shop.lock_directory, *id);
-  // The durable row and the cgroup are made side by side: both wait for the kernel, neither needs
-  // the other.
-  auto recording =
-      std::async(std::launch::async, begin_problem, std::cref(shop), result.request, result.at);
   auto made = make_group(shop, result.request);
-  const bool accepted = accept_record(order, recording.get(), result);
-  if (!accepted) return result;
+  if (!accept_record(order, begin_problem(shop, result.request, result.at), result)) return result;
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
   const auto started = [&] {
     for (const auto& line : lines)

@@ -37,6 +37,9 @@ class Statement {
     return value ? bind(*value) : bind_null();
   }
 
+  // Ready to be bound and stepped again; what was bound is gone.
+  Statement& reset();
+
   // True: a row is there. False: done.
   Result<bool> step();
   // For statements without rows.

@@ -31,6 +31,14 @@ constexpr const char* kColumns =
     "spawned_ms, ended_ms,"
     " fp_exact, fp_masked, fp_program, request, ending, curve FROM runs ";
 
+constexpr const char* kSelectLearned = "SELECT blob FROM learned WHERE level=? AND key=?";
+
+Result<LearnedState> learned_at(Statement& select, Level level, const std::string& key) {
+  auto row = select.reset().bind(to_string(level)).bind(key).step();
+  if (!row) return tl::unexpected(std::move(row).error());
+  return LearnedState{level, *row ? select.text(0) : std::string()};
+}
+
 bool is_corruption(const Error& error) {
   const auto trouble = sqlite::trouble_of(error);
   return trouble == Trouble::corrupt || trouble == Trouble::not_a_database;
@@ -179,8 +187,8 @@ class SqliteRunStore final : public RunStore {
   Status insert(const RunRequest& request, const Timestamps& at);
   Status start_anew();
   Status close_run(const std::string& id, const RunEnding& ending, const Timestamps& at);
+  Result<std::vector<LearnedState>> learned_levels(const Fingerprint& fingerprint);
   Status learn_levels(const std::string& id, const Learn& learn);
-  Result<LearnedState> learned_at(Level level, const std::string& key);
 
   Database db_;
   std::string directory_;
@@ -250,31 +258,36 @@ Status SqliteRunStore::learn_levels(const std::string& id, const Learn& learn) {
   if (!row) return tl::unexpected(std::move(row).error());
   if (!*row) return {};
   const Fingerprint fingerprint{keys->text(0), keys->text(1), keys->text(2)};
+  auto select = db_.prepare(kSelectLearned);
+  if (!select) return tl::unexpected(std::move(select).error());
+  auto upsert = db_.prepare(
+      "INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)"
+      " ON CONFLICT(level, key) DO UPDATE SET blob=excluded.blob");
+  if (!upsert) return tl::unexpected(std::move(upsert).error());
   for (const auto level : kLevels) {
-    auto old = learned_at(level, fingerprint.key(level));
+    const std::string key = fingerprint.key(level);
+    auto old = learned_at(*select, level, key);
     if (!old) return tl::unexpected(std::move(old).error());
-    auto upsert = db_.prepare(
-        "INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)"
-        " ON CONFLICT(level, key) DO UPDATE SET blob=excluded.blob");
-    if (!upsert) return tl::unexpected(std::move(upsert).error());
-    upsert->bind(to_string(level)).bind(fingerprint.key(level)).bind_blob(learn(*old));
+    upsert->reset().bind(to_string(level)).bind(key).bind_blob(learn(*old));
     JOBWARD_RETURN_IF_ERROR(upsert->run());
   }
   return {};
 }
 
-Result<LearnedState> SqliteRunStore::learned_at(Level level, const std::string& key) {
-  auto statement = db_.prepare("SELECT blob FROM learned WHERE level=? AND key=?");
-  if (!statement) return tl::unexpected(std::move(statement).error());
-  auto row = statement->bind(to_string(level)).bind(key).step();
-  if (!row) return tl::unexpected(std::move(row).error());
-  return LearnedState{level, *row ? statement->text(0) : std::string()};
+Result<std::vector<LearnedState>> SqliteRunStore::learned(const Fingerprint& fingerprint) {
+  // One read transaction: the four states are of one moment, and the log is locked once.
+  if (auto begun = db_.execute("BEGIN"); !begun) return tl::unexpected(std::move(begun).error());
+  auto out = learned_levels(fingerprint);
+  if (auto ended = db_.execute("COMMIT"); !ended) return tl::unexpected(std::move(ended).error());
+  return out;
 }
 
-Result<std::vector<LearnedState>> SqliteRunStore::learned(const Fingerprint& fingerprint) {
+Result<std::vector<LearnedState>> SqliteRunStore::learned_levels(const Fingerprint& fingerprint) {
+  auto select = db_.prepare(kSelectLearned);
+  if (!select) return tl::unexpected(std::move(select).error());
   std::vector<LearnedState> out;
   for (const auto level : kLevels) {
-    auto state = learned_at(level, fingerprint.key(level));
+    auto state = learned_at(*select, level, fingerprint.key(level));
     if (!state) return tl::unexpected(std::move(state).error());
     out.push_back(std::move(*state));
   }

@@ -116,11 +116,6 @@ struct BackendChoice {
   std::string reason;
   std::vector<std::string> obstacles;
 };
-// Does ahead of time what the first create() would have to do (libcgroup's discovery touches 820 KB
-// of tables, 0.4 ms); may run on another thread while the caller reads and opens other things.
-// Optional; never fails.
-void warm_up_backends(const CgroupTree& tree);
-
 BackendChoice choose_backend(const KernelRoots& roots, const CgroupTree& tree);
 
 }  // namespace jobward::host

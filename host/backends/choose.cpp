@@ -1,14 +1,8 @@
 #include <unistd.h>
 
 #include "host/backends/backends.h"
-#include "host/backends/libcgroup_v1.h"
 
 namespace jobward::host {
-
-void warm_up_backends(const CgroupTree& tree) {
-  const bool has_v1 = tree.mode == CgroupMode::hybrid || tree.mode == CgroupMode::v1;
-  if (has_v1) static_cast<void>(libcgroup::mount_point("memory"));
-}
 
 BackendChoice choose_backend(const KernelRoots& roots, const CgroupTree& tree) {
   BackendChoice choice;

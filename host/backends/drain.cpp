@@ -1,7 +1,9 @@
 #include "host/backends/drain.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -49,7 +51,11 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
   }
 }
 
-Status remove_drained(const CgroupDir& parent, const std::string& name) {
+Status remove_drained(const CgroupDir& parent, const std::string& name,
+                      std::initializer_list<const char*> layout) {
+  // Usually nothing else is there, and no directory has to be listed.
+  for (const auto* path : layout)
+    static_cast<void>(::unlinkat(parent.fd(), (name + "/" + path).c_str(), AT_REMOVEDIR));
   const auto deadline = Clock::now() + kRemovePatience;
   while (true) {
     auto removed = parent.remove_child(name);

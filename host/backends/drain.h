@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
+#include <string>
 #include <vector>
 
 #include "common/result.h"
@@ -20,7 +22,10 @@ Status signal_each(const std::vector<int>& pids, int signal);
 // Returns how many there were at first.
 Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill);
 
-// Removes `name` below `parent`, waiting (bounded, 1 s) while the kernel is still letting go of it.
-Status remove_drained(const CgroupDir& parent, const std::string& name);
+// Removes `name` below `parent`, deepest first: first the directories that a run makes (`layout`,
+// paths below `name`, deepest first), then whatever else there is; waiting (bounded, 1 s) while the
+// kernel is still letting go of it.
+Status remove_drained(const CgroupDir& parent, const std::string& name,
+                      std::initializer_list<const char*> layout);
 
 }  // namespace jobward::host

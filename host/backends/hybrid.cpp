@@ -30,8 +30,7 @@ class HybridGroup final : public JobGroup {
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
-    auto drained =
-        drain([this] { return leaf_.job().processes_below(); }, [this] { return leaf_.kill(); });
+    auto drained = drain([this] { return leaf_.processes(); }, [this] { return leaf_.kill(); });
     if (drained) report.killed_leftovers = *drained;
     if (!drained) report.problems.push_back(drained.error().message());
     v1_.read_final(report);

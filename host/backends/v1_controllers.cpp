@@ -238,7 +238,7 @@ OomCounters V1Controllers::oom_counters() const {
 void V1Controllers::remove_place(Place& place, std::vector<std::string>& problems) {
   if (!place.parent.valid()) return;
   place.tasks.reset();
-  if (auto removed = remove_drained(place.parent, place.id); !removed)
+  if (auto removed = remove_drained(place.parent, place.id, {"job"}); !removed)
     problems.push_back(removed.error().message());
   // Shared with other runs: EBUSY is the usual answer while one of them is alive.
   if (place.own_parent) static_cast<void>(::rmdir(place.parent.path().c_str()));

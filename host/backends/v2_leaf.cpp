@@ -68,16 +68,26 @@ Result<V2Leaf> V2Leaf::create(const Hierarchy& hierarchy, const Placement& place
   return leaf;
 }
 
+Result<std::vector<int>> V2Leaf::processes() const {
+  auto events = job_.keyed("cgroup.events");
+  if (!events) return tl::unexpected(std::move(events).error());
+  if (*events) {
+    const auto populated = (*events)->find("populated");
+    if (populated != (*events)->end() && populated->second == 0) return std::vector<int>{};
+  }
+  return job_.processes_below();
+}
+
 Status V2Leaf::kill() const {
   auto killed = job_.write("cgroup.kill", "1");
   if (killed || killed.error().errnum != ENOENT) return killed;
-  auto pids = job_.processes_below();
+  auto pids = processes();
   if (!pids) return tl::unexpected(std::move(pids).error());
   return signal_each(*pids, SIGKILL);
 }
 
 Result<int> V2Leaf::signal_all(int signal) const {
-  auto pids = job_.processes_below();
+  auto pids = processes();
   if (!pids) return tl::unexpected(std::move(pids).error());
   if (!pids->empty()) {
     auto sent = signal == SIGKILL ? kill() : signal_each(*pids, signal);
@@ -105,7 +115,7 @@ void V2Leaf::read_final(GroupReport& report) const {
 
 void V2Leaf::remove(std::vector<std::string>& problems) {
   if (!parent_.valid()) return;
-  if (auto removed = remove_drained(parent_, id_); !removed)
+  if (auto removed = remove_drained(parent_, id_, {"job/main", "job"}); !removed)
     problems.push_back(removed.error().message());
   if (own_parent_)
     static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive

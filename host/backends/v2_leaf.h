@@ -22,6 +22,9 @@ class V2Leaf {
   [[nodiscard]] const CgroupDir& job() const { return job_; }
 
   [[nodiscard]] Result<int> signal_all(int signal) const;
+  // All processes of the job, nested runs included; without a look at each directory when there are
+  // none.
+  [[nodiscard]] Result<std::vector<int>> processes() const;
   // cgroup.kill where the kernel has it (5.14): no fork can outrun it. Else one by one.
   [[nodiscard]] Status kill() const;
   // CPU time and pressure; what cannot be read goes to report.problems.

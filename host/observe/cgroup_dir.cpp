@@ -126,6 +126,8 @@ Result<std::vector<int>> CgroupDir::processes_below() const {
 }
 
 Status CgroupDir::remove_child(const std::string& name) const {
+  if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  // Not empty, perhaps: what a caller left below, or nested runs whose supervisor was killed.
   if (const auto below = child(name, false))
     for (const auto& grandchild : below->children())
       JOBWARD_RETURN_IF_ERROR(below->remove_child(grandchild));
