@@ -26,6 +26,6 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
 // paths below `name`, deepest first), then whatever else there is; waiting (bounded, 1 s) while the
 // kernel is still letting go of it.
 Status remove_drained(const CgroupDir& parent, const std::string& name,
-                      std::initializer_list<const char*> layout);
+                      std::initializer_list<const char*> layout = {});
 
 }  // namespace jobward::host
