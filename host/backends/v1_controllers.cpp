@@ -41,6 +41,19 @@ std::uint64_t keyed_or_zero(const FlatKeyed& keyed, std::string_view key) {
   return it == keyed.end() ? 0 : it->second;
 }
 
+// How often a charge failed at this cgroup's own limit, at least. Where memory + swap is limited to
+// the same value, its counter is charged first and takes the failures (mm/memcontrol.c,
+// try_charge_memcg). Linux 6.18 sometimes counts none at all for a job that was killed at its
+// limit: a peak that reached the limit counts as one. Absent without limit.
+std::optional<std::uint64_t> limit_hits(const CgroupDir& dir) {
+  const auto memory = dir.counter("memory.failcnt");
+  const auto limit = dir.counter("memory.limit_in_bytes");
+  const auto peak = dir.counter("memory.max_usage_in_bytes");
+  if (!memory || !*memory || !limit || !*limit || !peak || !*peak) return std::nullopt;
+  const auto with_swap = dir.counter("memory.memsw.failcnt");
+  return **memory + (with_swap && *with_swap ? **with_swap : 0) + (**peak >= **limit ? 1 : 0);
+}
+
 libcgroup::Values memory_values(const Limits& limits, bool counts_swap) {
   const Limit* limit = limits.find(Resource::memory);
   if (limit == nullptr) return {};
@@ -166,9 +179,8 @@ Status V1Controllers::remember_ancestors(const Hierarchy& hierarchy, const Place
     if (*limit) {
       auto dir = CgroupDir::open(directory);
       if (!dir) return tl::unexpected(std::move(dir).error());
-      auto hits = dir->counter("memory.failcnt");
-      if (!hits) return tl::unexpected(std::move(hits).error());
-      ancestors_.push_back({std::move(*dir), hits->value_or(0)});
+      const auto hits = limit_hits(*dir).value_or(0);
+      ancestors_.push_back({std::move(*dir), hits});
     }
     if (path.empty()) return {};
   }
@@ -223,15 +235,12 @@ void V1Controllers::read_final(GroupReport& report) const {
 
 OomCounters V1Controllers::oom_counters() const {
   OomCounters out;
-  const auto hits = memory_.job.counter("memory.failcnt");
-  if (hits && *hits) out.own_limit_hits = **hits;
+  out.own_limit_hits = limit_hits(memory_.job).value_or(0);
   const auto control = memory_.job.keyed("memory.oom_control");
   if (control && *control) out.kills = keyed_or_zero(**control, "oom_kill");
-  for (const auto& ancestor : ancestors_) {
-    const auto now = ancestor.dir.counter("memory.failcnt");
-    if (now && *now && **now > ancestor.hits && out.ancestor.empty())
+  for (const auto& ancestor : ancestors_)
+    if (limit_hits(ancestor.dir).value_or(0) > ancestor.hits && out.ancestor.empty())
       out.ancestor = ancestor.dir.path();
-  }
   return out;
 }
 
