@@ -7,8 +7,8 @@ namespace jobward {
 
 std::string Error::message() const {
   std::string text;
-  for (auto it = context.rbegin(); it != context.rend(); ++it)
-    text += *it + ": ";
+  for (std::size_t i = context.size(); i > 0; --i)
+    text += context[i - 1] + ": ";
   text += "cannot " + operation;
   if (!object.empty()) text += " " + object;
   if (!detail.empty()) text += ": " + detail;

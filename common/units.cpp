@@ -161,7 +161,7 @@ std::string format_duration(double seconds) {
   const long whole = std::lround(seconds);
   if (whole < 3600) return print("%ldm%02lds", whole / 60, whole % 60);
   const long minutes = std::lround(seconds / 60);
-  if (minutes < 48 * 60) return print("%ldh%02ldm", minutes / 60, minutes % 60);
+  if (minutes < 48L * 60) return print("%ldh%02ldm", minutes / 60, minutes % 60);
   const long hours = std::lround(seconds / 3600);
   return print("%ldd%02ldh", hours / 24, hours % 24);
 }

@@ -40,6 +40,9 @@ LevelRuns read_level(const LearnedState& learned) {
   return out;
 }
 
+// A numeric argument may mean anything, a seed or a port as well as a size.
+bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
+
 // How far the query lies above the largest run seen, over all features: 1 = inside.
 struct Reach {
   double factor = 1;
@@ -48,10 +51,15 @@ struct Reach {
 Reach reach_beyond(const std::vector<Observation>& runs, const Features& query) {
   Reach out;
   for (const auto& [name, value] : query) {
+    if (is_plain_number(name)) continue;
     double largest = 0;
-    for (const auto& run : runs)
+    for (const auto& run : runs) {
+      const auto* memory = run.used.find(Resource::memory);
+      if (memory != nullptr && memory->censored)
+        continue;  // it has not shown what such a size needs
       if (const auto it = run.features.find(name); it != run.features.end())
         largest = std::max(largest, it->second);
+    }
     if (largest > 0 && value / largest > out.factor) out = {value / largest, name};
   }
   return out;
@@ -77,7 +85,7 @@ const LevelRuns* choose_level(const std::vector<LevelRuns>& levels, const Featur
 struct Measured {
   std::vector<Point> points;  // x filled in when a feature is chosen
   std::vector<const Observation*> runs;
-  std::vector<const Observation*> censored;
+  bool censored = false;  // is there any run that was ended before its time
 };
 
 Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
@@ -86,7 +94,7 @@ Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
     const auto* used = run.used.find(resource);
     if (used == nullptr) continue;
     if (used->censored) {
-      out.censored.push_back(&run);
+      out.censored = true;
     } else {
       out.points.push_back({0, used->value});
       out.runs.push_back(&run);
@@ -95,51 +103,95 @@ Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
   return out;
 }
 
+// May this feature, with these values, predict the query? A plain number only from kFewRuns runs
+// on, and only near what was seen; a falling line never for memory, and never beyond what was seen.
+bool is_usable(const std::string& name, const std::vector<Point>& points, Resource resource,
+               double query) {
+  const auto [low, high] = std::minmax_element(
+      points.begin(), points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
+  const bool near = query <= high->x * kBeyond && query * kBeyond >= low->x;
+  if (is_plain_number(name) && (static_cast<int>(points.size()) < kFewRuns || !near)) return false;
+  const bool falling = correlation(points) < 0;
+  return !falling || (resource != Resource::memory && query <= high->x);
+}
+
+// The points with the feature's values as x; absent where a run lacks it.
+std::optional<std::vector<Point>> with_feature(const Measured& measured, const std::string& name) {
+  std::vector<Point> points = measured.points;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto it = measured.runs[i]->features.find(name);
+    if (it == measured.runs[i]->features.end()) return std::nullopt;
+    points[i].x = it->second;
+  }
+  return points;
+}
+
 // The feature that explains this resource best, if one is believable; its values go into the
-// points.
-std::optional<std::string> choose_feature(Measured& measured, const Features& query) {
-  const auto n = static_cast<int>(measured.points.size());
-  if (n < kEnoughRuns) return std::nullopt;
-  double best = n < kFewRuns ? kBelieveFew : kBelieve;
+// points. The more candidates there are, the likelier one fits by chance: the bar is raised
+// accordingly (Bonferroni).
+std::optional<std::string> choose_feature(Measured& measured, Resource resource,
+                                          const Features& query) {
+  if (static_cast<int>(measured.points.size()) < kEnoughRuns) return std::nullopt;
+  double best = kBelieve / static_cast<double>(std::max<std::size_t>(query.size(), 1));
   std::optional<std::string> chosen;
   std::vector<Point> best_points;
-  for (const auto& [name, ignored] : query) {
-    std::vector<Point> points = measured.points;
-    bool complete = true;
-    for (std::size_t i = 0; i < points.size() && complete; ++i) {
-      const auto it = measured.runs[i]->features.find(name);
-      complete = it != measured.runs[i]->features.end();
-      if (complete) points[i].x = it->second;
-    }
-    if (!complete) continue;
-    const double r = std::abs(correlation(points));
-    if (r > best) {
-      best = r;
+  for (const auto& [name, value] : query) {
+    auto points = with_feature(measured, name);
+    if (!points || !is_usable(name, *points, resource, value)) continue;
+    const double chance = chance_of_correlation(*points);
+    if (chance < best) {
+      best = chance;
       chosen = name;
-      best_points = std::move(points);
+      best_points = std::move(*points);
     }
   }
   if (chosen) measured.points = std::move(best_points);
   return chosen;
 }
 
-// The largest "more than" that applies to this query: a censored run of ten times the size says
-// little.
-double censored_floor(const Measured& measured, Resource resource, const Features& query,
-                      const std::optional<std::string>& feature) {
-  double floor = 0;
-  for (const auto* run : measured.censored) {
-    const auto* used = run->used.find(resource);
-    if (used == nullptr) continue;
+// What the runs that were ended before their time say: `at_least` what one of them used, `beyond` a
+// limit.
+struct Floors {
+  double at_least = 0;
+  double beyond = 0;
+};
+
+// A bound that kRefuted later runs of about its size stayed below has nothing more to say.
+bool is_refuted(const std::vector<Observation>& runs, std::size_t at, Resource resource,
+                const std::optional<std::string>& feature) {
+  const auto size_of = [&](const Observation& run) {
+    if (!feature) return 0.0;
+    const auto it = run.features.find(*feature);
+    return it == run.features.end() ? 0.0 : it->second;
+  };
+  const auto* bound = runs[at].used.find(resource);
+  int below = 0;
+  for (std::size_t i = at + 1; i < runs.size(); ++i) {
+    const auto* used = runs[i].used.find(resource);
+    const bool measured = used != nullptr && !used->censored;
+    if (measured && bound != nullptr && used->value < bound->value &&
+        size_of(runs[i]) * kBeyond >= size_of(runs[at]))
+      ++below;
+  }
+  return below >= kRefuted;
+}
+
+Floors floors_of(const std::vector<Observation>& runs, Resource resource, const Features& query,
+                 const std::optional<std::string>& feature) {
+  Floors floors;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto* used = runs[i].used.find(resource);
+    if (used == nullptr || !used->censored || is_refuted(runs, i, resource, feature)) continue;
     double bound = used->value;
-    if (feature) {
-      const auto it = run->features.find(*feature);
+    if (feature) {  // a run of ten times the size says little
+      const auto it = runs[i].features.find(*feature);
       const double x = query.at(*feature);
-      if (it != run->features.end() && it->second > x && it->second > 0) bound *= x / it->second;
+      if (it != runs[i].features.end() && it->second > x && it->second > 0) bound *= x / it->second;
     }
+    double& floor = used->ended_early ? floors.at_least : floors.beyond;
     floor = std::max(floor, bound);
   }
-  return floor;
+  return floors;
 }
 
 struct Prediction {
@@ -158,12 +210,28 @@ double contradicted_from(const Measured& measured, const Prediction& prediction)
   return largest;
 }
 
+// Censored runs only ever raise: the upper quantiles beside measured runs, all of them where there
+// is nothing else.
+void apply_floors(const Measured& measured, const Floors& floors, Prediction& prediction) {
+  const double known = contradicted_from(measured, prediction);
+  auto& q = prediction.quantiles;
+  const auto raise = [&](double floor, double factor) {
+    if (floor <= known) return;
+    prediction.raised_by_censored = true;
+    if (measured.points.empty()) q.p50 = std::max(q.p50, floor);
+    q.p95 = std::max(q.p95, floor * factor);
+    q.p99 = std::max(q.p99, floor * factor);
+  };
+  raise(floors.at_least, 1);
+  raise(floors.beyond, kBeyondCensored);
+}
+
 std::optional<Prediction> predict_resource(const LevelRuns& level, Resource resource,
                                            const Features& query, const Reach& reach) {
   Measured measured = measured_of(level.runs, resource);
-  if (measured.points.empty() && measured.censored.empty()) return std::nullopt;
+  if (measured.points.empty() && !measured.censored) return std::nullopt;
   Prediction out;
-  out.feature = choose_feature(measured, query);
+  out.feature = choose_feature(measured, resource, query);
   if (out.feature) {
     out.quantiles = bounds_on_line(measured.points, query.at(*out.feature), prior_of(resource));
   } else if (!measured.points.empty()) {
@@ -178,13 +246,7 @@ std::optional<Prediction> predict_resource(const LevelRuns& level, Resource reso
       out.quantiles.p99 *= reach.factor;
     }
   }
-  const double floor = censored_floor(measured, resource, query, out.feature);
-  if (floor > contradicted_from(measured, out)) {
-    out.raised_by_censored = true;
-    out.quantiles.p50 = std::max(out.quantiles.p50, floor);
-    out.quantiles.p95 = std::max(out.quantiles.p95, floor * kBeyondCensored);
-    out.quantiles.p99 = std::max(out.quantiles.p99, floor * kBeyondCensored);
-  }
+  apply_floors(measured, floors_of(level.runs, resource, query, out.feature), out);
   return out;
 }
 
@@ -209,9 +271,11 @@ std::string level_words(Level level) {
 std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& memory,
                        const Reach& reach) {
   std::string text = runs_of(level.exact) + " of " + level_words(level.level);
-  if (level.censored > 0) text += ", and " + runs_of(level.censored) + " ended early by a limit";
+  if (level.censored > 0)
+    text += ", and " + runs_of(level.censored) +
+            " ended before their time (failed, signalled, or at a limit)";
   if (memory && memory->feature) text += "; memory follows " + *memory->feature;
-  if (memory && memory->raised_by_censored) text += "; raised above the limit that ended a run";
+  if (memory && memory->raised_by_censored) text += "; raised above what those had used";
   if (reach.factor >= kBeyond) {
     std::string times = std::to_string(std::lround(reach.factor * 10));
     times.insert(times.size() - 1, ".");

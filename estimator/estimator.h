@@ -23,14 +23,18 @@ Estimate predict(const std::vector<profiles::LearnedState>& nearest_first,
 inline constexpr int kEnoughRuns = 3;
 inline constexpr double kBeyond = 1.5;
 
-// |Pearson r| from which a feature is believed; with fewer than kFewRuns runs chance alone reaches
-// high values (n = 3: |r| > 0.9 in 29 % of unrelated pairs), so the bar is higher.
-inline constexpr double kBelieve = 0.7;
-inline constexpr double kBelieveFew = 0.95;
+// A feature is believed if unrelated numbers would correlate as well with less than this chance
+// (two-sided t test of Pearson's r), divided by the number of features that were tried. Plain
+// numeric arguments, which may be seeds as well as sizes, are believed from kFewRuns runs on.
+inline constexpr double kBelieve = 0.05;
 inline constexpr int kFewRuns = 6;
 
-// A run that was ended at the limit a says "more than a", no more. So that the next one gets
-// further, its upper bounds are at least kBeyondCensored × a until a measured run says otherwise.
+// So many later runs that stay below it refute what a censored run said.
+inline constexpr int kRefuted = 3;
+
+// A run that was ended at the memory limit a says "more than a", no more. So that the next one gets
+// further, its upper bounds are at least kBeyondCensored × a until measured runs say otherwise; p50
+// stays with the measured.
 inline constexpr double kBeyondCensored = 1.5;
 
 }  // namespace jobward::estimator

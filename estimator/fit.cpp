@@ -7,11 +7,12 @@
 namespace jobward::estimator {
 namespace {
 
+// In double: the default promotes to long double, three times the time for digits nobody reads.
+using StudentT = boost::math::students_t_distribution<
+    double, boost::math::policies::policy<boost::math::policies::promote_double<false>>>;
+
 double student_quantile(double q, double degrees) {
-  // Computed in double (the default promotes to long double: three times the time for digits nobody
-  // reads).
-  using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
-  return boost::math::quantile(boost::math::students_t_distribution<double, Policy>(degrees), q);
+  return boost::math::quantile(StudentT(degrees), q);
 }
 
 double mean_of(const std::vector<double>& values) {
@@ -92,6 +93,15 @@ Quantiles bounds_on_line(const std::vector<Point>& points, double x, double prio
                        std::sqrt(1 + 1 / n + (x - m.mean_x) * (x - m.mean_x) / m.sxx);
   const auto bound = [&](double q) { return predicted + student_quantile(q, degrees) * scale; };
   return {predicted, bound(0.95), bound(0.99)};
+}
+
+double chance_of_correlation(const std::vector<Point>& points) {
+  const double r = std::abs(correlation(points));
+  if (points.size() < 3 || r <= 0) return 1;
+  if (r >= 1) return 0;
+  const auto degrees = static_cast<double>(points.size()) - 2;
+  const double t = r * std::sqrt(degrees / (1 - r * r));
+  return 2 * boost::math::cdf(boost::math::complement(StudentT(degrees), t));
 }
 
 double correlation(const std::vector<Point>& points) {

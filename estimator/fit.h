@@ -39,6 +39,10 @@ Quantiles bounds_on_line(const std::vector<Point>& points, double x, double prio
 // Pearson's r, 0 where either side does not vary.
 double correlation(const std::vector<Point>& points);
 
+// The chance that unrelated values correlate as well or better: two-sided, t = r·sqrt((n−2)/(1−r²))
+// with n − 2 degrees of freedom. 1 for fewer than three points, or where one side does not vary.
+double chance_of_correlation(const std::vector<Point>& points);
+
 // Quantile q of the sorted values, linear between order statistics (Hyndman & Fan's type 7).
 double sample_quantile(std::vector<double> values, double q);
 

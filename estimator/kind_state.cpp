@@ -17,7 +17,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMaxFeatures = 200;  // named in one byte each
 
 // Layout: version u8, total u64, names u8 + (length u8, bytes)…, observations u16 +
-//   (features u8 + (name index u8, f32)…, used u8 + (resource u8, censored u8, f32)…)….
+//   (features u8 + (name index u8, f32)…, used u8 + (resource u8, bound u8, f32)…)….
 class Writer {
  public:
   void byte(std::size_t value) { out_ += static_cast<char>(static_cast<unsigned char>(value)); }
@@ -128,7 +128,7 @@ void write_observation(Writer& out, const Observation& observation,
   out.byte(count);
   observation.used.for_each([&](Resource resource, const Observed& used) {
     out.byte(static_cast<std::size_t>(resource));
-    out.byte(used.censored ? 1 : 0);
+    out.byte(!used.censored ? 0 : used.ended_early ? 2 : 1);
     out.number(used.value);
   });
 }
@@ -145,10 +145,10 @@ Observation read_observation(Reader& in, const std::vector<std::string>& names) 
   }
   for (std::size_t left = in.byte(); left > 0 && !in.failed(); --left) {
     const std::size_t resource = in.byte();
-    const bool censored = in.byte() != 0;
+    const auto bound = in.byte();
     const double value = in.number();
     if (resource < kResources.size())
-      out.used.set(static_cast<Resource>(resource), {value, censored});
+      out.used.set(static_cast<Resource>(resource), {value, bound != 0, bound == 2});
     else
       in.fail();
   }

@@ -17,7 +17,8 @@ Decision judge(const std::optional<double>& need, const MemoryRoom& room) {
   const std::string shortage =
       wanted + " do not fit into the " + format_bytes(free) + " that are free now";
   if (room.running == 0)
-    return {Verdict::fits, shortage + ", but no run is going on that could make room"};
+    return {Verdict::fits,
+            "let in although " + shortage + ": no run is going on that could make room"};
   return {Verdict::wait, shortage + "; " + std::to_string(room.running) +
                              (room.running == 1 ? " run is" : " runs are") + " going on"};
 }

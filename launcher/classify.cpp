@@ -79,8 +79,7 @@ Classification wall_end(const Supervision& seen, const Limits& limits) {
   out.cause = "the job reached its wall limit of " +
               format_duration(limit != nullptr ? limit->value : 0) + " (" +
               (limit != nullptr ? limit->source : "") + ") and jobward ended it";
-  out.memory_censored = true;
-  out.wall_censored = true;
+  out.memory_censored = out.wall_censored = out.ended_early = true;
   end_by_limit(out, seen.main, exit_code::kWallLimit);
   return out;
 }
@@ -108,21 +107,23 @@ Classification classify(const Supervision& seen, const host::OomCounters& oom, c
   if (ended_by_stop(seen)) {
     out.outcome = Outcome::stopped;
     out.cause = "stopped by " + signal_name(*seen.stop_signal);
-    out.memory_censored = out.wall_censored = true;
+    out.memory_censored = out.wall_censored = out.ended_early = true;
   } else if (seen.main.signal != 0) {
     out.outcome = Outcome::signaled;
     out.cause = "killed by " + signal_name(seen.main.signal);
     if (seen.main.signal == SIGKILL)
       out.cause += ", not by jobward and not for memory (no OOM kill was counted)";
-    out.memory_censored = out.wall_censored = true;
+    out.memory_censored = out.wall_censored = out.ended_early = true;
   } else if (seen.main.code != 0) {
     out.outcome = Outcome::failed;
     out.cause = "exit status " + std::to_string(seen.main.code);
     // It may have failed early: three usage errors must not teach that a training run needs 8 MiB.
-    out.memory_censored = out.wall_censored = true;
+    out.memory_censored = out.wall_censored = out.ended_early = true;
   } else {
     out.outcome = Outcome::ok;
     out.cause = "exit status 0";
+    // Asked to stop, it may have ended well before its time.
+    if (seen.stop_signal) out.memory_censored = out.wall_censored = out.ended_early = true;
   }
   return out;
 }

@@ -31,6 +31,7 @@ struct Classification {
   // The need is only known to be larger than what was measured.
   bool memory_censored = false;
   bool wall_censored = false;
+  bool ended_early = false;  // not at a memory limit: see profiles::Observed
 };
 
 Classification classify(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,

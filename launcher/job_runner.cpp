@@ -242,7 +242,9 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   out.features = result.request.features;
   const auto& usage = result.ending.usage;
   const auto take = [&](Resource resource, std::optional<double> value, bool censored) {
-    if (value) out.used.set(resource, {*value, censored});
+    if (!value) return;
+    const bool at_limit = resource == Resource::memory && !verdict.ended_early;
+    out.used.set(resource, {*value, censored, censored && !at_limit});
   };
   take(Resource::memory, usage.get(Metric::memory_need), verdict.memory_censored);
   take(Resource::wall, usage.get(Metric::wall), verdict.wall_censored);

@@ -47,7 +47,7 @@ void NeedTracker::draw(double seconds, double bytes) {
     for (std::size_t i = 0; i + 1 < curve_.size(); i += 2)
       merged.push_back({curve_[i].seconds, std::max(curve_[i].bytes, curve_[i + 1].bytes)});
     curve_ = std::move(merged);
-    curve_spacing_ = curve_.back().seconds / static_cast<double>(kCurvePoints / 2);
+    curve_spacing_ = curve_.back().seconds / (static_cast<double>(kCurvePoints) / 2);
   }
   curve_.push_back({seconds, bytes});
 }

@@ -19,6 +19,9 @@ using Features = std::map<std::string, double>;
 struct Observed {
   double value = 0;
   bool censored = false;
+  // Of a censored one: it ended by itself before its time (it failed, or was signalled), not at a
+  // limit on this resource. It needed at least `value`; nothing says that it needed more.
+  bool ended_early = false;
 };
 
 struct Observation {

@@ -111,7 +111,8 @@ Whereabouts read_where(const Json& json) {
 Json observation_json(const Observation& observation) {
   Json used = Json::object();
   observation.used.for_each([&](Resource resource, const Observed& value) {
-    used[std::string(info(resource).name)] = {{"value", value.value}, {"censored", value.censored}};
+    used[std::string(info(resource).name)] = {
+        {"value", value.value}, {"censored", value.censored}, {"ended_early", value.ended_early}};
   });
   return {{"features", observation.features}, {"used", std::move(used)}};
 }
@@ -121,7 +122,8 @@ Observation read_observation(const Json& json) {
   out.features = json.at("features").get<Features>();
   for (const auto& [name, value] : json.at("used").items())
     if (const auto resource = resource_from(name))
-      out.used.set(*resource, {value.at("value").get<double>(), value.at("censored").get<bool>()});
+      out.used.set(*resource, {value.at("value").get<double>(), value.at("censored").get<bool>(),
+                               value.value("ended_early", false)});
   return out;
 }
 

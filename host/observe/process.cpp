@@ -144,8 +144,11 @@ std::vector<int> descendants(const KernelRoots& roots, int ancestor) {
     }
   };
   add_children(ancestor);
-  for (std::size_t i = 0; i < found.size(); ++i)
-    add_children(found[i]);
+  // The list grows as it is walked.
+  for (std::size_t i = 0; i < found.size(); ++i) {  // NOLINT(modernize-loop-convert)
+    const int pid = found[i];
+    add_children(pid);
+  }
   return found;
 }
 
