@@ -41,7 +41,7 @@ def fill(program, runs, directory):
     if not os.access(program, os.X_OK):
         raise measure.Failure(f"{program} is not there: cmake --preset bench, cmake --build --preset bench")
     # What it prints must not mix with --json.
-    done = subprocess.run([str(program), str(runs), str(directory)], stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run([str(program), str(runs), str(directory), *Store.COMMAND], stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise measure.Failure(f"{program} ended with exit status {done.returncode}")
 

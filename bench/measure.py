@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import shutil
 import signal
 import statistics
@@ -76,15 +77,15 @@ def timed(work):
 
 
 def interleaved(subjects, rounds, warm_up, after_round=lambda: None):
-    """Times every subject once a round, the order turning from round to round, so that none always follows
+    """Times every subject once a round, in an order drawn anew each round, so that none always follows
     the same other (a commit leaves the disk busy). `subjects` maps a name to a function. `after_round` is
     called after each round, outside of what is timed. Returns name -> list of milliseconds, without those of
     the warm-up."""
     names = list(subjects)
     samples = {name: [] for name in names}
     for number in range(-warm_up, rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+        order = random.sample(names, len(names))
+        for name in order:
             milliseconds = timed(subjects[name])
             if number >= 0:
                 samples[name].append(milliseconds)

@@ -89,6 +89,11 @@ std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options
   }
 }
 
+int failure(const std::string& command, const std::string& message, int status) {
+  std::fprintf(stderr, "jobward: %s: %s\n", command.c_str(), printable(message).c_str());
+  return status;
+}
+
 int usage_error(const std::string& command, const std::string& message, int status) {
   std::fprintf(stderr, "jobward: %s: %s\njobward: see `jobward %s --help`\n", command.c_str(),
                message.c_str(), command.c_str());

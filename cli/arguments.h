@@ -27,7 +27,12 @@ void set_usage(CLI::App& app, const std::string& usage);
 // is wrong: a message is on stderr, and the number is `usage_status`.
 std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options, int usage_status);
 
-// Prints "jobward COMMAND: MESSAGE" to stderr and returns status.
+// Prints "jobward: COMMAND: MESSAGE" to stderr and returns status: what went wrong was not the
+// command line.
+int failure(const std::string& command, const std::string& message, int status);
+
+// The same, with a pointer to --help. Prints "jobward COMMAND: MESSAGE" to stderr and returns
+// status.
 int usage_error(const std::string& command, const std::string& message, int status);
 
 }  // namespace jobward::cli

@@ -52,7 +52,12 @@ Status set_share(const toml::node& node, double& target) {
 const std::map<std::string, Setter, std::less<>>& setters() {
   static const std::map<std::string, Setter, std::less<>> table{
       {"memory.guess_share",
-       [](const toml::node& node, LimitSettings& out) { return set_share(node, out.guess_share); }},
+       [](const toml::node& node, LimitSettings& out) -> Status {
+         JOBWARD_RETURN_IF_ERROR(set_share(node, out.guess_share));
+         if (out.guess_share <= 0)
+           return error("use", "a share of 0", "no job can start with nothing");
+         return {};
+       }},
       {"memory.margin",
        [](const toml::node& node, LimitSettings& out) { return set_share(node, out.margin); }},
       {"memory.minimum",
@@ -138,7 +143,10 @@ Result<LimitSettings> load_config(
     return LimitSettings{};
   }
   auto text = read_file(path, 1U << 20U);
-  if (!text && text.error().errnum == ENOENT && !named) return LimitSettings{};
+  // Under su or from cron HOME may be another user's: what nobody named and nobody may read is not
+  // ours.
+  const bool absent = !text && (text.error().errnum == ENOENT || text.error().errnum == EACCES);
+  if (absent && !named) return LimitSettings{};
   if (!text) return rethrow(std::move(text).error(), "configuration");
   return parse_config(*text, path);
 }

@@ -88,8 +88,10 @@ int doctor_command(const Arguments& arguments) {
   set_usage(app, "jobward doctor [OPTIONS]");
   app.add_flag("--json", json, "One JSON object instead of text");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
+  if (arguments.command)
+    return usage_error("doctor", "no command is expected here", exit_code::kUsage);
   auto session = open_session();
-  if (!session) return usage_error("doctor", session.error().message(), exit_code::kUsage);
+  if (!session) return failure("doctor", session.error().message(), exit_code::kUsage);
   (*session)->records = open_records((*session)->clock);
   std::fputs(json ? dump(describe(**session), true).c_str() : text_of(**session).c_str(), stdout);
   return (*session)->records.store ? 0 : 1;

@@ -10,6 +10,7 @@
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "host/backends/spawn.h"
 
 namespace jobward::cli {
 namespace {
@@ -29,7 +30,10 @@ int status_of(launcher::Verdict verdict) {
 void print_text(const launcher::RunOrder& order, const launcher::Preview& preview,
                 const launcher::MemoryRoom& room, const launcher::Decision& decision) {
   const auto* limit = preview.plan.limits.find(Resource::memory);
-  std::string text = "estimate for: " + shell_quoted(order.job.argv) + "\n";
+  std::string text = "estimate for: " + shell_quoted(preview.request.argv) + "\n";
+  if (!host::can_be_found(order.job.argv[0]))
+    text += "note: " + printable(preview.request.argv[0]) +
+            " is not found here: running it would fail\n";
   text += estimate_table(preview.request.estimate);
   text += "based on: " + printable(preview.request.estimate.reason) + "\n";
   if (limit != nullptr)
@@ -44,9 +48,9 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
   std::fputs(text.c_str(), stdout);
 }
 
-void print_json(const launcher::RunOrder& order, const launcher::Preview& preview,
-                const launcher::MemoryRoom& room, const launcher::Decision& decision) {
-  nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", order.job.argv}};
+void print_json(const launcher::Preview& preview, const launcher::MemoryRoom& room,
+                const launcher::Decision& decision) {
+  nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", preview.request.argv}};
   out["verdict"] = to_string(decision.verdict);
   out["reason"] = decision.reason;
   out["estimate"] = to_json(preview.request.estimate);
@@ -85,7 +89,7 @@ int estimate_command(const Arguments& arguments) {
   auto order = make_order(*arguments.command, features);
   if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
   auto session = open_session();
-  if (!session) return usage_error("estimate", session.error().message(), exit_code::kUsage);
+  if (!session) return failure("estimate", session.error().message(), exit_code::kUsage);
   (*session)->records = open_records((*session)->clock);
   if (!(*session)->records.store) say("past runs cannot be read: " + (*session)->records.problem);
   const auto preview = launcher::preview(*order, (*session)->workshop());
@@ -94,7 +98,7 @@ int estimate_command(const Arguments& arguments) {
   const auto decision =
       launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
   if (json)
-    print_json(*order, preview, room, decision);
+    print_json(preview, room, decision);
   else
     print_text(*order, preview, room, decision);
   return status_of(decision.verdict);

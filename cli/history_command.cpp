@@ -1,6 +1,7 @@
 // jobward history: the latest runs.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -25,11 +26,16 @@ int history_command(const Arguments& arguments) {
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   if (arguments.command)
     return usage_error("history", "no command is expected here", exit_code::kUsage);
+  if (!query.project.empty()) {
+    std::error_code ignored;
+    query.project = std::filesystem::absolute(query.project, ignored).lexically_normal().string();
+    if (query.project.size() > 1 && query.project.back() == '/') query.project.pop_back();
+  }
   const SystemClock clock;
   const auto records = open_records(clock);
-  if (!records.store) return usage_error("history", records.problem, exit_code::kUsage);
+  if (!records.store) return failure("history", records.problem, exit_code::kUsage);
   const auto runs = records.store->history(query);
-  if (!runs) return usage_error("history", runs.error().message(), exit_code::kUsage);
+  if (!runs) return failure("history", runs.error().message(), exit_code::kUsage);
   std::vector<bool> alive;
   for (const auto& run : *runs)
     alive.push_back(!run.ending && launcher::is_supervised(records.lock_directory, run.request.id));
@@ -39,6 +45,8 @@ int history_command(const Arguments& arguments) {
     for (std::size_t i = 0; i < runs->size(); ++i)
       out["runs"].push_back(to_json((*runs)[i], alive[i]));
     std::fputs(dump(out, true).c_str(), stdout);
+  } else if (runs->empty() && (!query.project.empty() || !query.program.empty())) {
+    std::printf("no run on record matches\n");
   } else if (runs->empty()) {
     std::printf("no runs are recorded in %s yet; `jobward run -- COMMAND` makes one\n",
                 records.directory.path.c_str());

@@ -87,10 +87,13 @@ void put_ending(Json& out, const profiles::RunRequest& request, const profiles::
 
 void put_request(Json& out, const profiles::RunRequest& request, const profiles::Timestamps& at) {
   if (!request.name.empty()) out["name"] = request.name;
-  out["command"] = request.argv;
-  out["cwd"] = request.cwd;
-  out["program"] = request.program;
-  out["project"] = request.project;
+  const auto put_text = [&](const char* key, const std::string& text) {
+    if (!text.empty()) out[key] = text;
+  };
+  if (!request.argv.empty()) out["command"] = request.argv;
+  put_text("cwd", request.cwd);
+  put_text("program", request.program);
+  put_text("project", request.project);
   Json claims = Json::object();
   for (const auto& [key, value] : request.actor.claims)
     claims[key] = {{"value", value}, {"trust", "claimed"}};
@@ -98,14 +101,15 @@ void put_request(Json& out, const profiles::RunRequest& request, const profiles:
                   {"claims", std::move(claims)}};
   if (request.parent_run) out["parent_run"] = *request.parent_run;
   if (request.step_key) out["step_key"] = *request.step_key;
-  out["fingerprint"] = {{"exact", request.fingerprint.exact},
-                        {"masked", request.fingerprint.masked},
-                        {"program", request.fingerprint.program}};
+  if (!request.fingerprint.exact.empty())
+    out["fingerprint"] = {{"exact", request.fingerprint.exact},
+                          {"masked", request.fingerprint.masked},
+                          {"program", request.fingerprint.program}};
   out["features"] = request.features;
   out["limits"] = limits_json(request.limits);
   out["enforcement"] = enforcement_json(request);
   out["estimate"] = to_json(request.estimate);
-  out["backend"] = request.where.backend;
+  put_text("backend", request.where.backend);
   Json times{{"created", at.created}};
   if (at.admitted) times["admitted"] = *at.admitted;
   if (at.spawned) times["spawned"] = *at.spawned;
@@ -114,7 +118,10 @@ void put_request(Json& out, const profiles::RunRequest& request, const profiles:
 }
 
 Json header(const std::string& run, bool started) {
-  return {{"schema_version", kSchemaVersion}, {"run", run}, {"started", started}};
+  Json out{{"schema_version", kSchemaVersion}};
+  if (!run.empty()) out["run"] = run;
+  out["started"] = started;
+  return out;
 }
 
 }  // namespace
@@ -149,7 +156,12 @@ Json to_json(const launcher::RunResult& result) {
 
 Json to_json(const profiles::RunRecord& record, bool alive) {
   const bool ended = record.ending.has_value();
-  Json out = header(record.request.id, ended ? record.at.spawned.has_value() : alive);
+  Json out = header(record.request.id, true);
+  if (ended) {
+    out["started"] = record.at.spawned.has_value();
+  } else if (!alive) {
+    out.erase("started");  // its supervisor is gone: not known
+  }
   out["state"] = ended ? "ended" : alive ? "running" : "supervisor_gone";
   if (ended) put_ending(out, record.request, *record.ending);
   put_request(out, record.request, record.at);

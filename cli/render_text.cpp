@@ -104,6 +104,13 @@ std::optional<double> need_of(const profiles::RunRecord& run) {
   return run.ending ? run.ending->usage.get(Metric::memory_need) : std::nullopt;
 }
 
+// What a run that was ended at its limit used is not what it needed.
+std::string need_words(const profiles::RunRecord& run) {
+  const auto need = need_of(run);
+  if (!need) return "-";
+  return (run.ending->outcome == Outcome::memory_limit ? ">" : "") + format_bytes(*need);
+}
+
 std::string shortened(const std::string& text, std::size_t length) {
   if (text.size() <= length) return text;
   std::size_t cut = length - 3;
@@ -188,7 +195,9 @@ std::string end_line(const launcher::RunResult& result) {
 }
 
 std::string estimate_table(const Estimate& estimate) {
-  if (estimate.by.empty()) return "  nothing to predict from yet\n";
+  // What all programs together used says nothing about this one; it stays in the JSON.
+  if (estimate.by.empty() || estimate.level == Level::everything)
+    return "  nothing is known about this command yet\n";
   std::string out = "  " + padded("", 13) + padded("p50", 12) + padded("p95", 12) + "p99\n";
   estimate.by.for_each([&](Resource resource, const Quantiles& q) {
     out += "  " + padded(label(resource), 13) + padded(quantity(resource, q.p50), 12) +
@@ -204,13 +213,12 @@ std::string history_table(const std::vector<profiles::RunRecord>& runs,
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& run = runs[i];
     const auto wall = wall_of(run);
-    const auto need = need_of(run);
     const auto* limit = run.request.limits.find(Resource::memory);
     const std::string name =
         run.request.name.empty() ? "" : "[" + printable(run.request.name) + "] ";
     out += padded(run.request.id, 12) + padded(local_time(run.at.created), 21) +
            padded(state_word(run, alive[i]), 16) + padded(wall ? format_duration(*wall) : "-", 10) +
-           padded(need ? format_bytes(*need) : "-", 11) +
+           padded(need_words(run), 11) +
            padded(limit != nullptr ? format_bytes(limit->value) : "none", 11) + name +
            shortened(shell_quoted(run.request.argv), 80) + "\n";
   }

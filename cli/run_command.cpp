@@ -14,6 +14,8 @@
 #include "common/exit_codes.h"
 #include "common/files.h"
 #include "common/units.h"
+#include "launcher/supervisor.h"
+#include "profiles/secrets.h"
 
 namespace jobward::cli {
 namespace {
@@ -40,7 +42,7 @@ void declare(CLI::App& app, RunOptions& options) {
                "No memory limit; the run is still measured and recorded");
   app.add_option(
          "--time", options.time,
-         "Wall-clock limit such as 90s or 2h: then TERM to the whole job, a grace of 10 s, KILL")
+         "Wall-clock limit such as 90s or 2h: then TERM to the whole job, a grace (10 s), KILL")
       ->type_name("DURATION");
   app.add_option("--name", options.name, "A name by which the run can be found again");
   app.add_option("--feature", options.features,
@@ -88,33 +90,55 @@ Result<launcher::LimitWishes> read_wishes(const RunOptions& options) {
   return wishes;
 }
 
-launcher::RunResult never_started(std::string cause) {
+// What can be said of a run of which nothing came.
+launcher::RunResult never_started(const Arguments& arguments, std::string cause) {
   launcher::RunResult result;
   result.ending.outcome = Outcome::launch_failed;
   result.ending.cause = std::move(cause);
   result.ending.exit_code = exit_code::kLauncherFailed;
   result.ending.exit_source = "jobward";
   result.at.created = SystemClock().wall_ms();
+  result.request.actor.uid = ::getuid();
+  if (arguments.command) result.request.argv = profiles::mask_secrets(*arguments.command);
   return result;
 }
 
-launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string> command) {
+// The file named by --result, also where the rest of the options cannot be understood: whoever
+// waits for it must not find that of an earlier run.
+std::string result_file_of(const std::vector<std::string>& options) {
+  static constexpr std::string_view kName = "--result";
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if (options[i] == kName && i + 1 < options.size()) return options[i + 1];
+    if (options[i].compare(0, kName.size() + 1, "--result=") == 0)
+      return options[i].substr(kName.size() + 1);
+  }
+  return {};
+}
+
+void write_result(const launcher::RunResult& result, const std::string& file) {
+  if (file.empty()) return;
+  auto written = write_file_atomic(file, dump(to_json(result), true));
+  if (!written) say("the result could not be written: " + written.error().message());
+}
+
+launcher::RunResult carry_out(const RunOptions& options, const Arguments& arguments,
+                              const launcher::SignalGate& gate) {
   auto wishes = read_wishes(options);
-  if (!wishes) return never_started(wishes.error().message());
-  auto order = make_order(std::move(command), options.features);
-  if (!order) return never_started(order.error().message());
+  if (!wishes) return never_started(arguments, wishes.error().message());
+  auto order = make_order(*arguments.command, options.features);
+  if (!order) return never_started(arguments, order.error().message());
   order->name = options.name;
   order->wishes = *wishes;
   order->inputs = options.inputs;
   order->outputs = options.outputs;
   order->best_effort = options.best_effort;
   auto session = open_session();
-  if (!session) return never_started(session.error().message());
+  if (!session) return never_started(arguments, session.error().message());
   (*session)->records = open_records((*session)->clock);
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
-  auto result = launcher::run_job(*order, (*session)->workshop(), tell);
+  auto result = launcher::run_job(*order, (*session)->workshop(), gate, tell);
   // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and
   // gains nothing: the kernel closes it when we exit.
   static_cast<void>(session->release());
@@ -135,14 +159,13 @@ launcher::RunResult carry_out(const RunOptions& options, std::vector<std::string
 }
 
 int report(const launcher::RunResult& result, const RunOptions& options) {
+  write_result(result,
+               options.result_file);  // first: whoever reads our stderr may have stopped reading
   for (const auto& problem : result.problems)
     say(problem);
-  const bool is_error = !result.started;
+  // That the job was ended by a limit is no remark to be silenced.
+  const bool is_error = !result.started || result.ending.exit_source == "jobward";
   if (is_error || !options.quiet) say(end_line(result));
-  if (!options.result_file.empty()) {
-    auto written = write_file_atomic(options.result_file, dump(to_json(result), true));
-    if (!written) say("the result could not be written: " + written.error().message());
-  }
   if (result.die_of) die_of(*result.die_of);
   return result.ending.exit_code.value_or(exit_code::kLauncherFailed);
 }
@@ -154,12 +177,19 @@ int run_command(const Arguments& arguments) {
   CLI::App app("Runs a command under a hard memory limit, measures it, and remembers what it used.",
                "run");
   declare(app, options);
-  if (const auto status = parse_options(app, arguments.options, exit_code::kLauncherFailed))
+  const std::string result_file = result_file_of(arguments.options);
+  if (const auto status = parse_options(app, arguments.options, exit_code::kLauncherFailed)) {
+    if (*status != 0)
+      write_result(never_started(arguments, "the options cannot be understood"), result_file);
     return *status;
-  if (!arguments.command || arguments.command->empty())
+  }
+  if (!arguments.command || arguments.command->empty()) {
+    write_result(never_started(arguments, "no command was given"), result_file);
     return usage_error("run", "no command: put it after \"--\", as in `jobward run -- make -j2`",
                        exit_code::kLauncherFailed);
-  return report(carry_out(options, *arguments.command), options);
+  }
+  const launcher::SignalGate gate;
+  return report(carry_out(options, arguments, gate), options);
 }
 
 }  // namespace jobward::cli

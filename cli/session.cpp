@@ -47,7 +47,11 @@ std::map<std::string, std::string> parse_claims(const std::string& text) {
 Result<std::string> working_directory() {
   std::error_code failure;
   auto physical = std::filesystem::current_path(failure);
-  if (failure) return errno_error("find", "the working directory", failure.value());
+  if (failure) {
+    // Removed under us: the job would run there all the same; "(deleted)" stays in the record.
+    physical = std::filesystem::read_symlink("/proc/self/cwd", failure);
+    if (failure) return errno_error("find", "the working directory", failure.value());
+  }
   if (const auto logical = environment_variable("PWD"); logical && logical->front() == '/')
     if (std::filesystem::equivalent(*logical, physical, failure) && !failure) return *logical;
   return physical.string();

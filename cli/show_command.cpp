@@ -32,11 +32,13 @@ int show_command(const Arguments& arguments) {
       ->required();
   app.add_flag("--json", json, "One JSON object instead of text");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
+  if (arguments.command)
+    return usage_error("show", "no command is expected here", exit_code::kUsage);
   const SystemClock clock;
   const auto records = open_records(clock);
-  if (!records.store) return usage_error("show", records.problem, exit_code::kUsage);
+  if (!records.store) return failure("show", records.problem, exit_code::kUsage);
   const auto runs = records.store->find(reference);
-  if (!runs) return usage_error("show", runs.error().message(), exit_code::kUsage);
+  if (!runs) return failure("show", runs.error().message(), exit_code::kUsage);
   if (runs->empty())
     return usage_error("show",
                        "no run \"" + reference + "\" in " + records.directory.path +

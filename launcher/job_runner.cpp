@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -74,6 +73,22 @@ void end_unstarted(RunResult& result, Outcome outcome, int status, std::string c
   result.ending.exit_source = "jobward";
 }
 
+std::string masked(const std::string& text) { return profiles::mask_secrets({text})[0]; }
+
+std::string masked_value(const std::string& name, const std::string& value) {
+  return profiles::mask_secrets({name + "=" + value})[0].substr(name.size() + 1);
+}
+
+// "num:--password": its value is not a size of anything. The name decides: a telling one is masked
+// as an argument.
+void drop_secret_features(profiles::Features& features) {
+  for (auto it = features.begin(); it != features.end();) {
+    const std::string name = it->first.substr(it->first.find(':') + 1);
+    const bool secret = masked_value(name, "12345678") != "12345678";
+    it = secret ? features.erase(it) : std::next(it);
+  }
+}
+
 // Records that cannot be read are no reason not to run: the estimate is then empty and says why.
 Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& request) {
   std::string problem = "there are no records";
@@ -91,7 +106,10 @@ std::vector<profiles::FileDigest> digests_of(const char* role,
                                              const std::vector<std::string>& paths) {
   std::vector<profiles::FileDigest> out;
   for (const auto& path : paths)
-    if (auto digest = profiles::digest_file(role, path)) out.push_back(std::move(*digest));
+    if (auto digest = profiles::digest_file(role, path)) {
+      digest->path = masked(digest->path);
+      out.push_back(std::move(*digest));
+    }
   return out;
 }
 
@@ -157,15 +175,19 @@ std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Works
   const auto none = host::make_none_backend(shop.roots);
   result.request.enforcement = none->enforcement();
   result.request.where.backend = none->name();
+  result.request.where.cgroup.clear();
+  result.request.where.memory_cgroup.clear();
   auto group = none->create({result.request.id, result.request.limits, {}});
   return group ? std::move(*group) : nullptr;
 }
 
-// Why the row could not be written; empty if it is there.
-std::string begin_problem(const Workshop& shop, const profiles::RunRequest& request,
-                          const profiles::Timestamps& at) {
+// Why the row could not be written; empty if it is there. Without its lock the run would look
+// abandoned.
+std::string begin_problem(const Workshop& shop, const Result<RunLock>& lock,
+                          const RunResult& result) {
   if (shop.store == nullptr) return shop.store_problem;
-  auto begun = shop.store->begin(request, at);
+  if (!lock) return lock.error().message();
+  auto begun = shop.store->begin(result.request, result.at);
   return begun ? std::string() : begun.error().message();
 }
 
@@ -182,6 +204,13 @@ bool accept_record(const RunOrder& order, const std::string& problem, RunResult&
   return true;
 }
 
+std::string not_found_words(const std::string& program) {
+  if (program.find('=') != std::string::npos && program.find('/') == std::string::npos)
+    return program +
+           ": command not found; to set a variable for the job, use `env NAME=value COMMAND`";
+  return program + ": command not found (or the interpreter in its first line is missing)";
+}
+
 std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
                                    const host::JobGroup& group, const SignalGate& gate,
                                    RunResult& result) {
@@ -190,6 +219,7 @@ std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
   request.environment = job_environment(order, result.request);
   request.birth = group.birth_place();
   request.signal_mask = gate.original();
+  request.ignore_children = gate.ignored_children();
   request.oom_score_adj_file = shop.roots.proc + "/self/oom_score_adj";
   if (const auto own = host::own_oom_score_adj(shop.roots))
     request.oom_score_adj = std::min(1000, std::max(*own, 0) + kOomScoreRaise);
@@ -197,7 +227,7 @@ std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
   if (spawned) return std::move(*spawned);
   using Stage = host::SpawnFailure::Stage;
   const auto& failure = spawned.error();
-  const std::string program = printable(order.job.argv[0]);
+  const std::string program = printable(result.request.argv[0]);
   const std::string why = std::strerror(failure.errnum);
   if (failure.stage != Stage::execute)
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
@@ -205,9 +235,7 @@ std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
                                                             : "cannot place the process of ") +
                       program + ": " + why);
   else if (failure.errnum == ENOENT)
-    end_unstarted(
-        result, Outcome::launch_failed, exit_code::kNotFound,
-        program + ": command not found (or the interpreter in its first line is missing)");
+    end_unstarted(result, Outcome::launch_failed, exit_code::kNotFound, not_found_words(program));
   else
     end_unstarted(result, Outcome::launch_failed, exit_code::kNotExecutable,
                   program + ": cannot be executed: " + why);
@@ -216,15 +244,14 @@ std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
 
 // Kills what is left of the job, also what left its cgroup, and reads what was used.
 host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const NeedTracker& tracker,
-                          const ChildMeter& meter) {
+                          const ChildMeter& meter, const std::vector<host::KnownProcess>& known) {
   auto report = group.finish();
-  while (reap_children()) {
-    const auto escaped = host::descendants(shop.roots, ::getpid());
-    if (escaped.empty()) break;
-    report.killed_leftovers += static_cast<int>(escaped.size());
-    report.problems.push_back(std::to_string(escaped.size()) +
+  const auto escaped = reap_descendants(shop.roots, known);
+  if (!escaped) report.problems.push_back(escaped.error().message());
+  if (escaped && *escaped > 0) {
+    report.killed_leftovers += *escaped;
+    report.problems.push_back(std::to_string(*escaped) +
                               " processes had left the job's cgroup; they were killed");
-    if (!host::signal_each(escaped, SIGKILL)) break;
   }
   auto& usage = report.usage;
   const auto need = tracker.need(usage.get(Metric::memory_peak));
@@ -294,14 +321,13 @@ void record_end(const Workshop& shop, RunResult& result) {
 }
 
 void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
-                const std::function<void()>& on_start, RunResult& result) {
-  const SignalGate gate;
+                const SignalGate& gate, RunResult& result) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const auto known = host::present_children(shop.roots);
   const ChildMeter meter(shop.roots, order.job.cwd);
   auto child = start(order, shop, group, gate, result);
   if (!child) return;
   result.started = true;
-  on_start();
   result.at.spawned = shop.clock.wall_ms();
   const auto* memory = result.request.limits.find(Resource::memory);
   const auto* how = result.request.enforcement.find(Resource::memory);
@@ -311,7 +337,7 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
       *child, group, result.request.limits, result.request.enforcement, shop.settings.grace_seconds,
       gate};
   auto seen = supervise(watch, tracker);
-  auto report = wind_up(shop, group, tracker, meter);
+  auto report = wind_up(shop, group, tracker, meter, known);
   if (seen) {
     conclude(*seen, std::move(report), tracker, order, result);
   } else {
@@ -328,17 +354,20 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   auto& request = out.request;
   const auto project = profiles::find_project(order.job.cwd, shop.files);
   const auto program = profiles::find_program(order.job, project.root, shop.files);
-  request.name = order.name;
+  request.name = masked(order.name);
   request.argv = profiles::mask_secrets(order.job.argv);
   request.cwd = order.job.cwd;
   request.project = project.identity;
-  request.program = program.name;
+  request.program = masked(program.name);
   request.actor = order.actor;
+  for (auto& [key, value] : request.actor.claims)
+    value = masked_value(key, value);
   request.parent_run = enclosing_run(order);
   request.fingerprint = profiles::fingerprint(program, project);
   request.features = profiles::command_features(program, order.job.cwd, shop.files);
   for (const auto& [name, value] : order.declared)
     request.features[name] = value;
+  drop_secret_features(request.features);
   if (!program.script_path.empty()) request.digests = digests_of("script", {program.script_path});
   const auto inputs = digests_of("input", order.inputs);
   request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());
@@ -358,7 +387,8 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   return out;
 }
 
-RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell) {
+RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
+                  const Tell& tell) {
   RunResult result;
   result.at.created = shop.clock.wall_ms();
   auto id = new_run_id();
@@ -369,7 +399,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   auto plan = preview(order, shop);
   result.request = std::move(plan.request);
   result.request.id = *id;
-  std::vector<std::string> lines;  // told once the job has really started
+  std::vector<std::string> lines;
   if (!check_enforcement(order, result, lines)) return result;
   if (plan.plan.guessed) lines.push_back(guess_line(result, plan.plan));
 
@@ -378,17 +408,17 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell)
   result.request.where.memory_cgroup = place.memory_directory;
   result.at.admitted = shop.clock.wall_ms();
   // Held from before the row is there until after it is closed.
-  const auto lock = shop.lock_directory.empty()
-                        ? Result<RunLock>(error("lock", "run", "no state directory"))
-                        : RunLock::take(shop.lock_directory, *id);
+  const auto lock = RunLock::take(shop.lock_directory, *id);
   auto made = make_group(shop, result.request);
-  if (!accept_record(order, begin_problem(shop, result.request, result.at), result)) return result;
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
-  const auto started = [&] {
+  if (!group) return result;
+  if (!accept_record(order, begin_problem(shop, lock, result), result)) return result;
+  // A command that is not there needs no word about its limits. Before the spawn: a reader of
+  // stderr that does not read must not keep us from supervising.
+  if (host::can_be_found(order.job.argv[0]))
     for (const auto& line : lines)
       tell(line);
-  };
-  if (group) run_to_end(order, shop, *group, started, result);
+  run_to_end(order, shop, *group, gate, result);
   record_end(shop, result);
   return result;
 }

@@ -11,6 +11,7 @@
 #include "host/backends/backend.h"
 #include "host/observe/host_snapshot.h"
 #include "launcher/limit_plan.h"
+#include "launcher/supervisor.h"
 #include "profiles/features.h"
 #include "profiles/run_record.h"
 #include "profiles/run_store.h"
@@ -61,7 +62,9 @@ using Tell = std::function<void(const std::string& line)>;
 // Runs the job to its end, in the calling thread, which must be the main one of a single-threaded
 // process. Never fails: what goes wrong before the start is an ending with outcome launch_failed or
 // refused and the exit status of DESIGN's contract.
-RunResult run_job(const RunOrder& order, const Workshop& shop, const Tell& tell);
+// `gate` was closed by the caller, who opens it again when the result is written.
+RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
+                  const Tell& tell);
 
 // The estimate for a job, without running it: what run_job would start from. Shared with
 // `estimate`.

@@ -36,10 +36,18 @@ void plan_guess(LimitPlan& plan, const Estimate& estimate, double available, dou
   plan.explanation =
       percent(settings.guess_share) + " of the " + format_bytes(available) + " that are free";
   if (const auto* q = estimate.by.find(Resource::memory); q != nullptr && q->p99 > limit) {
-    limit = std::min(q->p99, capacity);
+    limit = q->p99;
     plan.explanation = "raised above what ended an earlier run, or what other programs used";
   }
-  limit = std::min(std::max(limit, static_cast<double>(settings.minimum_bytes)), capacity);
+  const auto minimum = static_cast<double>(settings.minimum_bytes);
+  if (limit < minimum) {
+    limit = minimum;
+    plan.explanation += ", raised to the configured minimum";
+  }
+  if (limit > capacity) {
+    limit = capacity;
+    plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
+  }
   plan.limits.set(Resource::memory, {whole_pages(limit), "guess"});
 }
 

@@ -1,12 +1,14 @@
 #include "launcher/measure.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 
+#include "host/backends/drain.h"
 #include "host/observe/process.h"
 
 namespace jobward::launcher {
@@ -61,17 +63,25 @@ void ChildMeter::fill(Usage& usage) const {
   }
 }
 
-bool reap_children() {
-  constexpr int kTries = 50;
-  for (int tries = 0; tries < kTries;) {
-    const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
-    if (pid > 0) continue;
-    if (pid < 0 && errno == ECHILD) return false;
-    ++tries;
-    ::poll(nullptr, 0,
-           1);  // a killed process leaves its cgroup a moment before it can be waited for
+Result<int> reap_descendants(const host::KernelRoots& roots,
+                             const std::vector<host::KnownProcess>& known) {
+  // A killed process leaves its cgroup a moment before it can be waited for.
+  constexpr int kMoment = 50;  // ms
+  constexpr int kPatience = 10000;
+  int killed = 0;
+  for (int waited = 0;; ++waited) {
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    const auto left = host::descendants_but(roots, known);
+    if (left.empty()) return killed;
+    if (waited >= kPatience)
+      return error("end", std::to_string(left.size()) + " processes that had left the job's cgroup",
+                   "they are still there, the first is pid " + std::to_string(left.front()));
+    if (waited == kMoment) killed = static_cast<int>(left.size());
+    if (waited >= kMoment && waited % kMoment == 0)
+      static_cast<void>(host::signal_each(left, SIGKILL));
+    ::poll(nullptr, 0, 1);
   }
-  return true;
 }
 
 }  // namespace jobward::launcher

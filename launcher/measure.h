@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/job_types.h"
+#include "common/result.h"
 #include "host/observe/kernel_roots.h"
 #include "host/observe/proc_parse.h"
+#include "host/observe/process.h"
 
 namespace jobward::launcher {
 
@@ -28,8 +31,10 @@ class ChildMeter {
   std::optional<double> disk_before_;
 };
 
-// Reaps every child that has ended, waiting a moment (50 ms) for those that are just ending.
-// Returns whether children are still alive.
-bool reap_children();
+// Reaps every child that has ended, and kills what is left of the job outside its cgroup: whatever
+// still lives below this process and is not in `known`, 50 ms after the cgroup was emptied. Bounded
+// to 10 s. Returns how many had to be killed; an error if some are still there.
+Result<int> reap_descendants(const host::KernelRoots& roots,
+                             const std::vector<host::KnownProcess>& known);
 
 }  // namespace jobward::launcher

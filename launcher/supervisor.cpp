@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -33,16 +34,27 @@ using Descriptor = asio::posix::stream_descriptor;
 using ErrorCode = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::array kTaken{SIGCHLD, SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-                            SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGPIPE};
+// What is left to strike us as it would anybody: faults of our own, and what cannot be caught.
+constexpr std::array kNotTaken{SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
+                               SIGILL,  SIGTRAP, SIGSYS,  SIGABRT};
+// Taken, but about ourselves: not for the job.
+constexpr std::array kNotForwarded{SIGCHLD, SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGWINCH, SIGURG};
 
 bool is_stop_request(int signal) {
   return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
 bool is_forwarded(int signal) {
-  return is_stop_request(signal) || signal == SIGUSR1 || signal == SIGUSR2;
+  return std::find(kNotForwarded.begin(), kNotForwarded.end(), signal) == kNotForwarded.end();
 }
+
+constexpr double kRestCheck = 0.02;  // s
+// After an OOM event the kernel's counter follows within a moment: looked at every 2 ms, 50 times.
+constexpr double kOomCheck = 0.002;
+constexpr int kOomChecks = 50;
+// How far below its limit a job may be while it is out of memory: the charges that each CPU holds
+// ready (64 pages: mm/memcontrol.c, MEMCG_CHARGE_BATCH) and a failed allocation of a huge page.
+constexpr double kAtLimit = 4 << 20;
 
 bool has_terminal() {
   const Fd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -125,7 +137,22 @@ class Loop {
       seen_.main.code = WEXITSTATUS(status);
     }
     seen_.wall_seconds = elapsed();
+    main_ended_ = true;
+    // The grace at the wall limit is for the whole job: a script's child may be writing its
+    // checkpoint.
+    if (seen_.wall_limit_hit && !failure_ && !grace_over_) return wait_for_rest();
     context_.stop();
+  }
+
+  // Polled: no event tells of the end of the last process on every kind of cgroup, and this is rare
+  // and bounded.
+  void wait_for_rest() {
+    const auto left = order_.group.signal_all(0);
+    if (grace_over_ || !left || *left == 0) return context_.stop();
+    sample_timer_.expires_after(to_duration(kRestCheck));
+    sample_timer_.async_wait([this](const ErrorCode& code) {
+      if (!code) wait_for_rest();
+    });
   }
 
   void wait_signals() {
@@ -164,10 +191,9 @@ class Loop {
   }
 
   void job_stopped() {
-    if (!has_terminal()) return;  // nobody there to continue us: keep the limits held
-    stop_self();
-    // `fg` continues the whole group, but kill -CONT on our pid alone must reach the job too.
-    static_cast<void>(host::send_signal(order_.child.pidfd, SIGCONT));
+    // Without a terminal there is nobody to continue us: keep the limits held. The SIGCONT that
+    // ends the stop comes through the signalfd and is passed on.
+    if (has_terminal()) stop_self();
   }
 
   void wait_oom() {
@@ -175,19 +201,28 @@ class Loop {
       if (code) return;
       std::uint64_t count = 0;
       static_cast<void>(::read(oom_.native_handle(), &count, sizeof count));
-      oom_seen_ = true;
+      oom_checks_ = kOomChecks;
       answer_oom();
+      arm_sample(kOomCheck);
       wait_oom();
     });
   }
 
   // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced
-  // here as well; then the job dies only if the kernel took one of its processes.
+  // here as well; then the job dies only once the kernel took one of its processes.
   void answer_oom() {
-    const auto counters = order_.group.oom_counters();
-    if (counters.own_limit_hits == 0 && counters.kills == 0) return;
+    if (order_.group.oom_counters().kills == 0 && !is_at_limit()) return;
+    oom_checks_ = 0;
     seen_.killed_for_memory = true;
     kill_all();
+  }
+
+  bool is_at_limit() {
+    const auto* limit = order_.limits.find(Resource::memory);
+    const auto sample = order_.group.sample();
+    return limit != nullptr && sample &&
+           static_cast<double>(sample->current) + kAtLimit >= limit->value &&
+           static_cast<double>(sample->need()) + kAtLimit >= limit->value;
   }
 
   void arm_sample(double seconds) {
@@ -198,7 +233,8 @@ class Loop {
   }
 
   void take_sample() {
-    if (oom_seen_) answer_oom();
+    if (main_ended_) return;
+    if (oom_checks_ > 0) answer_oom();
     auto sample = order_.group.sample();
     if (!sample) {
       // Without samples the kernel's limit still holds; a polled one does not.
@@ -211,7 +247,8 @@ class Loop {
       seen_.killed_for_memory = true;
       kill_all();
     }
-    arm_sample(tracker_.next_delay());
+    if (oom_checks_ > 0) --oom_checks_;
+    arm_sample(oom_checks_ > 0 ? kOomCheck : tracker_.next_delay());
   }
 
   std::optional<double> polled_limit() const {
@@ -237,7 +274,9 @@ class Loop {
   void arm_grace() {
     grace_timer_.expires_after(to_duration(order_.grace_seconds));
     grace_timer_.async_wait([this](const ErrorCode& code) {
-      if (!code) kill_all();
+      if (code) return;
+      grace_over_ = true;
+      kill_all();
     });
   }
 
@@ -266,20 +305,29 @@ class Loop {
   asio::steady_timer grace_timer_;
   Clock::time_point started_;
   Supervision seen_;
-  bool oom_seen_ = false;
+  int oom_checks_ = 0;  // how often the counters are still looked at after an OOM event
+  bool main_ended_ = false;
+  bool grace_over_ = false;
   std::optional<Error> failure_;
 };
 
 }  // namespace
 
 SignalGate::SignalGate() {
-  sigemptyset(&blocked_);
-  for (const int signal : kTaken)
-    sigaddset(&blocked_, signal);
+  sigfillset(&blocked_);
+  for (const int signal : kNotTaken)
+    sigdelset(&blocked_, signal);
   ::sigprocmask(SIG_BLOCK, &blocked_, &original_);
+  ignored_children_ = ::signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 }
 
-SignalGate::~SignalGate() { ::sigprocmask(SIG_SETMASK, &original_, nullptr); }
+SignalGate::~SignalGate() {
+  const timespec at_once{};
+  while (::sigtimedwait(&blocked_, nullptr, &at_once) > 0) {
+  }
+  if (ignored_children_) ::signal(SIGCHLD, SIG_IGN);
+  ::sigprocmask(SIG_SETMASK, &original_, nullptr);
+}
 
 Result<Supervision> supervise(const SupervisorOrder& order, NeedTracker& tracker) {
   Loop loop(order, tracker);

@@ -11,11 +11,12 @@ namespace jobward::profiles {
 namespace {
 
 // As the end of one word of a name: "password", "pgpassword", "authtoken".
-constexpr std::array<std::string_view, 13> kSecretEndings{
-    "password", "passwords",   "passwd",     "passphrase", "passcode",  "secret",   "secrets",
-    "token",    "credentials", "credential", "apikey",     "secretkey", "accesskey"};
+constexpr std::array<std::string_view, 18> kSecretEndings{
+    "password",  "passwords", "passwd",      "passphrase", "passcode", "secret",
+    "secrets",   "token",     "credentials", "credential", "apikey",   "secretkey",
+    "accesskey", "bearer",    "cookie",      "pgpass",     "auth",     "sessionkey"};
 // As the word before "key".
-constexpr std::string_view kKinds = "api access secret private encryption signing master";
+constexpr std::string_view kKinds = "api access secret private encryption signing master session";
 // As the last word: the name is about a secret, its value is none.
 constexpr std::string_view kAboutSecrets =
     "file path dir directory stdin prompt env len length size count limit min max name type policy "

@@ -126,13 +126,13 @@ Result<std::string> set_aside(const std::string& path, UnixMillis now) {
   const std::string base = path + ".corrupt-" + std::to_string(now);
   for (int number = 0;; ++number) {
     const std::string aside = number == 0 ? base : base + "-" + std::to_string(number);
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno == EEXIST) continue;
-      return errno_error("set aside", path);
-    }
+    if (::access(aside.c_str(), F_OK) == 0) continue;
+    // The log first: beside a new database SQLite would delete it.
     for (const auto* suffix : {"-wal", "-shm"})
       if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
         return errno_error("set aside", path + suffix);
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0)
+      return errno_error("set aside", path);
     return aside;
   }
 }

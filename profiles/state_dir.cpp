@@ -49,13 +49,21 @@ StateDirectory choose_state_directory(unsigned uid, const Environment& environme
 }
 
 Status prepare_state_directory(const std::string& path, unsigned uid) {
-  JOBWARD_RETURN_IF_ERROR(make_private_directories(path));
+  if (path.empty() || path.front() != '/')
+    return error("use state directory", path, "JOBWARD_STATE_DIR must be an absolute path");
+  if (auto made = make_private_directories(path); !made)
+    return rethrow(std::move(made).error(), "state directory (JOBWARD_STATE_DIR can name another)");
+  struct stat link {};
   struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return errno_error("inspect state directory", path);
-  if (info.st_uid != uid)
+  // A link is followed if its owner may decide for us.
+  if (::lstat(path.c_str(), &link) != 0 || ::stat(path.c_str(), &info) != 0)
+    return errno_error("inspect state directory", path);
+  const bool foreign_link = link.st_uid != uid && link.st_uid != 0;
+  if (info.st_uid != uid || foreign_link)
     return error("use state directory", path,
-                 "it belongs to uid " + std::to_string(info.st_uid) + ", not to " +
-                     std::to_string(uid) + "; set JOBWARD_STATE_DIR to a directory of your own");
+                 "it belongs to uid " + std::to_string(foreign_link ? link.st_uid : info.st_uid) +
+                     ", not to " + std::to_string(uid) +
+                     "; set JOBWARD_STATE_DIR to a directory of your own");
   if ((info.st_mode & 022U) != 0)
     return error("use state directory", path, "others may write to it; run: chmod 700 " + path);
   return {};

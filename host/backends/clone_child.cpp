@@ -108,7 +108,10 @@ pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*c
   const long result = clone3_call(&args, child, argument);
   ::munmap(stack, stack_size);
   if (result >= 0) return static_cast<pid_t>(result);
-  if (result == -ENOSYS) return fork_child(v2_directory, pidfd, child, argument);
+  // EINVAL, E2BIG: a kernel before a flag or field that we use; EPERM: another kind of seccomp
+  // filter.
+  if (result == -ENOSYS || result == -EINVAL || result == -E2BIG || result == -EPERM)
+    return fork_child(v2_directory, pidfd, child, argument);
   errno = static_cast<int>(-result);
   return -1;
 }

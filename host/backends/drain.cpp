@@ -23,30 +23,31 @@ constexpr int kRecheckMs = 100;
 }  // namespace
 
 Status signal_each(const std::vector<int>& pids, int signal) {
+  Status first;  // one that may not be signalled (setuid) must not protect the others
   for (const int pid : pids) {
-    auto process = open_pidfd(pid);
-    if (!process && process.error().errnum == ESRCH) continue;
-    if (!process) return tl::unexpected(std::move(process).error());
-    auto sent = send_signal(*process, signal);
-    if (!sent && sent.error().errnum != ESRCH)
-      return rethrow(std::move(sent).error(), std::to_string(pid));
+    const auto process = open_pidfd(pid);
+    auto sent = process ? send_signal(*process, signal) : Status(tl::unexpected(process.error()));
+    if (!sent && sent.error().errnum != ESRCH && first)
+      first = rethrow(std::move(sent).error(), "pid " + std::to_string(pid));
   }
-  return {};
+  return first;
 }
 
 Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill) {
   const auto deadline = Clock::now() + kDrainPatience;
   int at_first = -1;
+  Status last;
   while (true) {
     auto pids = list();
     if (!pids) return tl::unexpected(std::move(pids).error());
     if (at_first < 0) at_first = static_cast<int>(pids->size());
     if (pids->empty()) return at_first;
+    if (Clock::now() > deadline && !last) return tl::unexpected(last.error());
     if (Clock::now() > deadline)
       return error("kill", std::to_string(pids->size()) + " processes of the job",
                    "they are still there 10 s after SIGKILL, the first is pid " +
                        std::to_string(pids->front()));
-    JOBWARD_RETURN_IF_ERROR(kill());
+    last = kill();  // what could not be signalled is still waited for
     if (const auto process = open_pidfd(pids->front())) wait_for_exit(*process, kRecheckMs);
   }
 }

@@ -15,6 +15,7 @@ namespace jobward::host {
 using ListProcesses = std::function<Result<std::vector<int>>()>;
 
 // Sends `signal` to each process through a pidfd; those that are gone meanwhile are passed over.
+// All are tried; the first failure is returned.
 Status signal_each(const std::vector<int>& pids, int signal);
 
 // Calls kill() and waits on the processes that list() names until it names none. Gives up after 10

@@ -1,5 +1,8 @@
 // Hybrid hosts: each job in a v2 leaf (atomic birth, cgroup.kill, pressure) and in v1 directories
 // (limits).
+#include <signal.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "host/backends/backends.h"
@@ -23,14 +26,29 @@ class HybridGroup final : public JobGroup {
   }
 
   Result<MemorySample> sample() override { return v1_.sample(); }
-  Result<int> signal_all(int signal) override { return leaf_.signal_all(signal); }
+  Result<int> signal_all(int signal) override {
+    auto in_leaf = leaf_.signal_all(signal);
+    // A job of root's may have moved a process to another v2 cgroup; its memory is still counted
+    // here.
+    auto outside = v1_.memory().processes_below();
+    if (!in_leaf || !outside) return in_leaf;
+    if (*in_leaf > 0 && signal != SIGKILL) return in_leaf;
+    if (auto sent = signal_each(*outside, signal); !sent)
+      return tl::unexpected(std::move(sent).error());
+    return std::max(*in_leaf, static_cast<int>(outside->size()));
+  }
 
   OomCounters oom_counters() const override { return v1_.oom_counters(); }
 
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
-    auto drained = drain([this] { return leaf_.processes(); }, [this] { return leaf_.kill(); });
+    auto drained = drain([this] { return processes(); },
+                         [this]() -> Status {
+                           auto killed = signal_all(SIGKILL);
+                           if (!killed) return tl::unexpected(std::move(killed).error());
+                           return {};
+                         });
     if (drained) report.killed_leftovers = *drained;
     if (!drained) report.problems.push_back(drained.error().message());
     v1_.read_final(report);
@@ -41,6 +59,12 @@ class HybridGroup final : public JobGroup {
   }
 
  private:
+  Result<std::vector<int>> processes() const {
+    auto in_leaf = leaf_.processes();
+    if (!in_leaf || !in_leaf->empty()) return in_leaf;
+    return v1_.memory().processes_below();
+  }
+
   V2Leaf leaf_;
   V1Controllers v1_;
   bool finished_ = false;

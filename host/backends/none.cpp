@@ -16,7 +16,7 @@ namespace {
 class NoneGroup final : public JobGroup {
  public:
   NoneGroup(KernelRoots roots, std::optional<std::uint64_t> limit)
-      : roots_(std::move(roots)), limit_(limit) {}
+      : roots_(std::move(roots)), limit_(limit), known_(present_children(roots_)) {}
   NoneGroup(const NoneGroup&) = delete;
   NoneGroup& operator=(const NoneGroup&) = delete;
   ~NoneGroup() override {
@@ -70,15 +70,11 @@ class NoneGroup final : public JobGroup {
 
  private:
   // Living processes only: a zombie waits for its parent, who may be us, and holds nothing.
-  std::vector<int> tree() const {
-    std::vector<int> alive;
-    for (const int pid : descendants(roots_, ::getpid()))
-      if (is_alive(roots_, pid)) alive.push_back(pid);
-    return alive;
-  }
+  std::vector<int> tree() const { return descendants_but(roots_, known_); }
 
   KernelRoots roots_;
   std::optional<std::uint64_t> limit_;
+  std::vector<KnownProcess> known_;
   std::uint64_t peak_ = 0;
   int processes_peak_ = 0;
   bool finished_ = false;

@@ -32,9 +32,18 @@ Result<std::optional<std::string>> enclosing_job(const Hierarchy& hierarchy) {
   return std::nullopt;
 }
 
+// A limit that jobs must not climb out of: memory, and the number of processes (systemd's
+// TasksMax).
 Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& path) {
+  const std::string directory = hierarchy.mount_point + path;
+  if (hierarchy.has("pids")) {
+    const auto dir = CgroupDir::open(directory);
+    const auto limit =
+        dir ? dir->counter("pids.max") : Result<std::optional<std::uint64_t>>(std::nullopt);
+    if (limit && *limit) return true;
+  }
   if (!hierarchy.has("memory")) return false;
-  auto limit = own_memory_limit(hierarchy.mount_point + path, hierarchy.v2);
+  auto limit = own_memory_limit(directory, hierarchy.v2);
   if (!limit) return tl::unexpected(std::move(limit).error());
   return limit->has_value();
 }
@@ -59,7 +68,7 @@ Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
     auto limited = has_finite_limit(hierarchy, path);
     if (!limited) return tl::unexpected(std::move(limited).error());
     if (*limited) {
-      reason = "the highest ancestor inside the memory limit of " + shown(hierarchy, path);
+      reason = "the highest ancestor inside the limit of " + shown(hierarchy, path);
       break;
     }
     if (!may_write(hierarchy, parent_of(path))) {

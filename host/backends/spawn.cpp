@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
+#include "common/text.h"
 #include "host/backends/clone_child.h"
 
 namespace jobward::host {
@@ -29,13 +31,17 @@ struct ChildPlan {
   const char* oom_file;  // null: leave it
   const char* oom_text;
   bool die_with_supervisor;
+  bool ignore_children;
   pid_t supervisor;
   const sigset_t* mask;
   int report_fd;
+  ChildReport* shared_report;  // the same as through the pipe, where memory is shared: a full
+                               // cgroup cannot write
 };
 
 [[noreturn]] void give_up(const ChildPlan& plan, SpawnFailure::Stage stage) {
   const ChildReport report{stage, errno};
+  *plan.shared_report = report;
   static_cast<void>(::write(plan.report_fd, &report, sizeof report));
   ::_exit(127);
 }
@@ -50,6 +56,7 @@ struct ChildPlan {
     // It may have died before the request took effect.
     if (::getppid() != plan.supervisor) ::_exit(127);
   }
+  if (plan.ignore_children) ::signal(SIGCHLD, SIG_IGN);
   for (std::size_t i = 0; i < plan.task_count; ++i)
     if (::write(plan.task_files[i], "0", 1) != 1) give_up(plan, Stage::place);
   if (plan.oom_file != nullptr) {
@@ -97,6 +104,7 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
   std::array<char, 16> oom_text{};
   if (request.oom_score_adj)
     std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
+  ChildReport shared{};
   const ChildPlan plan{argv.data(),
                        environment.data(),
                        request.birth.v1_task_files.data(),
@@ -104,9 +112,11 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
                        request.oom_score_adj ? request.oom_score_adj_file.c_str() : nullptr,
                        oom_text.data(),
                        request.die_with_supervisor,
+                       request.ignore_children,
                        ::getpid(),
                        &request.signal_mask,
-                       writer.get()};
+                       writer.get(),
+                       &shared};
   int pidfd = -1;
   const pid_t pid =
       clone_child(request.birth.v2_directory, &pidfd, stack_for(request), run_child, &plan);
@@ -119,9 +129,20 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
   do {
     got = ::read(reader.get(), &report, sizeof report);
   } while (got < 0 && errno == EINTR);
-  if (got == 0) return spawned;  // closed by exec
+  if (got == 0 && shared.errnum == 0) return spawned;  // closed by exec
+  if (got != sizeof report) report = shared;
   ::waitpid(pid, nullptr, 0);
   return tl::unexpected(SpawnFailure{report.stage, report.errnum});
+}
+
+bool can_be_found(const std::string& program) {
+  if (program.find('/') != std::string::npos) return ::access(program.c_str(), F_OK) == 0;
+  const char* path = std::getenv("PATH");
+  for (const auto directory : split(path != nullptr ? path : "/bin:/usr/bin", ':'))
+    if (::access((std::string(directory.empty() ? "." : directory) + "/" + program).c_str(),
+                 X_OK) == 0)
+      return true;
+  return false;
 }
 
 }  // namespace jobward::host

@@ -20,6 +20,7 @@ struct SpawnRequest {
   std::optional<int> oom_score_adj;  // absent: inherited
   std::string oom_score_adj_file;    // "/proc/self/oom_score_adj", as seen by the child
   bool die_with_supervisor = true;   // PR_SET_PDEATHSIG = SIGKILL
+  bool ignore_children = false;      // SIGCHLD ignored in the child, as the caller had it
   sigset_t signal_mask{};  // what the child gets; the caller usually runs with signals blocked
 };
 
@@ -40,5 +41,8 @@ struct SpawnFailure {
 // pipe). Call from the main thread of a single-threaded process: PDEATHSIG follows the thread, and
 // the child runs only async-signal-safe code.
 tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request);
+
+// Would execvp(3) find a file to try? (It may still fail to execute it.)
+bool can_be_found(const std::string& program);
 
 }  // namespace jobward::host

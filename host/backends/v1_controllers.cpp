@@ -110,14 +110,21 @@ Result<V1Controllers::Place> V1Controllers::make_place(const Hierarchy& hierarch
   }
   if (!parent) return tl::unexpected(std::move(parent).error());
   made.parent = std::move(*parent);
+  const auto undo = [&](Error failure) -> tl::unexpected<Error> {
+    static_cast<void>(made.parent.remove_child(request.run_id));
+    return tl::unexpected(std::move(failure));
+  };
   auto job = CgroupDir::open(hierarchy.mount_point + path);
-  if (!job) return tl::unexpected(std::move(job).error());
+  if (!job) return undo(std::move(job).error());
   made.job = std::move(*job);
   // A newborn child is one thread. Moving itself by "0" into `tasks` needs no machine-wide lock,
   // which a write to cgroup.procs takes and which costs up to 9 ms (kernel/cgroup/cgroup.c,
   // cgroup_procs_write_start).
   auto tasks = made.job.open_file("tasks", O_WRONLY);
-  if (!tasks) return tl::unexpected(std::move(tasks).error());
+  if (!tasks) return undo(std::move(tasks).error());
+  // In every hierarchy: a nested run finds its place in each by it.
+  if (auto named = write_job_attribute(made.job.fd(), made.job.path(), request.attribute); !named)
+    return undo(std::move(named).error());
   made.tasks = std::move(*tasks);
   return made;
 }
@@ -142,10 +149,6 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
   if (auto watched = made.watch_memory(); !watched) return undo(std::move(watched).error());
   if (auto seen = made.remember_ancestors(places.memory, places.memory_place); !seen)
     return undo(std::move(seen).error());
-  if (auto named =
-          write_job_attribute(made.memory_.job.fd(), made.memory_.job.path(), request.attribute);
-      !named)
-    return undo(std::move(named).error());
   return made;
 }
 

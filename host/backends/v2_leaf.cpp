@@ -88,11 +88,13 @@ Status V2Leaf::kill() const {
 
 Result<int> V2Leaf::signal_all(int signal) const {
   auto pids = processes();
-  if (!pids) return tl::unexpected(std::move(pids).error());
-  if (!pids->empty()) {
-    auto sent = signal == SIGKILL ? kill() : signal_each(*pids, signal);
-    if (!sent) return tl::unexpected(std::move(sent).error());
+  if (signal == SIGKILL) {  // also when the processes could not be listed
+    if (auto killed = kill(); !killed) return tl::unexpected(std::move(killed).error());
   }
+  if (!pids) return tl::unexpected(std::move(pids).error());
+  if (signal != SIGKILL)
+    if (auto sent = signal_each(*pids, signal); !sent)
+      return tl::unexpected(std::move(sent).error());
   return static_cast<int>(pids->size());
 }
 

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <map>
@@ -73,6 +74,23 @@ Result<ProcessIo> own_threads_io(const KernelRoots& roots) {
     sum.write_bytes += io->write_bytes;
   }
   return sum;
+}
+
+std::optional<ProcessStat> stat_of(const KernelRoots& roots, int pid) {
+  const auto text = read_file(pid_path(roots, pid) + "/stat");
+  if (!text) return std::nullopt;
+  auto stat = parse_stat(*text);
+  return stat ? std::optional(std::move(*stat)) : std::nullopt;
+}
+
+std::vector<int> direct_children(const KernelRoots& roots, int pid) {
+  if (kernel_lists_children(roots)) return children_of(roots, pid);
+  std::vector<int> out;
+  const auto by_parent = children_by_parent(roots);
+  const auto [begin, end] = by_parent.equal_range(pid);
+  for (auto it = begin; it != end; ++it)
+    out.push_back(it->second);
+  return out;
 }
 
 struct FoundMemory {
@@ -150,6 +168,28 @@ std::vector<int> descendants(const KernelRoots& roots, int ancestor) {
     add_children(pid);
   }
   return found;
+}
+
+std::vector<KnownProcess> present_children(const KernelRoots& roots) {
+  std::vector<KnownProcess> out;
+  for (const int pid : direct_children(roots, ::getpid()))
+    if (const auto stat = stat_of(roots, pid)) out.push_back({pid, stat->start_ticks});
+  return out;
+}
+
+std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known) {
+  std::vector<int> out;
+  for (const int pid : direct_children(roots, ::getpid())) {
+    const auto stat = stat_of(roots, pid);
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const KnownProcess& process) {
+      return process.pid == pid && stat && process.start_ticks == stat->start_ticks;
+    });
+    if (is_known) continue;
+    if (is_alive(roots, pid)) out.push_back(pid);
+    for (const int below : descendants(roots, pid))
+      if (is_alive(roots, below)) out.push_back(below);
+  }
+  return out;
 }
 
 TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact) {

@@ -27,6 +27,18 @@ bool is_alive(const KernelRoots& roots, int pid);
 // Processes that come and go during the walk may be missed: ask again.
 std::vector<int> descendants(const KernelRoots& roots, int ancestor);
 
+// A process that is told from a later one of the same pid by its start.
+struct KnownProcess {
+  int pid = 0;
+  std::uint64_t start_ticks = 0;
+};
+
+// The living children that this process has before it starts a job: `exec jobward` leaves it with
+// those of the program that it replaced (`exec > >(tee log)` in a script). They are not the job's.
+std::vector<KnownProcess> present_children(const KernelRoots& roots);
+// The living processes below this one, without `known` and those below them.
+std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known);
+
 // Memory of a set of processes, in bytes. `need` is anon + shmem + swap. With exact = false pages
 // shared after fork count once a process (fast, too high); with exact = true by their share (PSS,
 // about 1 ms a GiB).
