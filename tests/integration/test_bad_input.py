@@ -5,7 +5,9 @@ import glob
 import os
 import shlex
 import sqlite3
+import shutil
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -195,16 +197,36 @@ class UnwritableState(harness.UnprivilegedTest):
         self.assertRegex(run.messages.lower(), r"not (be )?recorded|unrecorded")
 
 
+def root_is_a_mount():
+    with open("/proc/self/mountinfo") as file:
+        return any(line.split()[4] == "/" for line in file)
+
+
 @harness.needs_root
 class InAMountNamespace(harness.JobwardTest):
     """The test's mounts live in a private mount namespace and end with it."""
+
+    propagation = "private"
+    private = ":"
+
+    def setUp(self):
+        super().setUp()
+        if not root_is_a_mount():
+            # In a chroot below a plain directory the mount that holds it cannot be made private from inside. What
+            # is mounted then goes below mounts that can: /sys, and /dev for the state directory.
+            self.propagation = "unchanged"
+            self.private = "mount --make-rprivate /sys; mount --make-rprivate /dev"
+            scratch = tempfile.mkdtemp(prefix="jobward-test-", dir="/dev/shm")
+            self.addCleanup(shutil.rmtree, scratch)
+            self.state = os.path.join(scratch, "state")
+            self.env["JOBWARD_STATE_DIR"] = self.state
 
     def run_after(self, mounts, options, command):
         """Runs the job after the shell lines in `mounts`, which nobody else sees."""
         result = self.path("result-mount.json")
         words = [self.binary, "run", *options, "--result", result, "--", *command]
-        script = f"set -e; {mounts}; exec {' '.join(shlex.quote(word) for word in words)}"
-        process = self.spawn(["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", script])
+        script = f"set -e; {self.private}; {mounts}; exec {' '.join(shlex.quote(word) for word in words)}"
+        process = self.spawn(["unshare", "--mount", "--propagation", self.propagation, "--", "/bin/sh", "-c", script])
         process.result_path = result
         return self.finish(process)
 
