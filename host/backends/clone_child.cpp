@@ -8,8 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
+
+#include "common/fd.h"
 
 namespace jobward::host {
 namespace {
@@ -18,29 +21,48 @@ namespace {
 // would run in the child, on our memory.
 constexpr __u64 kClearSignalHandlers = 0x100000000ULL;
 
-// Containers forbid clone3 with ENOSYS (seccomp cannot see its flags). Then a plain fork, and the
-// child moves itself.
+// ENOSYS, EPERM: a seccomp filter; EINVAL, E2BIG: a kernel before a flag or field that we use.
+bool is_refused(int error) {
+  return error == ENOSYS || error == EPERM || error == EINVAL || error == E2BIG;
+}
+
+// Moves the calling process, one thread, into the v2 directory. 0 or an errno.
+int move_self(int v2_directory) {
+  if (v2_directory < 0) return 0;
+  const Fd procs(::openat(v2_directory, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  return procs && ::write(procs.get(), "0", 1) == 1 ? 0 : errno;
+}
+
+// Containers forbid clone3 with ENOSYS (seccomp cannot see its flags). Then a plain fork; the child
+// moves itself and tells how that went.
 pid_t fork_child(int v2_directory, int* pidfd, void (*child)(const void*), const void* argument) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return -1;
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    if (v2_directory >= 0) {
-      const int procs = ::openat(v2_directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-      if (procs < 0 || ::write(procs, "0", 1) != 1) ::_exit(127);
-      ::close(procs);
-    }
+    const int failed = move_self(v2_directory);
+    static_cast<void>(::write(writer.get(), &failed, sizeof failed));
+    if (failed != 0) ::_exit(127);
     child(argument);
   }
   if (pid < 0) return pid;
-  *pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (*pidfd >= 0) return pid;
-  const int saved = errno;
+  writer.reset();
+  int failed = 0;
+  if (::read(reader.get(), &failed, sizeof failed) != sizeof failed) failed = ECHILD;
+  if (failed == 0) {
+    *pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    if (*pidfd >= 0) return pid;
+    failed = errno;
+  }
   ::kill(pid, SIGKILL);  // our own child, not reaped yet: the pid is still its
   ::waitpid(pid, nullptr, 0);
-  errno = saved;
+  errno = failed;
   return -1;
 }
 
-[[maybe_unused]] clone_args base_arguments(int v2_directory, int* pidfd) {
+clone_args base_arguments(int v2_directory, int* pidfd) {
   clone_args args{};
   args.flags = CLONE_PIDFD | kClearSignalHandlers;
   args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
@@ -52,7 +74,10 @@ pid_t fork_child(int v2_directory, int* pidfd, void (*child)(const void*), const
   return args;
 }
 
-#if defined(__x86_64__)
+// The sanitizers keep books on stacks, and know nothing of one that belongs to another process.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define JOBWARD_SHARES_MEMORY 0
+#elif defined(__x86_64__)
 // The C library has no clone3 that takes a function. After the system call the child is on the new
 // stack, with our registers: it calls `child` and never comes back here.
 long clone3_call(clone_args* args, void (*child)(const void*), const void* argument) {
@@ -108,9 +133,7 @@ pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*c
   const long result = clone3_call(&args, child, argument);
   ::munmap(stack, stack_size);
   if (result >= 0) return static_cast<pid_t>(result);
-  // EINVAL, E2BIG: a kernel before a flag or field that we use; EPERM: another kind of seccomp
-  // filter.
-  if (result == -ENOSYS || result == -EINVAL || result == -E2BIG || result == -EPERM)
+  if (result < 0 && is_refused(static_cast<int>(-result)))
     return fork_child(v2_directory, pidfd, child, argument);
   errno = static_cast<int>(-result);
   return -1;
@@ -118,7 +141,11 @@ pid_t clone_child(int v2_directory, int* pidfd, std::size_t stack_size, void (*c
 #else
 pid_t clone_child(int v2_directory, int* pidfd, std::size_t, void (*child)(const void*),
                   const void* argument) {
-  return fork_child(v2_directory, pidfd, child, argument);
+  clone_args args = base_arguments(v2_directory, pidfd);
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid == 0) child(argument);
+  if (pid < 0 && is_refused(errno)) return fork_child(v2_directory, pidfd, child, argument);
+  return pid;
 }
 #endif
 
