@@ -41,6 +41,24 @@ class CommandLine(harness.JobwardTest):
             with self.subTest(option=option):
                 self.assert_usage_error(125, option, "run", f"{option}=")
 
+    def test_a_result_file_is_written_when_the_options_cannot_be_understood(self):
+        result = self.path("result.json")
+        with open(result, "w") as stale:
+            stale.write("of an earlier run")
+        run = self.bare([self.binary, "run", "--frob", "--result", result, "--", "true"])
+        self.assertEqual(run.returncode, 125, run)
+        written = self.load_result(result)
+        self.assertEqual((written["outcome"], written["started"], written["exit_code"]), ("launch_failed", False, 125))
+
+    def test_what_looks_like_a_secret_is_nowhere_on_record(self):
+        secret = "98877665544"
+        self.run_job(["true", "--password", secret], ["--name", f"token={secret}"])
+        self.run_job([f"API_TOKEN={secret}", "true"])
+        for name in os.listdir(self.state):
+            path = os.path.join(self.state, name)
+            if os.path.isfile(path):
+                self.assertNotIn(secret.encode(), harness.read_bytes(path), name)
+
     def test_unknown_flags_are_named(self):
         self.assert_usage_error(125, "--no-such-flag", "run", "--no-such-flag")
         for subcommand in ("history", "show", "estimate", "doctor"):

@@ -1,5 +1,6 @@
 """Signals and job control: in a terminal, a job under jobward behaves as if it ran bare."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -209,6 +210,54 @@ class WithoutATerminal(harness.JobwardTest):
     def test_a_stopped_job_without_a_terminal_is_still_ended_at_its_wall_limit(self):
         process = self.start_run(["--mem", "1G", "--time", "1s"], ["/bin/sh", "-c", "kill -STOP $$"])
         self.assert_outcome(self.finish(process, timeout=20), "wall_limit", 124)
+
+    def test_a_signal_while_the_rest_is_cleared_away_loses_neither_status_nor_record(self):
+        # The main process ends at once; what it leaves has 200 MB to give back while TERM arrives.
+        hog = self.job("touch_memory.py", 200, "--hold", 30)
+        started = self.path("started")
+        script = '"$@" > /dev/null 2>&1 & echo $! > "$0"; sleep 0.5; exit 7'
+        process = self.start_run(["--mem", "1G"], ["/bin/sh", "-c", script, started, *hog])
+        harness.wait_for_pid(started)
+        job_main = harness.wait_until(lambda: harness.children_of(process.pid), "the job is there")[0]
+        harness.wait_until(lambda: harness.is_dead(job_main), "its main process has ended")
+        try:
+            process.send_signal(signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # faster than us: nothing to disturb
+        run = self.finish(process)
+        self.assertEqual(run.returncode, 7, run)
+        self.assertIs(run.result["recorded"], True)
+
+    def test_children_from_before_are_left_alone(self):
+        pid_file = self.path("before")
+        line = f'"{self.sleeper}" 100 > /dev/null 2>&1 & echo $! > "{pid_file}"; exec "{self.binary}" run --quiet --mem 1G -- true'
+        run = self.bare(["/bin/bash", "-c", line])
+        self.assertEqual(run.returncode, 0, run)
+        pid = harness.wait_for_pid(pid_file)
+        self.assertFalse(harness.is_dead(pid), "it was there before the job")
+        os.kill(pid, signal.SIGKILL)
+        self.expects_nothing_left = False
+
+    def test_a_reader_that_does_not_read_does_not_lift_the_wall_limit(self):
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(write_end, b"x" * 4096)  # full: the next write waits
+        process = self.start_run(["--mem", "1G", "--time", "1s"], [self.sleeper, "100"], stderr=write_end)
+        os.close(write_end)
+        result = process.result_path
+        harness.wait_until(lambda: os.path.exists(result), "the result is written all the same", 20)
+        os.read(read_end, 65536)
+        self.assert_outcome(self.finish(process), "wall_limit", 124)
+        os.close(read_end)
+
+    def test_the_grace_at_the_wall_limit_is_for_the_whole_job(self):
+        checkpoint = self.path("checkpoint")
+        handler = ("import signal,sys,time\n"
+                   "def save(*_):\n  time.sleep(0.5); open(sys.argv[1], 'w').close(); sys.exit(0)\n"
+                   "signal.signal(signal.SIGTERM, save)\ntime.sleep(60)\n")
+        command = ["/bin/bash", "-c", f'python3 -c "$0" "$1"; true', handler, checkpoint]
+        self.assert_outcome(self.run_job(command, ["--mem", "1G", "--time", "1s"]), "wall_limit", 124)
+        self.assertTrue(os.path.exists(checkpoint), "the child of the script could save its work")
 
     def test_a_pipe_that_breaks_kills_the_job_as_it_would_bare(self):
         line = f'"{self.binary}" run --quiet --mem 1G -- yes | head -n 1; echo "${{PIPESTATUS[0]}}"'
