@@ -112,7 +112,8 @@ TEST_CASE("file_probe: A tree that cannot be read is not measured") {
   (void)scratch.file("tree/x", 3);
   // Root may read all: running out of descriptors stops it too.
   const RealFileProbe probe;
-  REQUIRE(probe.look(scratch.path("tree/x")));  // UBSan's first look at a type needs descriptors itself
+  REQUIRE(
+      probe.look(scratch.path("tree/x")));  // UBSan's first look at a type needs descriptors itself
   rlimit old{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
   const int next = ::dup(0);
