@@ -74,4 +74,8 @@ struct Preview {
 };
 Preview preview(const RunOrder& order, const Workshop& shop);
 
+// Digests of those of the files that are there, for the record: secrets in their names are masked.
+std::vector<profiles::FileDigest> digest_files(const char* role,
+                                               const std::vector<std::string>& paths);
+
 }  // namespace jobward::launcher

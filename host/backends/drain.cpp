@@ -52,6 +52,19 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
   }
 }
 
+void drain_group(JobGroup& group, const ListProcesses& list, GroupReport& report) {
+  const auto kill = [&group]() -> Status {
+    auto killed = group.signal_all(SIGKILL);
+    if (!killed) return tl::unexpected(std::move(killed).error());
+    return {};
+  };
+  const auto drained = drain(list, kill);
+  if (drained)
+    report.killed_leftovers = *drained;
+  else
+    report.problems.push_back(drained.error().message());
+}
+
 Status remove_drained(const CgroupDir& parent, const std::string& name,
                       std::initializer_list<const char*> layout) {
   // Usually nothing else is there, and no directory has to be listed.

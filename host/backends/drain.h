@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "host/backends/backend.h"
 #include "host/observe/cgroup_dir.h"
 
 namespace jobward::host {
@@ -22,6 +23,10 @@ Status signal_each(const std::vector<int>& pids, int signal);
 // s (a process in uninterruptible sleep cannot be killed): an error that names how many are left.
 // Returns how many there were at first.
 Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill);
+
+// The same for a group that is being finished: what was left, or why it could not be killed, goes
+// into the report.
+void drain_group(JobGroup& group, const ListProcesses& list, GroupReport& report);
 
 // Removes `name` below `parent`, deepest first: first the directories that a run makes (`layout`,
 // paths below `name`, deepest first), then whatever else there is; waiting (bounded, 1 s) while the

@@ -43,14 +43,8 @@ class HybridGroup final : public JobGroup {
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
-    auto drained = drain([this] { return processes(); },
-                         [this]() -> Status {
-                           auto killed = signal_all(SIGKILL);
-                           if (!killed) return tl::unexpected(std::move(killed).error());
-                           return {};
-                         });
-    if (drained) report.killed_leftovers = *drained;
-    if (!drained) report.problems.push_back(drained.error().message());
+    drain_group(
+        *this, [this] { return processes(); }, report);
     v1_.read_final(report);
     leaf_.read_final(report);
     v1_.remove(report.problems);

@@ -53,14 +53,8 @@ class NoneGroup final : public JobGroup {
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
-    auto drained = drain([this]() -> Result<std::vector<int>> { return tree(); },
-                         [this]() -> Status {
-                           auto killed = signal_all(SIGKILL);
-                           if (!killed) return tl::unexpected(std::move(killed).error());
-                           return {};
-                         });
-    if (drained) report.killed_leftovers = *drained;
-    if (!drained) report.problems.push_back(drained.error().message());
+    drain_group(
+        *this, [this]() -> Result<std::vector<int>> { return tree(); }, report);
     if (processes_peak_ > 0) {
       report.usage.set(Metric::processes_peak, processes_peak_);
       report.usage.basis["processes_basis"] = "sampled";

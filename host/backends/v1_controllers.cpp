@@ -139,8 +139,7 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
     made.remove(ignored);
     return tl::unexpected(std::move(failure));
   };
-  if (const Limit* limit = request.limits.find(Resource::memory))
-    made.limit_ = static_cast<std::uint64_t>(limit->value);
+
   if (places.pids) {
     auto pids = make_place(*places.pids, *places.pids_place, "pids", request);
     if (!pids) return undo(std::move(pids).error().with_context("pids cgroup"));

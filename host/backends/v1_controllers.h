@@ -66,7 +66,6 @@ class V1Controllers {
   Fd stat_file_;
   Fd oom_event_;
   std::vector<Ancestor> ancestors_;  // with a finite limit, nearest first
-  std::optional<std::uint64_t> limit_;
 };
 
 }  // namespace jobward::host
