@@ -1,14 +1,12 @@
 #include "cli/config.h"
 
-#include <cerrno>
-#include <map>
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
 
-// The library asserts on some broken headers ("[!x") that it then reports; releases are built
-// without asserts.
-#define TOML_ASSERT(condition) static_cast<void>(0)
-#include <toml++/toml.h>
-
-#include "common/files.h"
+#include "cli/toml_reader.h"
+#include "cli/wish_keys.h"
 #include "common/text.h"
 #include "common/units.h"
 
@@ -17,138 +15,196 @@ namespace {
 
 using launcher::LimitSettings;
 
-std::string at_line(const std::string& file, const toml::source_region& source) {
-  return file + ":" + std::to_string(source.begin.line);
-}
+constexpr const char* kDefaults = "defaults";
+constexpr const char* kPresets = "presets";
 
-tl::unexpected<Error> bad(const std::string& where, const std::string& what) {
-  return error("read configuration", where, what);
-}
-
-// A share: a number, or a text such as "50%".
-Result<double> share(const toml::node& node) {
-  if (const auto number = node.value<double>()) {
-    if (*number >= 0 && *number <= 1) return *number;
-    return error("read", "a share", "it must be between 0 and 1");
-  }
-  if (const auto text = node.value<std::string>()) return parse_fraction(*text);
-  return error("read", "a share", "expected 0.5 or \"50%\"");
-}
-
-Result<std::string> text_of(const toml::node& node, const char* example) {
-  if (const auto text = node.value_exact<std::string>()) return *text;
-  return error("read", "a value", std::string("expected a text such as \"") + example + "\"");
-}
-
-using Setter = std::function<Status(const toml::node&, LimitSettings&)>;
-
-Status set_share(const toml::node& node, double& target) {
-  auto value = share(node);
+Status set_share(const TomlEntry& entry, double& target) {
+  auto value = share_value(entry);
   if (!value) return tl::unexpected(std::move(value).error());
   target = *value;
   return {};
 }
 
-const std::map<std::string, Setter, std::less<>>& setters() {
-  static const std::map<std::string, Setter, std::less<>> table{
-      {"memory.guess_share",
-       [](const toml::node& node, LimitSettings& out) -> Status {
-         JOBWARD_RETURN_IF_ERROR(set_share(node, out.guess_share));
-         if (out.guess_share <= 0)
-           return error("use", "a share of 0", "no job can start with nothing");
-         return {};
-       }},
-      {"memory.margin",
-       [](const toml::node& node, LimitSettings& out) { return set_share(node, out.margin); }},
-      {"memory.minimum",
-       [](const toml::node& node, LimitSettings& out) -> Status {
-         auto text = text_of(node, "64M");
-         if (!text) return tl::unexpected(std::move(text).error());
-         auto bytes = parse_bytes(*text);
-         if (!bytes) return tl::unexpected(std::move(bytes).error());
-         out.minimum_bytes = *bytes;
-         return {};
-       }},
-      {"time.grace", [](const toml::node& node, LimitSettings& out) -> Status {
-         auto text = text_of(node, "10s");
-         if (!text) return tl::unexpected(std::move(text).error());
-         auto seconds = parse_duration_seconds(*text);
-         if (!seconds) return tl::unexpected(std::move(seconds).error());
-         out.grace_seconds = *seconds;
-         return {};
-       }}};
-  return table;
+Status set_guess_share(const TomlEntry& entry, LimitSettings& out) {
+  JOBWARD_RETURN_IF_ERROR(set_share(entry, out.guess_share));
+  if (out.guess_share <= 0) return error("use", "a share of 0", "no job can start with nothing");
+  return {};
 }
 
-tl::unexpected<Error> unknown_key(const std::string& where, const std::string& key) {
-  std::vector<std::string> known;
-  for (const auto& [name, setter] : setters())
-    known.push_back(name);
-  std::string text = "unknown key " + printable(key);
-  if (const auto nearest = nearest_word(key, known)) text += "; did you mean " + *nearest + "?";
-  return bad(where, text);
+Status set_minimum(const TomlEntry& entry, LimitSettings& out) {
+  auto bytes = text_value(entry, BareNumber::no, "64M").and_then(parse_bytes);
+  if (!bytes) return tl::unexpected(std::move(bytes).error());
+  out.minimum_bytes = *bytes;
+  return {};
 }
 
-bool is_section(const std::string& name) {
-  for (const auto& [key, setter] : setters())
-    if (key.compare(0, name.size() + 1, name + ".") == 0) return true;
-  return false;
+Status set_grace(const TomlEntry& entry, LimitSettings& out) {
+  auto seconds = text_value(entry, BareNumber::no, "10s").and_then(parse_duration_seconds);
+  if (!seconds) return tl::unexpected(std::move(seconds).error());
+  out.grace_seconds = *seconds;
+  return {};
 }
 
-Status apply_table(const toml::table& table, const std::string& prefix, const std::string& file,
-                   LimitSettings& out) {
-  for (const auto& [name, node] : table) {
-    const std::string key = prefix + std::string(name.str());
-    if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
-      if (inner->empty() && !is_section(key)) return unknown_key(at_line(file, node.source()), key);
-      JOBWARD_RETURN_IF_ERROR(apply_table(*inner, key + ".", file, out));
-      continue;
-    }
-    const std::string where = at_line(file, node.source());
-    const auto setter = setters().find(key);
-    if (setter == setters().end()) return unknown_key(where, key);
-    if (auto set = setter->second(node, out); !set)
-      return bad(where, key + ": " + set.error().message());
+Status set_aggregate_share(const TomlEntry& entry, LimitSettings::Aggregate& aggregate) {
+  JOBWARD_RETURN_IF_ERROR(set_share(entry, aggregate.share));
+  if (aggregate.share <= 0)
+    return error("use", "a share of 0", "no job can start with nothing; \"none\" sets no cap");
+  return {};
+}
+
+// "90%", 0.9, "48G" or "none".
+Status set_aggregate(const TomlEntry& entry, LimitSettings& out) {
+  const auto* text = std::get_if<std::string>(&entry.value);
+  if (text != nullptr && *text == "none") {
+    out.aggregate.reset();
+    return {};
   }
+  LimitSettings::Aggregate aggregate;
+  aggregate.source = entry.where;
+  if (text == nullptr || (!text->empty() && text->back() == '%')) {
+    JOBWARD_RETURN_IF_ERROR(set_aggregate_share(entry, aggregate));
+  } else {
+    auto bytes = parse_bytes(*text);
+    if (!bytes) return tl::unexpected(std::move(bytes).error());
+    if (*bytes == 0)
+      return error("use", "a cap of 0", "no job can start with nothing; \"none\" sets no cap");
+    aggregate.bytes = static_cast<double>(*bytes);
+  }
+  out.aggregate = aggregate;
+  return {};
+}
+
+struct SettingKey {
+  std::string_view section;
+  std::string_view key;
+  Status (*read)(const TomlEntry& entry, LimitSettings& out);
+};
+
+constexpr std::array kSettingKeys{
+    SettingKey{"memory", "guess_share", set_guess_share},
+    SettingKey{
+        "memory", "margin",
+        [](const TomlEntry& entry, LimitSettings& out) { return set_share(entry, out.margin); }},
+    SettingKey{"memory", "minimum", set_minimum},
+    SettingKey{"time", "grace", set_grace},
+    SettingKey{"aggregate", "memory", set_aggregate},
+};
+
+// All keys that could stand where this one stands.
+std::vector<std::string> known_names(const TomlEntry& entry) {
+  std::vector<std::string> names;
+  for (const auto& known : kSettingKeys)
+    names.push_back(std::string(known.section) + "." + std::string(known.key));
+  for (const auto& key : wish_keys()) {
+    names.push_back(std::string(kDefaults) + "." + key);
+    if (entry.path.size() == 3)
+      names.push_back(std::string(kPresets) + "." + printable(entry.path[1]) + "." + key);
+  }
+  return names;
+}
+
+bool is_section(const std::vector<std::string>& path) {
+  if (path.size() == 2) return path[0] == kPresets;
+  const bool wishes = path[0] == kDefaults || path[0] == kPresets;
+  return path.size() == 1 &&
+         (wishes || std::any_of(kSettingKeys.begin(), kSettingKeys.end(),
+                                [&](const SettingKey& known) { return known.section == path[0]; }));
+}
+
+bool is_wish_key(const std::string& key) {
+  const auto& keys = wish_keys();
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+// One file while it is read.
+struct Reading {
+  LimitSettings settings;
+  WishLayer defaults;
+  std::string defaults_at;
+  std::map<std::string, Preset> presets;
+};
+
+Status read_table(const TomlEntry& entry, bool empty, Reading& out) {
+  const bool known = is_section(entry.path);
+  if (!known && empty) return unknown_key(entry, known_names(entry));
+  if (known && entry.path.size() == 2) out.presets[entry.path[1]].where = entry.where;
+  if (known && entry.path[0] == kDefaults) out.defaults_at = entry.where;
+  return {};
+}
+
+// Absent: there is no such key. A table in a value's place is a value of the wrong type.
+std::optional<Status> read_value(const TomlEntry& entry, Reading& out) {
+  const auto& path = entry.path;
+  if (path.size() == 2 && path[0] == kDefaults && is_wish_key(path[1]))
+    return read_wish(entry, path[1], entry.where, false, out.defaults);
+  if (path.size() == 3 && path[0] == kPresets && is_wish_key(path[2])) {
+    const std::string source = "preset " + printable(path[1]) + " (" + entry.where + ")";
+    return read_wish(entry, path[2], source, true, out.presets[path[1]].wishes);
+  }
+  for (const auto& known : kSettingKeys)
+    if (path.size() == 2 && path[0] == known.section && path[1] == known.key)
+      return known.read(entry, out.settings);
+  return std::nullopt;
+}
+
+Status read_entry(const TomlEntry& entry, Reading& out) {
+  if (const auto read = read_value(entry, out)) {
+    if (!*read) return value_error(entry, read->error());
+    return {};
+  }
+  if (const auto* table = std::get_if<TomlEntry::Table>(&entry.value))
+    return read_table(entry, table->empty, out);
+  return unknown_key(entry, known_names(entry));
+}
+
+Status settle_section(WishLayer& layer, const std::string& where, const std::string& name) {
+  if (const auto contradiction = settle(layer))
+    return config_error(where, "[" + name + "] asks for " + *contradiction);
   return {};
 }
 
 }  // namespace
 
-Result<LimitSettings> parse_config(std::string_view text, const std::string& file) {
-  LimitSettings settings;
-  try {
-    const auto table = toml::parse(text, file);
-    if (auto applied = apply_table(table, "", file, settings); !applied)
-      return tl::unexpected(std::move(applied).error());
-  } catch (const toml::parse_error& broken) {  // the library's only way to say so
-    return bad(at_line(file, broken.source()), printable(broken.description()));
-  }
-  return settings;
+Result<Configuration> parse_config(std::string_view text, const std::string& file,
+                                   Configuration below) {
+  auto entries = read_toml(text, file);
+  if (!entries) return tl::unexpected(std::move(entries).error());
+  Reading reading;
+  reading.settings = below.settings;
+  for (const auto& entry : *entries)
+    JOBWARD_RETURN_IF_ERROR(read_entry(entry, reading));
+  JOBWARD_RETURN_IF_ERROR(settle_section(reading.defaults, reading.defaults_at, kDefaults));
+  for (auto& [name, preset] : reading.presets)
+    JOBWARD_RETURN_IF_ERROR(
+        settle_section(preset.wishes, preset.where, "presets." + printable(name)));
+  below.settings = reading.settings;
+  below.defaults = over(std::move(reading.defaults), below.defaults);
+  for (auto& [name, preset] : reading.presets)
+    below.presets.insert_or_assign(name, std::move(preset));
+  below.files.push_back(file);
+  return below;
 }
 
-Result<LimitSettings> load_config(
-    unsigned uid, const std::function<std::optional<std::string>(const char*)>& environment) {
-  std::string path;
-  const auto named = environment("JOBWARD_CONFIG");
-  if (named) {
-    path = *named;
-  } else if (uid == 0) {
-    path = "/etc/jobward/config.toml";
-  } else if (const auto xdg = environment("XDG_CONFIG_HOME")) {
-    path = *xdg + "/jobward/config.toml";
-  } else if (const auto home = environment("HOME")) {
-    path = *home + "/.config/jobward/config.toml";
-  } else {
-    return LimitSettings{};
+Result<WishLayer> find_preset(const Configuration& config, const std::string& name) {
+  if (const auto found = config.presets.find(name); found != config.presets.end())
+    return found->second.wishes;
+  std::vector<std::string> known;
+  std::string list;
+  for (const auto& [key, preset] : config.presets) {
+    known.push_back(key);
+    list += (list.empty() ? "" : ", ") + printable(key) + " (" + preset.where + ")";
   }
-  auto text = read_file(path, 1U << 20U);
-  // Under su or from cron HOME may be another user's: what nobody named and nobody may read is not
-  // ours.
-  const bool absent = !text && (text.error().errnum == ENOENT || text.error().errnum == EACCES);
-  if (absent && !named) return LimitSettings{};
-  if (!text) return rethrow(std::move(text).error(), "configuration");
-  return parse_config(*text, path);
+  std::string detail = "there is no such preset";
+  if (const auto nearest = nearest_word(name, known))
+    detail += "; did you mean " + printable(*nearest) + "?";
+  if (!list.empty()) return error("use", "preset " + printable(name), detail + "; known: " + list);
+  std::string files;
+  for (const auto& file : config.files)
+    files += (files.empty() ? "" : ", ") + printable(file);
+  return error(
+      "use", "preset " + printable(name),
+      detail + ", and no other: " +
+          (files.empty() ? std::string("there is no configuration file") : "none in " + files));
 }
 
 }  // namespace jobward::cli

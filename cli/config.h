@@ -1,23 +1,39 @@
-// The configuration file: defaults that a user may change.
+// The configuration: what a user and a project change of the defaults, and named presets.
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/wishes.h"
 #include "common/result.h"
 #include "launcher/limit_plan.h"
 
 namespace jobward::cli {
 
-// [memory] guess_share, margin (shares), minimum (size); [time] grace (duration). An unknown key, a
-// wrong type or a bad value is an error with file, line and, for a key, the nearest known one.
-Result<launcher::LimitSettings> parse_config(std::string_view text, const std::string& file);
+struct Preset {
+  WishLayer wishes;
+  std::string where;  // FILE:LINE
+};
 
-// JOBWARD_CONFIG, else /etc/jobward/config.toml for root, else $XDG_CONFIG_HOME or ~/.config below
-// jobward/config.toml. No such file: the defaults (but JOBWARD_CONFIG must exist).
-Result<launcher::LimitSettings> load_config(
-    unsigned uid, const std::function<std::optional<std::string>(const char*)>& environment);
+// All layers of it in one: what was read later counts more.
+struct Configuration {
+  launcher::LimitSettings settings;
+  WishLayer defaults;
+  std::map<std::string, Preset> presets;
+  std::vector<std::string> files;     // those that were read
+  std::vector<std::string> warnings;  // those that were not, and why
+};
+
+// What a file's text makes of the configuration below it. Sections: [memory] guess_share, margin
+// (shares), minimum (size); [time] grace (duration); [aggregate] memory (share, size or "none");
+// [defaults] and [presets.NAME] with the keys of wish_keys(). An unknown key, a wrong type or a bad
+// value is an error with file, line and, for a key, the nearest known one.
+Result<Configuration> parse_config(std::string_view text, const std::string& file,
+                                   Configuration below = {});
+
+// The preset of that name; an error that names the nearest, and where they all are defined.
+Result<WishLayer> find_preset(const Configuration& config, const std::string& name);
 
 }  // namespace jobward::cli

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/render_json.h"
-#include "cli/render_text.h"
+#include "cli/render_support.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
@@ -18,20 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json describe(const Session& session) {
-  const auto& backend = *session.choice.backend;
-  Json enforcement = Json::object();
-  backend.enforcement().for_each([&](Resource resource, Enforcement how) {
-    enforcement[std::string(info(resource).name)] = to_string(how);
-  });
-  Json out{{"schema_version", kSchemaVersion},
-           {"cgroups", to_string(session.tree.mode)},
-           {"backend", backend.name()},
-           {"backend_reason", session.choice.reason},
-           {"parent", backend.parent()},
-           {"enforcement", std::move(enforcement)},
-           {"obstacles", session.choice.obstacles}};
-  const auto& snapshot = session.snapshot;
+void describe_memory(const host::HostSnapshot& snapshot, Json& out) {
   out["memory_total_bytes"] = snapshot.memory.total;
   out["memory_available_bytes"] = snapshot.memory.available;
   out["swap_total_bytes"] = snapshot.memory.swap_total;
@@ -42,37 +29,64 @@ Json describe(const Session& session) {
     out["enclosing_limit"] = {{"directory", snapshot.enclosing->directory},
                               {"limit_bytes", snapshot.enclosing->limit},
                               {"room_bytes", snapshot.enclosing->room()}};
+}
+
+std::vector<std::string> preset_names(const Configuration& config) {
+  std::vector<std::string> names;
+  for (const auto& [name, preset] : config.presets)
+    names.push_back(name);
+  return names;
+}
+
+Json describe(const Session& session) {
+  const auto& backend = *session.choice.backend;
+  Json out{{"schema_version", kSchemaVersion},
+           {"cgroups", to_string(session.tree.mode)},
+           {"backend", backend.name()},
+           {"backend_reason", session.choice.reason},
+           {"parent", backend.parent()},
+           {"enforcement", enforcement_json(backend.support())},
+           {"gaps", gaps_json(backend.support())},
+           {"obstacles", session.choice.obstacles}};
+  out["aggregate_cap"] = aggregate_json(session.config.settings.aggregate);
+  out["policy"] = policy_json(session.policy, session.policy_problem);
+  out["configuration"] = session.config.files;
+  out["presets"] = preset_names(session.config);
+  describe_memory(session.snapshot, out);
   out["state_directory"] = session.records.directory.path;
   out["records"] = session.records.store ? "ok" : session.records.problem;
   return out;
 }
+std::string memory_lines(const host::HostSnapshot& snapshot) {
+  std::string text = "memory     " + format_bytes(static_cast<double>(snapshot.memory.available)) +
+                     " available of " + format_bytes(static_cast<double>(snapshot.memory.total)) +
+                     ", swap " + format_bytes(static_cast<double>(snapshot.memory.swap_total)) +
+                     ", " + std::to_string(snapshot.cpus) + " CPUs\n";
+  if (snapshot.enclosing)
+    text += "enclosed   by " + printable(snapshot.enclosing->directory) + ": " +
+            format_bytes(static_cast<double>(snapshot.enclosing->room())) + " room of " +
+            format_bytes(static_cast<double>(snapshot.enclosing->limit)) + "\n";
+  return text + "pressure   " +
+         (snapshot.memory_pressure ? "PSI is there"
+                                   : "PSI is absent or switched off (psi=1 at boot)") +
+         "\n";
+}
 
 std::string text_of(const Session& session) {
   const auto& backend = *session.choice.backend;
-  const auto& snapshot = session.snapshot;
   std::string text = "cgroups    " + std::string(to_string(session.tree.mode)) + "\n";
   text += "backend    " + std::string(backend.name()) + ": " + session.choice.reason + "\n";
-  if (!backend.parent().empty()) text += "parent     " + backend.parent() + "\n";
-  text += "limits    ";
-  backend.enforcement().for_each([&](Resource resource, Enforcement how) {
-    text += " " + std::string(info(resource).name) + " " + std::string(to_string(how)) + ";";
-  });
-  text.back() = '\n';
+  if (!backend.parent().empty()) text += "parent     " + printable(backend.parent()) + "\n";
+  text += "limits\n" + support_table(backend.support());
   for (const auto& obstacle : session.choice.obstacles)
     text += "obstacle   " + printable(obstacle) + "\n";
-  text += "memory     " + format_bytes(static_cast<double>(snapshot.memory.available)) +
-          " available of " + format_bytes(static_cast<double>(snapshot.memory.total)) + ", swap " +
-          format_bytes(static_cast<double>(snapshot.memory.swap_total)) + ", " +
-          std::to_string(snapshot.cpus) + " CPUs\n";
-  if (snapshot.enclosing)
-    text += "enclosed   by " + snapshot.enclosing->directory + ": " +
-            format_bytes(static_cast<double>(snapshot.enclosing->room())) + " room of " +
-            format_bytes(static_cast<double>(snapshot.enclosing->limit)) + "\n";
-  text += std::string("pressure   ") +
-          (snapshot.memory_pressure ? "PSI is there"
-                                    : "PSI is absent or switched off (psi=1 at boot)") +
-          "\n";
-  text += "state      " + session.records.directory.path + ": " +
+  text += "all jobs   " + aggregate_words(session.config.settings.aggregate) + "\n";
+  text += "policy     " + policy_words(session.policy, session.policy_problem) + "\n";
+  text += "config     " + list_words(session.config.files) + "\n";
+  if (!session.config.presets.empty())
+    text += "presets    " + list_words(preset_names(session.config)) + "\n";
+  text += memory_lines(session.snapshot);
+  text += "state      " + printable(session.records.directory.path) + ": " +
           (session.records.store ? "ok" : printable(session.records.problem)) + "\n";
   return text;
 }
@@ -94,7 +108,7 @@ int doctor_command(const Arguments& arguments) {
   if (!session) return failure("doctor", session.error().message(), exit_code::kUsage);
   (*session)->records = open_records((*session)->clock);
   std::fputs(json ? dump(describe(**session), true).c_str() : text_of(**session).c_str(), stdout);
-  return (*session)->records.store ? 0 : 1;
+  return (*session)->records.store && (*session)->policy_problem.empty() ? 0 : 1;
 }
 
 }  // namespace jobward::cli

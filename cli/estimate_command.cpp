@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/render_json.h"
@@ -27,6 +28,13 @@ int status_of(launcher::Verdict verdict) {
   return exit_code::kUsage;
 }
 
+// What the policy does not allow can never fit.
+launcher::Decision decide(const launcher::LimitPlan& plan, const launcher::MemoryRoom& room) {
+  if (plan.refusal) return {launcher::Verdict::refuse, *plan.refusal};
+  const auto* reserved = plan.reservation.find(Resource::memory);
+  return launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
+}
+
 void print_text(const launcher::RunOrder& order, const launcher::Preview& preview,
                 const launcher::MemoryRoom& room, const launcher::Decision& decision) {
   const auto* limit = preview.plan.limits.find(Resource::memory);
@@ -44,7 +52,8 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
   if (room.running > 0)
     text += " (" + std::to_string(room.running) + " running, " +
             format_bytes(static_cast<double>(room.reserved_unused)) + " reserved and not used yet)";
-  text += std::string("\nverdict: ") + to_string(decision.verdict) + ": " + decision.reason + "\n";
+  text += std::string("\nverdict: ") + to_string(decision.verdict) + ": " +
+          printable(decision.reason) + "\n";
   std::fputs(text.c_str(), stdout);
 }
 
@@ -65,6 +74,17 @@ void print_json(const launcher::Preview& preview, const launcher::MemoryRoom& ro
                  {"reserved_unused_bytes", room.reserved_unused},
                  {"running", room.running}};
   std::fputs(dump(out, true).c_str(), stdout);
+}
+
+int tell(const launcher::RunOrder& order, Session& session, bool json) {
+  const auto preview = launcher::preview(order, session.workshop());
+  const auto room = session.room();
+  const auto decision = decide(preview.plan, room);
+  if (json)
+    print_json(preview, room, decision);
+  else
+    print_text(order, preview, room, decision);
+  return status_of(decision.verdict);
 }
 
 }  // namespace
@@ -90,18 +110,15 @@ int estimate_command(const Arguments& arguments) {
   if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
   auto session = open_session();
   if (!session) return failure("estimate", session.error().message(), exit_code::kUsage);
+  if (const auto& problem = (*session)->policy_problem; !problem.empty())
+    return failure("estimate", problem, exit_code::kRefused);
+  auto resolved = resolve_wishes(**session, {}, std::nullopt);
+  if (!resolved) return failure("estimate", resolved.error().message(), exit_code::kUsage);
+  order->wishes = std::move(resolved->wishes);
+  order->settings = std::move(resolved->settings);
   (*session)->records = open_records((*session)->clock);
   if (!(*session)->records.store) say("past runs cannot be read: " + (*session)->records.problem);
-  const auto preview = launcher::preview(*order, (*session)->workshop());
-  const auto room = (*session)->room();
-  const auto* reserved = preview.plan.reservation.find(Resource::memory);
-  const auto decision =
-      launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
-  if (json)
-    print_json(preview, room, decision);
-  else
-    print_text(*order, preview, room, decision);
-  return status_of(decision.verdict);
+  return tell(*order, **session, json);
 }
 
 }  // namespace jobward::cli

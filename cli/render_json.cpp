@@ -14,28 +14,6 @@ Json number(double value) {
   return value;
 }
 
-Json limits_json(const Limits& limits) {
-  Json out = Json::object();
-  Json sources = Json::object();
-  limits.for_each([&](Resource resource, const Limit& limit) {
-    out[unit_name(resource)] = number(limit.value);
-    sources[std::string(info(resource).name)] = limit.source;
-  });
-  if (!sources.empty()) out["sources"] = std::move(sources);
-  return out;
-}
-
-// Limits that are set say who holds them; memory also says "none" when it is not limited at all.
-Json enforcement_json(const profiles::RunRequest& request) {
-  Json out = Json::object();
-  out["memory"] = to_string(Enforcement::none);
-  request.limits.for_each([&](Resource resource, const Limit&) {
-    const auto* how = request.enforcement.find(resource);
-    out[std::string(info(resource).name)] = to_string(how == nullptr ? Enforcement::none : *how);
-  });
-  return out;
-}
-
 Json usage_json(const Usage& usage) {
   Json out = Json::object();
   for (const auto& entry : kMetrics)
@@ -127,7 +105,37 @@ Json header(const std::string& run, bool started) {
 }  // namespace
 
 std::string unit_name(Resource resource) {
-  return std::string(info(resource).name) + "_" + std::string(to_string(info(resource).unit));
+  const std::string name(info(resource).name);
+  const Unit unit = info(resource).unit;
+  return unit == Unit::weight ? name : name + "_" + std::string(to_string(unit));
+}
+
+Json limits_json(const Limits& limits) {
+  Json out = Json::object();
+  Json sources = Json::object();
+  limits.for_each([&](Resource resource, const Limit& limit) {
+    const std::string name(info(resource).name);
+    if (resource == Resource::cpuset)
+      out[name] = limit.detail;
+    else
+      out[unit_name(resource)] = number(limit.value);
+    const bool device = !limit.detail.empty();
+    if (device && resource == Resource::io_read_rate) out["io_read_device"] = limit.detail;
+    if (device && resource == Resource::io_write_rate) out["io_write_device"] = limit.detail;
+    sources[name] = limit.source;
+  });
+  if (!sources.empty()) out["sources"] = std::move(sources);
+  return out;
+}
+
+Json enforcement_json(const profiles::RunRequest& request) {
+  Json out = Json::object();
+  out["memory"] = to_string(Enforcement::none);
+  request.limits.for_each([&](Resource resource, const Limit&) {
+    const auto* how = request.enforcement.find(resource);
+    out[std::string(info(resource).name)] = to_string(how == nullptr ? Enforcement::none : *how);
+  });
+  return out;
 }
 
 Json to_json(const Estimate& estimate) {

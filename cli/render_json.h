@@ -20,10 +20,15 @@ nlohmann::ordered_json to_json(const launcher::RunResult& result);
 // The same of one in the records; `alive`: its supervisor still holds its lock.
 nlohmann::ordered_json to_json(const profiles::RunRecord& record, bool alive);
 
+// "memory_bytes": …, "cpuset": "0-3,8", "io_read_device": the path or MAJOR:MINOR; "sources".
+nlohmann::ordered_json limits_json(const Limits& limits);
+// Limits that are set say who holds them; memory also says "none" when it is not limited at all.
+nlohmann::ordered_json enforcement_json(const profiles::RunRequest& request);
+
 // One line or indented; always valid UTF-8 (other bytes become U+FFFD).
 std::string dump(const nlohmann::ordered_json& json, bool indented);
 
-// "memory_bytes", "wall_seconds", "processes_count".
+// "memory_bytes", "wall_seconds", "processes_count", "cpu_weight".
 std::string unit_name(Resource resource);
 
 }  // namespace jobward::cli

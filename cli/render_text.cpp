@@ -6,41 +6,12 @@
 #include <cstdio>
 #include <ctime>
 
+#include "cli/limit_options.h"
 #include "common/text.h"
 #include "common/units.h"
 
 namespace jobward::cli {
 namespace {
-
-std::string label(Resource resource) {
-  switch (resource) {
-    case Resource::memory:
-      return "memory";
-    case Resource::wall:
-      return "wall time";
-    case Resource::cpu_time:
-      return "CPU time";
-    case Resource::io_read:
-      return "read";
-    case Resource::io_write:
-      return "written";
-    case Resource::disk_growth:
-      return "disk growth";
-    case Resource::processes:
-      return "processes";
-  }
-  return "";
-}
-
-std::string padded(std::string text, std::size_t width) {
-  // Columns count characters, not bytes.
-  const auto characters =
-      static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-      }));
-  if (characters < width) text.append(width - characters, ' ');
-  return text;
-}
 
 std::string line(const std::string& name, const std::string& value) {
   return "  " + padded(name, 13) + value + "\n";
@@ -65,27 +36,49 @@ std::string memory_words(const profiles::RunRequest& request, Outcome outcome, c
   return need ? text + predicted_words(request) : text;
 }
 
+// Whoever runs into a policy's limit cannot raise it.
+std::string raise_words(const profiles::RunRequest& request, Resource resource) {
+  const auto* limit = request.limits.find(resource);
+  if (limit != nullptr && limit->origin == LimitOrigin::policy)
+    return "; the system's policy sets it (" + limit->source + ")";
+  const auto* option = find_limit_option(resource);
+  return "; give it more with " + std::string(option == nullptr ? "" : option->flag);
+}
+
+std::string memory_advice(const profiles::RunRequest& request) {
+  const auto* limit = request.limits.find(Resource::memory);
+  const auto* predicted = request.estimate.by.find(Resource::memory);
+  if (limit != nullptr && limit->origin == LimitOrigin::policy)
+    return raise_words(request, Resource::memory);
+  const bool flag = limit != nullptr && limit->source == "--mem";
+  if (!flag && (limit == nullptr || limit->origin == LimitOrigin::automatic))
+    return "; the next automatic limit will be higher";
+  const bool known = predicted != nullptr && predicted->p99 > limit->value &&
+                     request.estimate.level != Level::everything;
+  return (flag ? std::string("; leave --mem out, or give it more")
+               : "; give it more with --mem than " + limit->source + " does") +
+         (known ? ": past runs suggest " + format_bytes(predicted->p99) : std::string());
+}
+
 // What to do about an end that is not the job's own doing.
 std::string advice(const launcher::RunResult& result) {
-  const std::string show = "`jobward show " + result.request.id + "`";
+  const auto& request = result.request;
+  const std::string show = "; see `jobward show " + request.id + "`";
   switch (result.ending.outcome) {
-    case Outcome::memory_limit: {
-      const auto* limit = result.request.limits.find(Resource::memory);
-      const auto* predicted = result.request.estimate.by.find(Resource::memory);
-      const bool known = predicted != nullptr && limit != nullptr &&
-                         predicted->p99 > limit->value &&
-                         result.request.estimate.level != Level::everything;
-      if (limit != nullptr && limit->source == "--mem")
-        return "; leave --mem out, or give it more" +
-               (known ? ": past runs suggest " + format_bytes(predicted->p99) : std::string()) +
-               "; see " + show;
-      return "; the next automatic limit will be higher; see " + show;
-    }
+    case Outcome::memory_limit:
+      return memory_advice(request) + show;
     case Outcome::wall_limit:
-      return "; give it more with --time; see " + show;
-    case Outcome::system_oom:
+      return raise_words(request, Resource::wall) + show;
+    case Outcome::cpu_limit:
+      return raise_words(request, Resource::cpu_time) + show;
+    case Outcome::pids_limit:
+      return raise_words(request, Resource::processes) + show;
+    case Outcome::stall_limit:
+      return raise_words(request, Resource::stall) + show;
     case Outcome::aggregate_limit:
-      return "; see " + show + " and `jobward doctor`";
+      return "; run fewer at once: `jobward doctor` shows the cap on all jobs together" + show;
+    case Outcome::system_oom:
+      return show + " and `jobward doctor`";
     default:
       return "";
   }
@@ -152,7 +145,7 @@ std::string limit_lines(const profiles::RunRequest& request) {
   request.limits.for_each([&](Resource resource, const Limit& limit) {
     const auto* how = request.enforcement.find(resource);
     out += line(label(resource),
-                quantity(resource, limit.value) + "  (" + limit.source + ", " +
+                limit_value(resource, limit) + "  (" + printable(limit.source) + ", " +
                     std::string(to_string(how == nullptr ? Enforcement::none : *how)) + ")");
   });
   return out.empty() ? "  none\n" : out;
@@ -160,16 +153,59 @@ std::string limit_lines(const profiles::RunRequest& request) {
 
 }  // namespace
 
-std::string quantity(Resource resource, double value) {
-  switch (info(resource).unit) {
-    case Unit::bytes:
-      return format_bytes(value);
-    case Unit::seconds:
-      return format_duration(value);
-    case Unit::count:
-      break;
+std::string label(Resource resource) {
+  switch (resource) {
+    case Resource::memory:
+    case Resource::swap:
+    case Resource::stall:
+    case Resource::processes:
+      return std::string(info(resource).name);
+    case Resource::wall:
+      return "wall time";
+    case Resource::cpu_time:
+      return "CPU time";
+    case Resource::io_read:
+      return "read";
+    case Resource::io_write:
+      return "written";
+    case Resource::disk_growth:
+      return "disk growth";
+    case Resource::cpus:
+      return "CPUs";
+    case Resource::cpu_weight:
+      return "CPU weight";
+    case Resource::cpuset:
+      return "CPU set";
+    case Resource::open_files:
+      return "open files";
+    case Resource::io_read_rate:
+      return "read rate";
+    case Resource::io_write_rate:
+      return "write rate";
   }
-  return std::to_string(std::lround(value));
+  return "";
+}
+
+std::string padded(std::string text, std::size_t width) {
+  // Columns count characters, not bytes.
+  const auto characters =
+      static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+      }));
+  if (characters < width) text.append(width - characters, ' ');
+  return text;
+}
+
+std::string quantity(Resource resource, double value) {
+  // A prediction of them need not be whole; they are.
+  if (resource == Resource::processes) return std::to_string(std::lround(value));
+  return format_quantity(info(resource).unit, value);
+}
+
+std::string limit_value(Resource resource, const Limit& limit) {
+  std::string detail = printable(limit.detail);
+  if (resource == Resource::cpuset && !detail.empty()) return detail;
+  return quantity(resource, limit.value) + (detail.empty() ? "" : " on " + detail);
 }
 
 std::string local_time(UnixMillis ms) {

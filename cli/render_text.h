@@ -25,6 +25,11 @@ std::string run_details(const profiles::RunRecord& run, bool alive);
 // "2026-11-23 07:31:02" in local time.
 std::string local_time(UnixMillis ms);
 
+std::string label(Resource resource);  // "memory", "CPU time"
 std::string quantity(Resource resource, double value);
+// The limit's value for people: "8.00 GiB", "0-3,8", "100 MiB/s on /data".
+std::string limit_value(Resource resource, const Limit& limit);
+// With blanks up to a column's width.
+std::string padded(std::string text, std::size_t width);
 
 }  // namespace jobward::cli

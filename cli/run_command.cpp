@@ -5,15 +5,19 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/limit_flags.h"
 #include "cli/render_json.h"
+#include "cli/render_plan.h"
 #include "cli/render_text.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/files.h"
-#include "common/units.h"
 #include "launcher/supervisor.h"
 #include "profiles/secrets.h"
 
@@ -21,29 +25,20 @@ namespace jobward::cli {
 namespace {
 
 struct RunOptions {
-  std::string memory = "auto";
-  std::string time;
+  LimitFlags limits;
   std::string name;
   std::string result_file;
   std::vector<std::string> features;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
-  bool no_limit = false;
+  bool dry_run = false;
   bool best_effort = false;
   bool quiet = false;
 };
 
 void declare(CLI::App& app, RunOptions& options) {
   set_usage(app, "jobward run [OPTIONS] -- COMMAND [ARGUMENTS...]");
-  app.add_option("--mem", options.memory,
-                 "Memory limit: auto (from past runs; the default), or a size such as 8G or 500M")
-      ->type_name("auto|SIZE");
-  app.add_flag("--no-limit", options.no_limit,
-               "No memory limit; the run is still measured and recorded");
-  app.add_option(
-         "--time", options.time,
-         "Wall-clock limit such as 90s or 2h: then TERM to the whole job, a grace (10 s), KILL")
-      ->type_name("DURATION");
+  declare(app, options.limits);
   app.add_option("--name", options.name, "A name by which the run can be found again");
   app.add_option("--feature", options.features,
                  "A number that makes this run larger or smaller than others, for the prediction "
@@ -59,35 +54,17 @@ void declare(CLI::App& app, RunOptions& options) {
       ->type_name("FILE");
   app.add_flag("--best-effort", options.best_effort,
                "Run even where a limit that was asked for cannot be enforced");
+  app.add_flag("--dry-run", options.dry_run,
+               "Start nothing; print what would be applied, where it comes from and who holds it");
   app.add_flag("-q,--quiet", options.quiet,
                "No lines about limits and the end of the run; errors still appear");
   app.footer(
-      "Exit status: the command's own; 124 wall limit; 125 jobward failed; 126 not executable; 127 "
-      "not found;\n"
-      "128+n killed by signal n (137 at the memory limit). --result tells whose it is "
-      "(exit_source).\n"
+      "Exit status: the command's own; 77 refused by policy; 124 wall, CPU time or stall limit; "
+      "125 "
+      "jobward failed;\n"
+      "126 not executable; 127 not found; 128+n killed by signal n (137 at the memory limit). "
+      "--result tells\nwhose it is (exit_source). --dry-run: 0 it would start, 77, 125.\n"
       "Example: jobward run --mem 8G --time 2h -- python3 train.py --data big.csv");
-}
-
-Result<launcher::LimitWishes> read_wishes(const RunOptions& options) {
-  launcher::LimitWishes wishes;
-  wishes.no_memory_limit = options.no_limit;
-  if (options.memory != "auto") {
-    auto bytes = parse_bytes(options.memory);
-    if (!bytes) return rethrow(std::move(bytes).error(), "--mem");
-    if (*bytes == 0)
-      return error("use", "--mem 0", "a job cannot start without memory; --no-limit sets none");
-    if (options.no_limit)
-      return error("use", "--mem together with --no-limit", "they contradict each other");
-    wishes.memory_bytes = *bytes;
-  }
-  if (!options.time.empty()) {
-    auto seconds = parse_duration_seconds(options.time);
-    if (!seconds) return rethrow(std::move(seconds).error(), "--time");
-    if (*seconds <= 0) return error("use", "--time " + options.time, "no time at all");
-    wishes.wall_seconds = *seconds;
-  }
-  return wishes;
 }
 
 // What can be said of a run of which nothing came.
@@ -103,6 +80,14 @@ launcher::RunResult never_started(const Arguments& arguments, std::string cause)
   return result;
 }
 
+launcher::RunResult refused_by_policy(const Arguments& arguments, const std::string& problem) {
+  auto result =
+      never_started(arguments, "the policy cannot be obeyed, so nothing is started: " + problem);
+  result.ending.outcome = Outcome::refused;
+  result.ending.exit_code = exit_code::kRefused;
+  return result;
+}
+
 // The file named by --result, also where the rest of the options cannot be understood: whoever
 // waits for it must not find that of an earlier run.
 std::string result_file_of(const std::vector<std::string>& options) {
@@ -115,34 +100,73 @@ std::string result_file_of(const std::vector<std::string>& options) {
   return {};
 }
 
-void write_result(const launcher::RunResult& result, const std::string& file) {
+void write_result(const nlohmann::ordered_json& result, const std::string& file) {
   if (file.empty()) return;
-  auto written = write_file_atomic(file, dump(to_json(result), true));
+  auto written = write_file_atomic(file, dump(result, true));
   if (!written) say("the result could not be written: " + written.error().message());
+}
+
+// A run that could begin now.
+struct Prepared {
+  std::unique_ptr<Session> session;
+  launcher::RunOrder order;
+  std::vector<std::string> remarks;
+};
+
+// Else the result of a run that never starts.
+tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
+                                                    const Arguments& arguments) {
+  const auto stop = [&](const Error& reason) {
+    return tl::unexpected(never_started(arguments, reason.message()));
+  };
+  auto flags = read_flags(options.limits);
+  if (!flags) return stop(flags.error());
+  auto order = make_order(*arguments.command, options.features);
+  if (!order) return stop(order.error());
+  auto session = open_session();
+  if (!session) return stop(session.error());
+  if (const auto& problem = (*session)->policy_problem; !problem.empty())
+    return tl::unexpected(refused_by_policy(arguments, problem));
+  auto resolved = resolve_wishes(**session, std::move(*flags), options.limits.preset);
+  if (!resolved) return stop(resolved.error());
+  order->name = options.name;
+  order->wishes = std::move(resolved->wishes);
+  order->settings = std::move(resolved->settings);
+  order->inputs = options.inputs;
+  order->outputs = options.outputs;
+  order->best_effort = options.best_effort;
+  (*session)->records = open_records((*session)->clock);
+  return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks)};
 }
 
 launcher::RunResult carry_out(const RunOptions& options, const Arguments& arguments,
                               const launcher::SignalGate& gate) {
-  auto wishes = read_wishes(options);
-  if (!wishes) return never_started(arguments, wishes.error().message());
-  auto order = make_order(*arguments.command, options.features);
-  if (!order) return never_started(arguments, order.error().message());
-  order->name = options.name;
-  order->wishes = *wishes;
-  order->inputs = options.inputs;
-  order->outputs = options.outputs;
-  order->best_effort = options.best_effort;
-  auto session = open_session();
-  if (!session) return never_started(arguments, session.error().message());
-  (*session)->records = open_records((*session)->clock);
+  auto prepared = prepare(options, arguments);
+  if (!prepared) return std::move(prepared).error();
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
-  auto result = launcher::run_job(*order, (*session)->workshop(), gate, tell);
+  auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, tell);
   // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and
   // gains nothing: the kernel closes it when we exit.
-  static_cast<void>(session->release());
+  static_cast<void>(prepared->session.release());
   return result;
+}
+
+int dry_run(const RunOptions& options, const Arguments& arguments) {
+  const auto prepared = prepare(options, arguments);
+  if (!prepared) {
+    const auto& ending = prepared.error().ending;
+    write_result(plan_json(ending.cause), options.result_file);
+    return failure("run", ending.cause, ending.exit_code.value_or(exit_code::kLauncherFailed));
+  }
+  auto& session = *prepared->session;
+  const auto preview = launcher::preview(prepared->order, session.workshop());
+  const PlanView view{prepared->order, preview,        session.choice,
+                      session.config,  session.policy, prepared->remarks};
+  write_result(plan_json(view), options.result_file);
+  std::fputs(plan_text(view).c_str(), stdout);
+  return dry_run_status(preview);
 }
 
 // Ends this process by the signal that ended the job, without a core dump of our own.
@@ -159,8 +183,8 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
 }
 
 int report(const launcher::RunResult& result, const RunOptions& options) {
-  write_result(result,
-               options.result_file);  // first: whoever reads our stderr may have stopped reading
+  // First: whoever reads our stderr may have stopped reading.
+  write_result(to_json(result), options.result_file);
   for (const auto& problem : result.problems)
     say(problem);
   // That the job was ended by a limit is no remark to be silenced.
@@ -180,14 +204,16 @@ int run_command(const Arguments& arguments) {
   const std::string result_file = result_file_of(arguments.options);
   if (const auto status = parse_options(app, arguments.options, exit_code::kLauncherFailed)) {
     if (*status != 0)
-      write_result(never_started(arguments, "the options cannot be understood"), result_file);
+      write_result(to_json(never_started(arguments, "the options cannot be understood")),
+                   result_file);
     return *status;
   }
   if (!arguments.command || arguments.command->empty()) {
-    write_result(never_started(arguments, "no command was given"), result_file);
+    write_result(to_json(never_started(arguments, "no command was given")), result_file);
     return usage_error("run", "no command: put it after \"--\", as in `jobward run -- make -j2`",
                        exit_code::kLauncherFailed);
   }
+  if (options.dry_run) return dry_run(options, arguments);
   const launcher::SignalGate gate;
   return report(carry_out(options, arguments, gate), options);
 }

@@ -9,11 +9,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/config.h"
+#include "cli/config_files.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "launcher/run_lock.h"
 #include "profiles/features.h"
+#include "profiles/project.h"
 #include "profiles/sqlite_run_store.h"
 
 extern char** environ;
@@ -55,6 +56,28 @@ Result<std::string> working_directory() {
   if (const auto logical = environment_variable("PWD"); logical && logical->front() == '/')
     if (std::filesystem::equivalent(*logical, physical, failure) && !failure) return *logical;
   return physical.string();
+}
+
+// The project's configuration is that of the working directory; where that is gone, there is none.
+std::string project_root(const profiles::FileProbe& files) {
+  const auto cwd = working_directory();
+  return cwd ? profiles::find_project(*cwd, files).root : std::string();
+}
+
+Status read_configuration(Session& session) {
+  auto config = load_config(::geteuid(), environment_variable, project_root(session.files));
+  if (!config) return tl::unexpected(std::move(config).error());
+  session.config = std::move(*config);
+  for (const auto& warning : session.config.warnings)
+    say(warning);
+  auto policy = load_policy(environment_variable);
+  if (!policy) {
+    session.policy_problem = policy.error().message();
+    return {};
+  }
+  session.policy = std::move(*policy);
+  if (!session.policy.warning.empty()) say(session.policy.warning);
+  return {};
 }
 
 }  // namespace
@@ -113,9 +136,7 @@ Records open_records(const Clock& clock) {
 
 Result<std::unique_ptr<Session>> open_session() {
   auto session = std::make_unique<Session>();
-  auto settings = load_config(::geteuid(), environment_variable);
-  if (!settings) return tl::unexpected(std::move(settings).error());
-  session->settings = *settings;
+  JOBWARD_RETURN_IF_ERROR(read_configuration(*session));
   auto tree = host::read_cgroup_tree(session->roots);
   if (!tree) return tl::unexpected(std::move(tree).error());
   session->tree = std::move(*tree);
@@ -128,8 +149,17 @@ Result<std::unique_ptr<Session>> open_session() {
 }
 
 launcher::Workshop Session::workshop() {
-  return {roots,    snapshot, *choice.backend,     identity,        clock,
-          settings, files,    records.store.get(), records.problem, records.lock_directory};
+  return {roots,
+          snapshot,
+          *choice.backend,
+          identity,
+          clock,
+          config.settings,
+          policy.policy,
+          files,
+          records.store.get(),
+          records.problem,
+          records.lock_directory};
 }
 
 launcher::MemoryRoom Session::room() const {
@@ -152,6 +182,16 @@ launcher::MemoryRoom Session::room() const {
     room.reserved_unused += whole > used ? whole - used : 0;
   }
   return room;
+}
+
+Result<Resolved> resolve_wishes(const Session& session, WishLayer flags,
+                                const std::optional<std::string>& preset) {
+  if (preset) {
+    auto found = find_preset(session.config, *preset);
+    if (!found) return tl::unexpected(std::move(found).error());
+    flags = over(std::move(flags), *found);
+  }
+  return resolve(over(std::move(flags), session.config.defaults), session.policy.policy);
 }
 
 Result<launcher::RunOrder> make_order(std::vector<std::string> command,

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "cli/config.h"
+#include "cli/policy.h"
 #include "common/clock.h"
 #include "common/result.h"
 #include "host/backends/backend.h"
@@ -13,7 +15,6 @@
 #include "host/observe/host_snapshot.h"
 #include "launcher/admission.h"
 #include "launcher/job_runner.h"
-#include "launcher/limit_plan.h"
 #include "profiles/file_probe.h"
 #include "profiles/run_store.h"
 #include "profiles/state_dir.h"
@@ -39,7 +40,9 @@ struct Session {
   host::BackendChoice choice;
   host::MachineIdentity identity;
   SystemClock clock;
-  launcher::LimitSettings settings;
+  Configuration config;
+  LoadedPolicy policy;
+  std::string policy_problem;  // the policy is there and cannot be obeyed: nothing may be started
   profiles::RealFileProbe files;
   Records records;
 
@@ -47,8 +50,13 @@ struct Session {
   // Room for a new run, less what running ones have reserved and not used yet.
   [[nodiscard]] launcher::MemoryRoom room() const;
 };
-// Everything but the records, which the caller opens where it needs them.
+// Everything but the records, which the caller opens where it needs them. Says which configuration
+// or policy files are ignored, and why.
 Result<std::unique_ptr<Session>> open_session();
+
+// What this run is held to: the flags over the preset, if any, over the configuration.
+Result<Resolved> resolve_wishes(const Session& session, WishLayer flags,
+                                const std::optional<std::string>& preset);
 
 // The order that the arguments and the environment make: argv, cwd, environment, actor, --feature.
 Result<launcher::RunOrder> make_order(std::vector<std::string> command,

@@ -28,14 +28,38 @@ constexpr std::string_view to_string(Enforcement enforcement) {
                                               : "none";
 }
 
-// A hard bound in the resource's unit, and where the number came from ("--mem", "estimate",
-// "guess").
+// A hard bound in the resource's unit, and where the number came from ("--mem", "preset training",
+// "estimate", "guess").
+//
+// automatic: Jobward's own choice, which never stops a run. asked: by the user, a preset or a
+// configuration; it must hold, or the run does not start (unless best effort is enough). policy:
+// the system's; it must hold whatever the user says.
+enum class LimitOrigin { automatic, asked, policy };
 struct Limit {
   double value = 0;
   std::string source;
+  LimitOrigin origin = LimitOrigin::automatic;
+  // What a number cannot say. cpuset: the list ("0-3,8"), `value` is how many. io_*_rate: the path
+  // that names the device ("" = the working directory), later the device as "MAJOR:MINOR".
+  std::string detail = {};
 };
 using Limits = ResourceMap<Limit>;
 using Enforcements = ResourceMap<Enforcement>;
+
+// A signal to the job's main process before a limit ends it, so that it can save its work.
+struct WarnSignal {
+  int number = 0;
+  std::optional<double> memory_share;         // of the memory limit
+  std::optional<double> seconds_before_wall;  // before the wall limit
+};
+
+// What a job is started with beside its limits.
+struct JobSettings {
+  std::optional<int> nice;           // -20..19; absent: inherited
+  std::optional<int> oom_score_adj;  // absent: raised above the caller's
+  bool oom_kills_job = true;         // at the memory limit the whole job ends, not one process
+  std::vector<WarnSignal> warnings;
+};
 
 // How far an estimate had to reach for runs to learn from, nearest first.
 enum class Level { exact, masked, program, everything, none };

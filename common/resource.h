@@ -11,9 +11,26 @@
 
 namespace jobward {
 
-enum class Resource { memory, wall, cpu_time, io_read, io_write, disk_growth, processes };
+// The first seven are measured and predicted; the others are only ever limited.
+enum class Resource {
+  memory,
+  wall,
+  cpu_time,
+  io_read,
+  io_write,
+  disk_growth,
+  processes,
+  swap,
+  stall,
+  cpus,
+  cpu_weight,
+  cpuset,
+  open_files,
+  io_read_rate,
+  io_write_rate,
+};
 
-enum class Unit { bytes, seconds, count };
+enum class Unit { bytes, seconds, count, bytes_per_second, weight };
 
 struct ResourceInfo {
   Resource resource;
@@ -29,6 +46,14 @@ inline constexpr std::array kResources{
     ResourceInfo{Resource::io_write, "io_write", Unit::bytes},
     ResourceInfo{Resource::disk_growth, "disk_growth", Unit::bytes},
     ResourceInfo{Resource::processes, "processes", Unit::count},
+    ResourceInfo{Resource::swap, "swap", Unit::bytes},
+    ResourceInfo{Resource::stall, "stall", Unit::seconds},
+    ResourceInfo{Resource::cpus, "cpus", Unit::count},
+    ResourceInfo{Resource::cpu_weight, "cpu_weight", Unit::weight},
+    ResourceInfo{Resource::cpuset, "cpuset", Unit::count},
+    ResourceInfo{Resource::open_files, "open_files", Unit::count},
+    ResourceInfo{Resource::io_read_rate, "io_read_rate", Unit::bytes_per_second},
+    ResourceInfo{Resource::io_write_rate, "io_write_rate", Unit::bytes_per_second},
 };
 
 constexpr const ResourceInfo& info(Resource resource) {
@@ -36,7 +61,19 @@ constexpr const ResourceInfo& info(Resource resource) {
 }
 
 constexpr std::string_view to_string(Unit unit) {
-  return unit == Unit::bytes ? "bytes" : unit == Unit::seconds ? "seconds" : "count";
+  switch (unit) {
+    case Unit::bytes:
+      return "bytes";
+    case Unit::seconds:
+      return "seconds";
+    case Unit::count:
+      return "count";
+    case Unit::bytes_per_second:
+      return "bytes_per_second";
+    case Unit::weight:
+      return "weight";
+  }
+  return "";
 }
 
 constexpr std::optional<Resource> resource_from(std::string_view name) {

@@ -166,4 +166,19 @@ std::string format_duration(double seconds) {
   return print("%ldd%02ldh", hours / 24, hours % 24);
 }
 
+std::string format_quantity(Unit unit, double value) {
+  switch (unit) {
+    case Unit::bytes:
+      return format_bytes(value);
+    case Unit::bytes_per_second:
+      return format_bytes(value) + "/s";
+    case Unit::seconds:
+      return format_duration(value);
+    case Unit::count:
+    case Unit::weight:
+      return print("%.10g", value);
+  }
+  return print("%.10g", value);
+}
+
 }  // namespace jobward

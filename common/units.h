@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/resource.h"
 #include "common/result.h"
 
 namespace jobward {
@@ -25,5 +26,6 @@ Result<double> parse_number(std::string_view text);
 
 std::string format_bytes(double bytes);       // "312 MiB", "1.46 GiB", "17 B"
 std::string format_duration(double seconds);  // "0.21 s", "42.3 s", "2m05s", "3h12m", "2d04h"
+std::string format_quantity(Unit unit, double value);  // as above; "10.0 MiB/s", "1.5", "512"
 
 }  // namespace jobward

@@ -15,6 +15,9 @@ bool ends_supervisor_too(int signal) {
   return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM || signal == SIGHUP;
 }
 
+// Less than the C library and its loader take (bytes).
+constexpr double kSmallestLoad = 1U << 20U;
+
 std::string peak_words(const Usage& usage) {
   const auto peak = usage.get(Metric::memory_peak);
   const auto need = usage.get(Metric::memory_need);
@@ -40,24 +43,31 @@ void end_by_limit(Classification& out, const ExitStatus& main, int code) {
   if (main.signal != 0) out.signal = main.signal;
 }
 
-Classification memory_end(const Supervision& seen, const host::OomCounters& oom,
+Classification memory_end(const Supervision& seen, const host::LimitCounters& counters,
                           const Limits& limits, const Usage& usage) {
   Classification out;
   out.memory_censored = true;
   out.wall_censored = true;
   const Limit* limit = limits.find(Resource::memory);
-  const bool own = limit != nullptr && (seen.killed_for_memory || oom.own_limit_hits > 0);
-  const std::string killer = seen.killed_for_memory && oom.kills == 0
+  const bool own = limit != nullptr && (seen.killed_for_memory || counters.own_limit_hits > 0);
+  const std::string killer = seen.killed_for_memory && counters.kills == 0
                                  ? "jobward ended it"
                                  : "the kernel's OOM killer ended it";
-  if (own) {
+  if (own && (seen.died_before_exec || limit->value < kSmallestLoad)) {
+    out.outcome = Outcome::memory_limit;
+    out.cause = "the memory limit of " + format_bytes(limit->value) + " (" + limit->source +
+                ") is too small to start a program (" + peak_words(usage) + " by then); " + killer +
+                (seen.died_before_exec ? " before it was loaded" : "");
+  } else if (own) {
     out.outcome = Outcome::memory_limit;
     out.cause = "the job reached its memory limit of " + format_bytes(limit->value) + " (" +
                 limit->source + "; " + peak_words(usage) + ") and " + killer;
-  } else if (!oom.ancestor.empty()) {
+  } else if (!counters.ancestor.empty()) {
     out.outcome = Outcome::aggregate_limit;
-    out.cause = "the memory limit of the enclosing cgroup " + oom.ancestor +
-                " was reached, not the job's own (" + peak_words(usage) + "), and " + killer;
+    out.cause = (counters.aggregate ? "all jobs together reached the cap on " + counters.ancestor
+                                    : "the memory limit of the enclosing cgroup " +
+                                          counters.ancestor + " was reached") +
+                ", not the job's own limit (" + peak_words(usage) + "), and " + killer;
   } else {
     out.outcome = Outcome::system_oom;
     out.cause = "the machine ran out of memory, the job had not reached a limit of its own (" +
@@ -72,15 +82,52 @@ Classification memory_end(const Supervision& seen, const host::OomCounters& oom,
   return out;
 }
 
-Classification wall_end(const Supervision& seen, const Limits& limits) {
+// At a limit on time.
+Classification time_end(const Supervision& seen, const Limits& limits) {
   Classification out;
-  const Limit* limit = limits.find(Resource::wall);
-  out.outcome = Outcome::wall_limit;
-  out.cause = "the job reached its wall limit of " +
-              format_duration(limit != nullptr ? limit->value : 0) + " (" +
-              (limit != nullptr ? limit->source : "") + ") and jobward ended it";
+  const Limit* limit = limits.find(*seen.ended_by);
+  const std::string amount =
+      limit == nullptr ? "" : format_duration(limit->value) + " (" + limit->source + ")";
+  switch (*seen.ended_by) {
+    case Resource::cpu_time:
+      out.outcome = Outcome::cpu_limit;
+      out.cause = "the job used up its CPU time of " + amount;
+      break;
+    case Resource::stall:
+      out.outcome = Outcome::stall_limit;
+      out.cause = "the job did nothing for " + amount + ": no CPU time, no I/O, no output";
+      break;
+    default:
+      out.outcome = Outcome::wall_limit;
+      out.cause = "the job reached its wall limit of " + amount;
+  }
+  out.cause += " and jobward ended it";
   out.memory_censored = out.wall_censored = out.ended_early = true;
-  end_by_limit(out, seen.main, exit_code::kWallLimit);
+  end_by_limit(out, seen.main, exit_code::kTimeLimit);
+  return out;
+}
+
+// The kernel refuses a fork and the job decides what to do about it; polled, jobward ends the job.
+Classification processes_end(const Supervision& seen, const host::LimitCounters& counters,
+                             const Limits& limits) {
+  Classification out;
+  out.outcome = Outcome::pids_limit;
+  out.memory_censored = out.wall_censored = out.ended_early = true;
+  const Limit* limit = limits.find(Resource::processes);
+  const std::string amount =
+      limit == nullptr
+          ? std::string()
+          : " of " + format_quantity(Unit::count, limit->value) + " (" + limit->source + ")";
+  out.cause = "the job reached its limit of processes" + amount;
+  if (seen.killed_for_processes && seen.main.signal == SIGKILL) {
+    out.cause += " and jobward ended it";
+    end_by_limit(out, seen.main, exit_code::kSignalBase + SIGKILL);
+    return out;
+  }
+  end_by_job(out, seen.main);
+  if (counters.refused_forks > 0)
+    out.cause += ": the kernel refused " + std::to_string(counters.refused_forks) +
+                 (counters.refused_forks == 1 ? " more" : " times to start more");
   return out;
 }
 
@@ -98,10 +145,14 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
-Classification classify(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,
-                        const Usage& usage) {
-  if (seen.killed_for_memory || oom.kills > 0) return memory_end(seen, oom, limits, usage);
-  if (seen.wall_limit_hit) return wall_end(seen, limits);
+Classification classify(const Supervision& seen, const host::LimitCounters& counters,
+                        const Limits& limits, const Usage& usage) {
+  // With --oom-kill=process the job may have gone on after a kill, to its end by another limit.
+  if (seen.killed_for_memory || (counters.kills > 0 && !seen.ended_by))
+    return memory_end(seen, counters, limits, usage);
+  if (seen.ended_by) return time_end(seen, limits);
+  if (seen.killed_for_processes || counters.refused_forks > 0)
+    return processes_end(seen, counters, limits);
   Classification out;
   end_by_job(out, seen.main);
   if (ended_by_stop(seen)) {

@@ -13,10 +13,12 @@ namespace jobward::launcher {
 struct Supervision {
   ExitStatus main;
   double wall_seconds = 0;
-  bool wall_limit_hit = false;  // the wall limit was over while the main process was still alive
-  bool killed_for_memory =
-      false;  // the supervisor killed the job at its memory limit (event or polled)
-  std::optional<int> stop_signal;  // INT, TERM, HUP or QUIT that the supervisor itself was sent
+  // The limit on time (wall, cpu_time, stall) at which jobward ended the job.
+  std::optional<Resource> ended_by;
+  bool killed_for_memory = false;     // at the memory limit, by the supervisor (event or polled)
+  bool killed_for_processes = false;  // at the polled limit of processes, by the supervisor
+  bool died_before_exec = false;      // killed before the program was loaded
+  std::optional<int> stop_signal;     // INT, TERM, HUP or QUIT that the supervisor itself was sent
 };
 
 struct Classification {
@@ -34,8 +36,8 @@ struct Classification {
   bool ended_early = false;  // not at a memory limit: see profiles::Observed
 };
 
-Classification classify(const Supervision& seen, const host::OomCounters& oom, const Limits& limits,
-                        const Usage& usage);
+Classification classify(const Supervision& seen, const host::LimitCounters& counters,
+                        const Limits& limits, const Usage& usage);
 
 // "SIGKILL", or "signal 42" where it has no name.
 std::string signal_name(int signal);

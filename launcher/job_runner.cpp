@@ -19,41 +19,17 @@
 #include "common/units.h"
 #include "estimator/estimator.h"
 #include "host/backends/backends.h"
-#include "host/backends/drain.h"
 #include "host/backends/spawn.h"
 #include "host/observe/process.h"
 #include "launcher/classify.h"
 #include "launcher/measure.h"
 #include "launcher/need_tracker.h"
 #include "launcher/run_lock.h"
+#include "launcher/start_job.h"
 #include "launcher/supervisor.h"
 
 namespace jobward::launcher {
 namespace {
-
-// So much is added to the job's oom_score_adj: when the whole machine runs out, the kernel then
-// prefers the job to the agent or shell that started it (a point is a thousandth of memory:
-// proc(5)).
-constexpr int kOomScoreRaise = 500;
-
-std::vector<std::string> job_environment(const RunOrder& order,
-                                         const profiles::RunRequest& request) {
-  static constexpr std::string_view kOurs[] = {
-      "JOBWARD_RUN_ID=", "JOBWARD_ATTEMPT=", "JOBWARD_MEM_LIMIT="};
-  std::vector<std::string> out;
-  for (const auto& entry : order.environment)
-    if (std::none_of(std::begin(kOurs), std::end(kOurs), [&](std::string_view name) {
-          return entry.compare(0, name.size(), name) == 0;
-        }))
-      out.push_back(entry);
-  const Limit* limit = request.limits.find(Resource::memory);
-  out.push_back("JOBWARD_RUN_ID=" + request.id);
-  out.push_back("JOBWARD_ATTEMPT=" + std::to_string(request.attempt));
-  out.push_back(
-      "JOBWARD_MEM_LIMIT=" +
-      (limit != nullptr ? std::to_string(static_cast<std::uint64_t>(limit->value)) : "max"));
-  return out;
-}
 
 // Ends a run that never started.
 void end_unstarted(RunResult& result, Outcome outcome, int status, std::string cause) {
@@ -63,32 +39,15 @@ void end_unstarted(RunResult& result, Outcome outcome, int status, std::string c
   result.ending.exit_source = "jobward";
 }
 
-// An explicit limit that nobody would hold stops the run; true if it may go on.
-bool check_enforcement(const RunOrder& order, RunResult& result, std::vector<std::string>& lines) {
-  bool may_run = true;
-  result.request.limits.for_each([&](Resource resource, const Limit& limit) {
-    const auto* how = result.request.enforcement.find(resource);
-    const std::string what = std::string(info(resource).name) + " limit of " +
-                             (info(resource).unit == Unit::bytes ? format_bytes(limit.value)
-                                                                 : format_duration(limit.value));
-    if (how == nullptr || *how == Enforcement::none) {
-      const bool must_hold = limit.source.compare(0, 2, "--") == 0 && !order.best_effort;
-      if (must_hold) {
-        may_run = false;
-        end_unstarted(
-            result, Outcome::refused, exit_code::kLauncherFailed,
-            "the " + what +
-                " cannot be enforced here (see `jobward doctor`); --best-effort runs without it");
-      } else {
-        lines.push_back("the " + what + " is NOT enforced here; see `jobward doctor`");
-      }
-    } else if (*how == Enforcement::polled && resource == Resource::memory) {
-      lines.push_back(
-          "the " + what +
-          " is polled, not held by the kernel: a fast job may overshoot it before it is killed");
-    }
+// Limits that must hold: the policy's always, those that were asked for unless best effort is
+// enough.
+bool has_binding_limit(const RunOrder& order, const Limits& limits) {
+  bool found = false;
+  limits.for_each([&](Resource, const Limit& limit) {
+    found = found || limit.origin == LimitOrigin::policy ||
+            (limit.origin == LimitOrigin::asked && !order.best_effort);
   });
-  return may_run;
+  return found;
 }
 
 std::string guess_line(const RunResult& result, const LimitPlan& plan) {
@@ -102,9 +61,10 @@ std::string guess_line(const RunResult& result, const LimitPlan& plan) {
                            : " (nothing is known about this command yet)");
 }
 
-Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop,
+Result<std::unique_ptr<host::JobGroup>> make_group(const RunOrder& order, const Workshop& shop,
                                                    const profiles::RunRequest& request) {
-  host::GroupRequest wanted{request.id, request.limits, {}};
+  host::GroupRequest wanted{
+      request.id, request.limits, order.settings.oom_kills_job, aggregate_bytes(shop), {}};
   wanted.attribute = {request.id, ::getpid(), shop.identity.boot_id, request.actor.uid, {}, {}};
   if (const auto* q = request.estimate.by.find(Resource::memory))
     wanted.attribute.memory_p99_bytes = static_cast<std::uint64_t>(q->p99);
@@ -117,17 +77,18 @@ Result<std::unique_ptr<host::JobGroup>> make_group(const Workshop& shop,
 // explicit limit was asked for, and the run has ended.
 std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Workshop& shop,
                                               const Error& why, RunResult& result) {
-  if (order.wishes.explicit_memory()) {
-    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, why.message());
+  if (has_binding_limit(order, result.request.limits)) {
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
+                  why.message() + "; nothing was started");
     return nullptr;
   }
   result.problems.push_back(why.message() + "; the run goes on without a cgroup, its limit polled");
   const auto none = host::make_none_backend(shop.roots);
-  result.request.enforcement = none->enforcement();
+  result.request.enforcement = host::enforcements(none->support());
   result.request.where.backend = none->name();
   result.request.where.cgroup.clear();
   result.request.where.memory_cgroup.clear();
-  auto group = none->create({result.request.id, result.request.limits, {}});
+  auto group = none->create({result.request.id, result.request.limits, true, {}, {}});
   return group ? std::move(*group) : nullptr;
 }
 
@@ -145,51 +106,13 @@ std::string begin_problem(const Workshop& shop, const Result<RunLock>& lock,
 bool accept_record(const RunOrder& order, const std::string& problem, RunResult& result) {
   result.recorded = problem.empty();
   if (result.recorded) return true;
-  if (order.wishes.explicit_memory() || order.wishes.wall_seconds) {
+  if (has_binding_limit(order, result.request.limits)) {
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
                   "the run cannot be recorded, and it has explicit limits: " + problem);
     return false;
   }
   result.problems.push_back("the run is NOT recorded: " + problem);
   return true;
-}
-
-std::string not_found_words(const std::string& program) {
-  if (program.find('=') != std::string::npos && program.find('/') == std::string::npos)
-    return program +
-           ": command not found; to set a variable for the job, use `env NAME=value COMMAND`";
-  return program + ": command not found (or the interpreter in its first line is missing)";
-}
-
-std::optional<host::Spawned> start(const RunOrder& order, const Workshop& shop,
-                                   const host::JobGroup& group, const SignalGate& gate,
-                                   RunResult& result) {
-  host::SpawnRequest request;
-  request.argv = order.job.argv;
-  request.environment = job_environment(order, result.request);
-  request.birth = group.birth_place();
-  request.signal_mask = gate.original();
-  request.ignore_children = gate.ignored_children();
-  request.oom_score_adj_file = shop.roots.proc + "/self/oom_score_adj";
-  if (const auto own = host::own_oom_score_adj(shop.roots))
-    request.oom_score_adj = std::min(1000, std::max(*own, 0) + kOomScoreRaise);
-  auto spawned = host::spawn(request);
-  if (spawned) return std::move(*spawned);
-  using Stage = host::SpawnFailure::Stage;
-  const auto& failure = spawned.error();
-  const std::string program = printable(result.request.argv[0]);
-  const std::string why = std::strerror(failure.errnum);
-  if (failure.stage != Stage::execute)
-    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
-                  std::string(failure.stage == Stage::clone ? "cannot start a process for "
-                                                            : "cannot place the process of ") +
-                      program + ": " + why);
-  else if (failure.errnum == ENOENT)
-    end_unstarted(result, Outcome::launch_failed, exit_code::kNotFound, not_found_words(program));
-  else
-    end_unstarted(result, Outcome::launch_failed, exit_code::kNotExecutable,
-                  program + ": cannot be executed: " + why);
-  return std::nullopt;
 }
 
 // Kills what is left of the job, also what left its cgroup, and reads what was used.
@@ -240,10 +163,10 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   auto& ending = result.ending;
   ending.usage = std::move(report.usage);
   ending.usage.set(Metric::wall, seen.wall_seconds);
-  const auto verdict = classify(seen, report.oom, result.request.limits, ending.usage);
+  const auto verdict = classify(seen, report.counters, result.request.limits, ending.usage);
   ending.outcome = verdict.outcome;
   ending.cause = verdict.cause;
-  if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.wall_limit_hit)
+  if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.ended_by)
     ending.cause +=
         "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
   ending.exit_code = verdict.exit_code;
@@ -270,22 +193,38 @@ void record_end(const Workshop& shop, RunResult& result) {
                             closed.error().message());
 }
 
+NeedTracker::Levels watched_levels(const RunOrder& order, const profiles::RunRequest& request) {
+  NeedTracker::Levels levels;
+  const auto* memory = request.limits.find(Resource::memory);
+  if (memory == nullptr) return levels;
+  const auto* how = request.enforcement.find(Resource::memory);
+  if (how != nullptr && *how == Enforcement::polled) levels.polled_limit = memory->value;
+  for (const auto& warning : order.settings.warnings)
+    if (warning.memory_share) levels.warnings.push_back(*warning.memory_share * memory->value);
+  return levels;
+}
+
 void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
                 const SignalGate& gate, RunResult& result) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const auto known = host::present_children(shop.roots);
   const ChildMeter meter(shop.roots, order.job.cwd);
-  auto child = start(order, shop, group, gate, result);
-  if (!child) return;
+  auto child = start_job(order, result.request, {shop.roots, group, gate});
+  if (!child) {
+    end_unstarted(result, Outcome::launch_failed, child.error().exit_code, child.error().cause);
+    return;
+  }
   result.started = true;
   result.at.spawned = shop.clock.wall_ms();
-  const auto* memory = result.request.limits.find(Resource::memory);
-  const auto* how = result.request.enforcement.find(Resource::memory);
-  const bool polled = memory != nullptr && how != nullptr && *how == Enforcement::polled;
-  NeedTracker tracker(polled ? std::optional(memory->value) : std::nullopt);
-  const SupervisorOrder watch{
-      *child, group, result.request.limits, result.request.enforcement, shop.settings.grace_seconds,
-      gate};
+  NeedTracker tracker(watched_levels(order, result.request));
+  const SupervisorOrder watch{*child,
+                              group,
+                              result.request.limits,
+                              result.request.enforcement,
+                              order.settings,
+                              shop.settings.grace_seconds,
+                              gate,
+                              shop.roots};
   auto seen = supervise(watch, tracker);
   auto report = wind_up(shop, group, tracker, meter, known);
   if (seen) {
@@ -311,8 +250,15 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   auto plan = preview(order, shop);
   result.request = std::move(plan.request);
   result.request.id = *id;
-  std::vector<std::string> lines;
-  if (!check_enforcement(order, result, lines)) return result;
+  if (plan.plan.refusal) {
+    end_unstarted(result, Outcome::refused, exit_code::kRefused, *plan.plan.refusal);
+    return result;
+  }
+  if (plan.obstacle) {
+    end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed, *plan.obstacle);
+    return result;
+  }
+  auto lines = std::move(plan.remarks);
   if (plan.plan.guessed) lines.push_back(guess_line(result, plan.plan));
 
   const auto place = shop.backend.place(*id);
@@ -321,7 +267,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   result.at.admitted = shop.clock.wall_ms();
   // Held from before the row is there until after it is closed.
   const auto lock = RunLock::take(shop.lock_directory, *id);
-  auto made = make_group(shop, result.request);
+  auto made = make_group(order, shop, result.request);
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
   if (!group) return result;
   if (!accept_record(order, begin_problem(shop, lock, result), result)) return result;

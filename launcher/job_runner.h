@@ -28,7 +28,8 @@ struct RunOrder {
   std::vector<std::string> inputs;  // files whose digests go into the record
   std::vector<std::string> outputs;
   LimitWishes wishes;
-  bool best_effort = false;  // run even if an explicit limit cannot be enforced
+  JobSettings settings;
+  bool best_effort = false;  // run even if a limit that was asked for cannot be enforced
 };
 
 // What there is to work with; borrowed for the run. `store` is null when it could not be opened,
@@ -40,6 +41,7 @@ struct Workshop {
   const host::MachineIdentity& identity;
   const Clock& clock;
   const LimitSettings& settings;
+  const Policy& policy;
   const profiles::FileProbe& files;
   profiles::RunStore* store = nullptr;
   std::string store_problem;
@@ -71,8 +73,15 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
 struct Preview {
   profiles::RunRequest request;  // id empty
   LimitPlan plan;
+  // Why the run would not start: a limit that nobody would hold, or that names what is not there.
+  // Absent: it would, unless plan.refusal says no.
+  std::optional<std::string> obstacle;
+  std::vector<std::string> remarks;  // to be told when it starts
 };
 Preview preview(const RunOrder& order, const Workshop& shop);
+
+// The cap on all jobs below one parent together, in bytes; absent: none.
+std::optional<std::uint64_t> aggregate_bytes(const Workshop& shop);
 
 // Digests of those of the files that are there, for the record: secrets in their names are masked.
 std::vector<profiles::FileDigest> digest_files(const char* role,

@@ -4,9 +4,14 @@
 #include <cmath>
 
 #include "common/units.h"
+#include "host/observe/proc_parse.h"
 
 namespace jobward::launcher {
 namespace {
+
+std::string quantity_words(Resource resource, double value) {
+  return format_quantity(info(resource).unit, value);
+}
 
 // Whole pages: the kernel would round down by itself, and the record should say what it enforces.
 double whole_pages(double bytes) { return std::floor(bytes / 4096) * 4096; }
@@ -26,7 +31,7 @@ void plan_known(LimitPlan& plan, double p99, double capacity, const LimitSetting
     plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
     limit = capacity;
   }
-  plan.limits.set(Resource::memory, {whole_pages(limit), "estimate"});
+  plan.limits.set(Resource::memory, {whole_pages(limit), "estimate", LimitOrigin::automatic, {}});
 }
 
 void plan_guess(LimitPlan& plan, const Estimate& estimate, double available, double capacity,
@@ -48,31 +53,108 @@ void plan_guess(LimitPlan& plan, const Estimate& estimate, double available, dou
     limit = capacity;
     plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
   }
-  plan.limits.set(Resource::memory, {whole_pages(limit), "guess"});
+  plan.limits.set(Resource::memory, {whole_pages(limit), "guess", LimitOrigin::automatic, {}});
+}
+
+void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& estimate,
+                 const MemoryBounds& bounds, const LimitSettings& settings) {
+  const auto capacity = static_cast<double>(bounds.capacity);
+  if (const Limit* asked = plan.limits.find(Resource::memory)) {
+    plan.explanation = "as asked";
+    if (asked->value > capacity)
+      plan.remarks.push_back("the " + limit_words(Resource::memory, *asked) + " is above the " +
+                             format_bytes(capacity) +
+                             " there are: what encloses the job ends it first");
+  } else if (wishes.no_memory_limit) {
+    plan.explanation = "none, as asked";
+  } else if (is_known(estimate)) {
+    plan_known(plan, estimate.by.find(Resource::memory)->p99, capacity, settings);
+  } else {
+    plan_guess(plan, estimate, static_cast<double>(bounds.available), capacity, settings);
+  }
+}
+
+// A memory limit means what it says only if the job cannot swap instead.
+void plan_swap(LimitPlan& plan) {
+  if (plan.limits.contains(Resource::memory) && !plan.limits.contains(Resource::swap))
+    plan.limits.set(Resource::swap, {0, "default", LimitOrigin::automatic, {}});
+}
+
+// A cap on a set of CPUs, or on one disk, cannot be escaped to other ones.
+bool exceeds(const Limit& limit, const Limit& cap, Resource resource) {
+  if (resource == Resource::cpuset) {
+    const auto wanted = host::parse_cpu_list(limit.detail);
+    const auto allowed = host::parse_cpu_list(cap.detail);
+    return !wanted || !allowed ||
+           !std::includes(allowed->begin(), allowed->end(), wanted->begin(), wanted->end());
+  }
+  return limit.value > cap.value || limit.detail != cap.detail;
+}
+
+std::string cap_words(Resource resource, const Limit& cap) {
+  std::string text =
+      resource == Resource::cpuset ? "CPUs " + cap.detail : quantity_words(resource, cap.value);
+  if (info(resource).unit == Unit::bytes_per_second) text += " on " + cap.detail;
+  return text + " (" + cap.source + ")";
+}
+
+void refuse(LimitPlan& plan, const std::string& why) {
+  plan.refusal = plan.refusal ? *plan.refusal + "; " + why : why;
+}
+
+void apply_caps(LimitPlan& plan, const Policy& policy) {
+  policy.caps.for_each([&](Resource resource, const Limit& cap) {
+    const Limit* limit = plan.limits.find(resource);
+    const bool held = limit != nullptr && exceeds(*limit, cap, resource);
+    if (held && limit->origin == LimitOrigin::asked) {
+      refuse(plan, "the " + limit_words(resource, *limit) + " (" + limit->source +
+                       ") is beyond the policy's cap of " + cap_words(resource, cap));
+    } else if (held || limit == nullptr) {
+      if (held)
+        plan.remarks.push_back("the " + limit_words(resource, *limit) +
+                               " is held to the policy's cap of " + cap_words(resource, cap));
+      if (resource == Resource::memory) plan.explanation += ", held to the policy's cap";
+      plan.limits.set(resource, cap);
+    }
+  });
+}
+
+void apply_blocks(LimitPlan& plan, const Estimate& estimate, const Policy& policy) {
+  policy.blocks.for_each([&](Resource resource, const Limit& block) {
+    const auto* predicted = estimate.by.find(resource);
+    if (predicted != nullptr && predicted->p95 > block.value)
+      plan.refusal = "it is predicted to use " + quantity_words(resource, predicted->p95) + " of " +
+                     std::string(info(resource).name) +
+                     " (p95), and the policy blocks jobs above " +
+                     quantity_words(resource, block.value) + " (" + block.source + ")";
+  });
 }
 
 }  // namespace
 
-LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, std::uint64_t available,
-                      std::uint64_t capacity, const LimitSettings& settings) {
+std::string limit_words(Resource resource, const Limit& limit) {
+  std::string name(info(resource).name);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name + " limit of " +
+         (resource == Resource::cpuset ? limit.detail : quantity_words(resource, limit.value));
+}
+
+LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
+                      const MemoryBounds& bounds, const LimitSettings& settings,
+                      const Policy& policy) {
   LimitPlan plan;
+  plan.limits = wishes.limits;
+  if (wishes.no_memory_limit && policy.forbids_no_limit)
+    refuse(plan, "--no-limit is forbidden by the policy (" + *policy.forbids_no_limit + ")");
+  plan_memory(plan, wishes, estimate, bounds, settings);
+  plan_swap(plan);
+  apply_caps(plan, policy);
+  apply_blocks(plan, estimate, policy);
   const auto* predicted = estimate.by.find(Resource::memory);
-  if (wishes.memory_bytes) {
-    plan.limits.set(Resource::memory, {static_cast<double>(*wishes.memory_bytes), "--mem"});
-    plan.explanation = "as asked";
-  } else if (wishes.no_memory_limit) {
-    plan.explanation = "none, as asked";
-  } else if (is_known(estimate)) {
-    plan_known(plan, predicted->p99, static_cast<double>(capacity), settings);
-  } else {
-    plan_guess(plan, estimate, static_cast<double>(available), static_cast<double>(capacity),
-               settings);
-  }
   if (const auto* limit = plan.limits.find(Resource::memory))
     plan.reservation.set(Resource::memory, limit->value);
   else if (predicted != nullptr)
     plan.reservation.set(Resource::memory, predicted->p99);
-  if (wishes.wall_seconds) plan.limits.set(Resource::wall, {*wishes.wall_seconds, "--time"});
   return plan;
 }
 

@@ -4,18 +4,24 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/job_types.h"
 
 namespace jobward::launcher {
 
-// What the caller asked for.
+// What the caller asked for, by flags, presets and configurations: all of origin `asked`, with
+// where each comes from. Without a memory limit among them: --mem auto.
 struct LimitWishes {
-  bool no_memory_limit = false;               // --no-limit
-  std::optional<std::uint64_t> memory_bytes;  // --mem 8G; absent: --mem auto
-  std::optional<double> wall_seconds;         // --time
-  // Explicit limits must hold, or the run does not start; `--mem auto` never stops a run.
-  [[nodiscard]] bool explicit_memory() const { return memory_bytes.has_value(); }
+  Limits limits;
+  bool no_memory_limit = false;  // --no-limit
+};
+
+// What the system's policy says, each with the file and line as its source.
+struct Policy {
+  Limits caps;    // no run may have more
+  Limits blocks;  // a run that is predicted (p95) to use more of it does not start
+  std::optional<std::string> forbids_no_limit;  // where it says so
 };
 
 // What the configuration may change.
@@ -30,18 +36,38 @@ struct LimitSettings {
   std::uint64_t minimum_bytes = 64U << 20U;
   // Between TERM and KILL at the wall limit.
   double grace_seconds = 10;
+  // All jobs below one parent together may have this share of what there is, so that many small
+  // ones cannot take the machine. Absent: no aggregate cap.
+  struct Aggregate {
+    double share = 0.9;
+    std::optional<double> bytes;  // instead of a share
+    std::string source = "default";
+  };
+  std::optional<Aggregate> aggregate = Aggregate();
 };
 
 struct LimitPlan {
   Limits limits;
-  ResourceMap<double> reservation;  // what the run counts for in admission while it goes on
-  bool guessed = false;             // the memory limit rests on no measured run of this kind
-  std::string explanation;          // of the memory limit, in words
+  ResourceMap<double> reservation;     // what the run counts for in admission while it goes on
+  bool guessed = false;                // the memory limit rests on no measured run of this kind
+  std::string explanation;             // of the memory limit, in words
+  std::vector<std::string> remarks;    // limits that were changed, and what will not work as meant
+  std::optional<std::string> refusal;  // the policy does not allow this run, and why
 };
 
-// `available` and `capacity`: bytes free now, and bytes there at most, in the tightest enclosing
-// limit.
-LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, std::uint64_t available,
-                      std::uint64_t capacity, const LimitSettings& settings);
+// Bytes of memory in the tightest enclosing limit.
+struct MemoryBounds {
+  std::uint64_t available = 0;  // free now
+  std::uint64_t capacity = 0;   // there at most
+};
+
+// An automatic limit above a cap is held to it, and a remark says so; one that was asked for is
+// refused.
+LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
+                      const MemoryBounds& bounds, const LimitSettings& settings,
+                      const Policy& policy);
+
+// "memory limit of 512 MiB", "CPUs limit of 1.5"
+std::string limit_words(Resource resource, const Limit& limit);
 
 }  // namespace jobward::launcher

@@ -31,10 +31,19 @@ void NeedTracker::pace(double seconds, const host::MemorySample& sample) {
   const double wanted = rate > 0 ? step / rate : SamplingPace::kLongest;
   delay_ = std::clamp(std::min(wanted, delay_ * SamplingPace::kGrowth), SamplingPace::kShortest,
                       SamplingPace::kLongest);
-  if (!polled_limit_) return;
-  const double headroom = std::max(*polled_limit_ - static_cast<double>(sample.need()), 0.0);
-  const double fills = headroom / SamplingPace::kFastestFill;
+  const auto level = next_level(static_cast<double>(sample.need()));
+  if (!level) return;
+  const double fills = (*level - static_cast<double>(sample.need())) / SamplingPace::kFastestFill;
   delay_ = std::max(std::min(delay_, fills), SamplingPace::kShortestPolled);
+}
+
+// The next one to be reached; a limit that was passed goes on being looked at.
+std::optional<double> NeedTracker::next_level(double need) const {
+  auto nearest = levels_.polled_limit;
+  if (nearest) nearest = std::max(*nearest, need);
+  for (const double level : levels_.warnings)
+    if (level >= need && (!nearest || level < *nearest)) nearest = level;
+  return nearest;
 }
 
 void NeedTracker::draw(double seconds, double bytes) {

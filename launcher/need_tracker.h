@@ -21,17 +21,22 @@ struct SamplingPace {
   static constexpr double kGrowth = 1.5;      // a delay is at most this times the one before
   static constexpr double kStep = 0.01;       // share of the largest value that may pass unseen
   static constexpr double kQuietBytes = 64 << 20;  // below it 1 % decides nothing
-  // Where the limit is polled: the fastest filling assumed, bytes/s (two cores writing fresh pages
-  // reach 4 GiB/s here); the next look is no later than it would take to fill what is left.
+  // Where something is to be done at a level: the fastest filling assumed, bytes/s (two cores
+  // writing fresh pages reach 4 GiB/s here); the next look is no later than it would take to fill
+  // what is left.
   static constexpr double kFastestFill = 4.0 * (1U << 30U);
   static constexpr double kShortestPolled = 0.005;  // s
 };
 
 class NeedTracker {
  public:
-  // `polled_limit`: bytes, where the supervisor itself has to hold the limit.
-  explicit NeedTracker(std::optional<double> polled_limit = std::nullopt)
-      : polled_limit_(polled_limit) {}
+  // Bytes of need at which the supervisor has to act: a limit that it holds itself, and warnings.
+  struct Levels {
+    std::optional<double> polled_limit;
+    std::vector<double> warnings;
+  };
+  NeedTracker() = default;
+  explicit NeedTracker(Levels levels) : levels_(std::move(levels)) {}
 
   void add(double seconds, const host::MemorySample& sample);
   [[nodiscard]] double next_delay() const { return delay_; }
@@ -62,7 +67,9 @@ class NeedTracker {
   void pace(double seconds, const host::MemorySample& sample);
   void draw(double seconds, double bytes);
 
-  std::optional<double> polled_limit_;
+  [[nodiscard]] std::optional<double> next_level(double need) const;
+
+  Levels levels_;
   int samples_ = 0;
   double delay_ = SamplingPace::kShortest;
   double last_seconds_ = 0;

@@ -1,12 +1,14 @@
 // What a run would start from: the command understood, the estimate, the limits.
 #include <unistd.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "common/text.h"
 #include "estimator/estimator.h"
 #include "launcher/job_runner.h"
+#include "launcher/resolve_limits.h"
 #include "profiles/file_digest.h"
 #include "profiles/secrets.h"
 
@@ -50,7 +52,55 @@ Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& re
   return none;
 }
 
+MemoryBounds memory_bounds(const Workshop& shop) {
+  MemoryBounds bounds{shop.snapshot.available(), shop.snapshot.capacity()};
+  if (const auto cap = aggregate_bytes(shop)) {
+    bounds.capacity = std::min(bounds.capacity, *cap);
+    bounds.available = std::min(bounds.available, *cap);
+  }
+  return bounds;
+}
+
+std::string with_reason(const std::string& text, const host::LimitSupport* support) {
+  if (support == nullptr || support->why.empty()) return text;
+  return text + ": " + support->why +
+         (support->mend.empty() ? "" : "; to mend it: " + support->mend);
+}
+
+// A limit that was asked for and that nobody would hold stops the run; the policy's always do.
+void check_enforcement(const Limits& limits, const host::Support& supports, bool best_effort,
+                       Preview& out) {
+  limits.for_each([&](Resource resource, const Limit& limit) {
+    const auto* support = supports.find(resource);
+    const auto how = support == nullptr ? Enforcement::none : support->how;
+    const std::string what = "the " + limit_words(resource, limit) + " (" + limit.source + ")";
+    const bool must_hold =
+        limit.origin == LimitOrigin::policy || (limit.origin == LimitOrigin::asked && !best_effort);
+    if (how == Enforcement::none && must_hold) {
+      if (!out.obstacle)
+        out.obstacle =
+            with_reason(what + " cannot be enforced here", support) +
+            (limit.origin == LimitOrigin::asked ? "; --best-effort runs without it" : "");
+    } else if (how == Enforcement::none && limit.origin == LimitOrigin::asked) {
+      out.remarks.push_back(with_reason(what + " is NOT enforced here", support));
+    } else if (how == Enforcement::polled &&
+               (resource == Resource::memory || resource == Resource::processes)) {
+      out.remarks.push_back(what +
+                            " is polled, not held by the kernel: a fast job may overshoot it "
+                            "before it is killed");
+    }
+  });
+}
+
 }  // namespace
+
+std::optional<std::uint64_t> aggregate_bytes(const Workshop& shop) {
+  const auto& cap = shop.settings.aggregate;
+  if (!cap) return std::nullopt;
+  const double bytes =
+      cap->bytes.value_or(cap->share * static_cast<double>(shop.snapshot.capacity()));
+  return static_cast<std::uint64_t>(bytes) / 4096 * 4096;
+}
 
 std::vector<profiles::FileDigest> digest_files(const char* role,
                                                const std::vector<std::string>& paths) {
@@ -86,11 +136,15 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   const auto inputs = digest_files("input", order.inputs);
   request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());
   request.estimate = estimate_from(shop.store, request);
-  out.plan = plan_limits(order.wishes, request.estimate, shop.snapshot.available(),
-                         shop.snapshot.capacity(), shop.settings);
+  auto wishes = order.wishes;
+  if (auto named = resolve_limits(shop.roots, order.job.cwd, wishes.limits); !named)
+    out.obstacle = named.error().message();
+  out.plan = plan_limits(wishes, request.estimate, memory_bounds(shop), shop.settings, shop.policy);
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
-  request.enforcement = shop.backend.enforcement();
+  request.enforcement = host::enforcements(shop.backend.support());
+  out.remarks = out.plan.remarks;
+  check_enforcement(out.plan.limits, shop.backend.support(), order.best_effort, out);
   request.where = {shop.identity.machine_id,
                    shop.identity.boot_id,
                    shop.identity.pid_namespace,

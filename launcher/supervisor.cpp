@@ -1,7 +1,7 @@
 // Theory of operation. One thread, one Asio loop. Ready descriptors: the main process's pidfd (it
 // ended), a signalfd (somebody signals us, a child changed state), the v1 OOM eventfd. Timers: the
-// next memory sample, the wall limit, the grace after TERM. The loop stops when the main process
-// has been reaped.
+// next memory sample, the limits on time (LimitTimers), the grace after TERM. The loop stops when
+// the main process has been reaped.
 //
 // Signals. The job is in our process group, so what the terminal sends (si_code SI_KERNEL) reaches
 // it without us; what a process sends to our pid alone has to be passed on. A kill(1) of the whole
@@ -24,7 +24,9 @@
 #include <functional>
 
 #include "common/log.h"
+#include "host/backends/drain.h"
 #include "host/observe/process.h"
+#include "launcher/limit_timers.h"
 
 namespace jobward::launcher {
 namespace {
@@ -34,9 +36,6 @@ using Descriptor = asio::posix::stream_descriptor;
 using ErrorCode = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-// What is left to strike us as it would anybody: faults of our own, and what cannot be caught.
-constexpr std::array kNotTaken{SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
-                               SIGILL,  SIGTRAP, SIGSYS,  SIGABRT};
 // Taken, but about ourselves: not for the job.
 constexpr std::array kNotForwarded{SIGCHLD, SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGWINCH, SIGURG};
 
@@ -49,6 +48,8 @@ bool is_forwarded(int signal) {
 }
 
 constexpr double kRestCheck = 0.02;  // s
+// How often processes are counted where nobody else holds their limit.
+constexpr double kProcessCheck = 0.05;
 // After an OOM event the kernel's counter follows within a moment: looked at every 2 ms, 50 times.
 constexpr double kOomCheck = 0.002;
 constexpr int kOomChecks = 50;
@@ -81,8 +82,11 @@ class Loop {
         signals_(context_),
         oom_(context_),
         sample_timer_(context_),
-        wall_timer_(context_),
-        grace_timer_(context_) {}
+        grace_timer_(context_),
+        timers_(
+            context_, order.limits, order.settings, order.group, order.roots,
+            [this](Resource resource) { end_by(resource); }, [this](int signal) { warn(signal); }),
+        warnings_(order.settings.warnings) {}
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -103,7 +107,7 @@ class Loop {
     wait_signals();
     if (oom_.is_open()) wait_oom();
     arm_sample(tracker_.next_delay());
-    arm_wall();
+    timers_.start();
     context_.run();
     if (failure_) return abandon(tl::unexpected(std::move(*failure_)));
     return seen_;
@@ -128,6 +132,7 @@ class Loop {
   }
 
   void reap_main() {
+    seen_.died_before_exec = died_before_exec();
     int status = 0;
     if (::waitpid(order_.child.pid, &status, 0) < 0) {
       failure_ = Error{"wait for", "the job's main process", errno, {}, {}};
@@ -138,10 +143,20 @@ class Loop {
     }
     seen_.wall_seconds = elapsed();
     main_ended_ = true;
-    // The grace at the wall limit is for the whole job: a script's child may be writing its
-    // checkpoint.
-    if (seen_.wall_limit_hit && !failure_ && !grace_over_) return wait_for_rest();
+    timers_.cancel();
+    // The grace after a limit is for the whole job: a script's child may be writing its checkpoint.
+    if (seen_.ended_by && !failure_ && !grace_over_) return wait_for_rest();
     context_.stop();
+  }
+
+  // A limit of memory may be too small even to load the program: the child is killed within execve,
+  // and still has the name that spawn() gave it.
+  bool died_before_exec() const {
+    siginfo_t info{};
+    const auto main = static_cast<id_t>(order_.child.pid);
+    if (::waitid(P_PID, main, &info, WEXITED | WNOWAIT) != 0 || info.si_code == CLD_EXITED)
+      return false;
+    return host::name_of(order_.roots, order_.child.pid) == host::kNameBeforeExec;
   }
 
   // Polled: no event tells of the end of the last process on every kind of cgroup, and this is rare
@@ -211,8 +226,9 @@ class Loop {
   // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced
   // here as well; then the job dies only once the kernel took one of its processes.
   void answer_oom() {
-    if (order_.group.oom_counters().kills == 0 && !is_at_limit()) return;
+    if (order_.group.counters().kills == 0 && !is_at_limit()) return;
     oom_checks_ = 0;
+    if (!order_.settings.oom_kills_job) return;  // the kernel has taken one process
     seen_.killed_for_memory = true;
     kill_all();
   }
@@ -239,36 +255,75 @@ class Loop {
     if (!sample) {
       // Without samples the kernel's limit still holds; a polled one does not.
       log::warn(sample.error().message());
-      if (polled_limit()) return fail(std::move(sample).error());
+      if (polled(Resource::memory) != nullptr) return fail(std::move(sample).error());
       return arm_sample(SamplingPace::kLongest);
     }
     tracker_.add(elapsed(), *sample);
-    if (const auto limit = polled_limit(); limit && static_cast<double>(sample->need()) > *limit) {
-      seen_.killed_for_memory = true;
-      kill_all();
-    }
+    hold_memory(*sample);
+    hold_processes(*sample);
+    warn_of_memory(*sample);
     if (oom_checks_ > 0) --oom_checks_;
-    arm_sample(oom_checks_ > 0 ? kOomCheck : tracker_.next_delay());
+    arm_sample(oom_checks_ > 0 ? kOomCheck : next_look());
   }
 
-  std::optional<double> polled_limit() const {
-    const auto* limit = order_.limits.find(Resource::memory);
-    const auto* how = order_.enforcement.find(Resource::memory);
-    if (limit == nullptr || how == nullptr || *how != Enforcement::polled) return std::nullopt;
-    return limit->value;
+  double next_look() const {
+    const bool counts_processes = polled(Resource::processes) != nullptr;
+    return counts_processes ? std::min(tracker_.next_delay(), kProcessCheck)
+                            : tracker_.next_delay();
   }
 
-  void arm_wall() {
-    const auto* limit = order_.limits.find(Resource::wall);
+  void hold_memory(const host::MemorySample& sample) {
+    const Limit* limit = polled(Resource::memory);
+    if (limit == nullptr || static_cast<double>(sample.need()) <= limit->value) return;
+    seen_.killed_for_memory = true;
+    if (order_.settings.oom_kills_job)
+      kill_all();
+    else
+      kill_largest();
+  }
+
+  // What the kernel's OOM killer would do.
+  void kill_largest() {
+    const auto pids = order_.group.processes();
+    if (!pids) return log::warn(pids.error().message());
+    if (const auto largest = host::largest_of(order_.roots, *pids))
+      static_cast<void>(host::signal_each({*largest}, SIGKILL));
+  }
+
+  void hold_processes(const host::MemorySample& sample) {
+    const Limit* limit = polled(Resource::processes);
+    if (limit == nullptr || !sample.processes || *sample.processes <= limit->value) return;
+    seen_.killed_for_processes = true;
+    kill_all();
+  }
+
+  void warn_of_memory(const host::MemorySample& sample) {
+    const Limit* limit = order_.limits.find(Resource::memory);
     if (limit == nullptr) return;
-    wall_timer_.expires_at(started_ + to_duration(limit->value));
-    wall_timer_.async_wait([this](const ErrorCode& code) {
-      if (code) return;
-      seen_.wall_limit_hit = true;
-      signal_all(SIGTERM);
-      signal_all(SIGCONT);  // a stopped job cannot answer TERM
-      arm_grace();
+    std::erase_if(warnings_, [&](const WarnSignal& warning) {
+      const bool due = warning.memory_share &&
+                       static_cast<double>(sample.need()) >= *warning.memory_share * limit->value;
+      if (due) warn(warning.number);
+      return due;
     });
+  }
+
+  void warn(int signal) {
+    log::debug("warning the job with " + signal_name(signal));
+    static_cast<void>(host::send_signal(order_.child.pidfd, signal));
+  }
+
+  // The limit, if there is one that we have to hold.
+  const Limit* polled(Resource resource) const {
+    const auto* how = order_.enforcement.find(resource);
+    return how != nullptr && *how == Enforcement::polled ? order_.limits.find(resource) : nullptr;
+  }
+
+  void end_by(Resource resource) {
+    seen_.ended_by = resource;
+    signal_all(SIGTERM);
+    signal_all(SIGCONT);  // a stopped job cannot answer TERM
+    arm_grace();
   }
 
   void arm_grace() {
@@ -301,8 +356,9 @@ class Loop {
   Descriptor signals_;
   Descriptor oom_;
   asio::steady_timer sample_timer_;
-  asio::steady_timer wall_timer_;
   asio::steady_timer grace_timer_;
+  LimitTimers timers_;
+  std::vector<WarnSignal> warnings_;  // those not given yet
   Clock::time_point started_;
   Supervision seen_;
   int oom_checks_ = 0;  // how often the counters are still looked at after an OOM event
@@ -312,22 +368,6 @@ class Loop {
 };
 
 }  // namespace
-
-SignalGate::SignalGate() {
-  sigfillset(&blocked_);
-  for (const int signal : kNotTaken)
-    sigdelset(&blocked_, signal);
-  ::sigprocmask(SIG_BLOCK, &blocked_, &original_);
-  ignored_children_ = ::signal(SIGCHLD, SIG_DFL) == SIG_IGN;
-}
-
-SignalGate::~SignalGate() {
-  const timespec at_once{};
-  while (::sigtimedwait(&blocked_, nullptr, &at_once) > 0) {
-  }
-  if (ignored_children_) ::signal(SIGCHLD, SIG_IGN);
-  ::sigprocmask(SIG_SETMASK, &original_, nullptr);
-}
 
 Result<Supervision> supervise(const SupervisorOrder& order, NeedTracker& tracker) {
   Loop loop(order, tracker);

@@ -19,6 +19,7 @@ Json limits_json(const Limits& limits, const Enforcements& enforcement) {
   Json out = Json::object();
   limits.for_each([&](Resource resource, const Limit& limit) {
     Json entry{{"value", limit.value}, {"source", limit.source}};
+    if (!limit.detail.empty()) entry["detail"] = limit.detail;
     if (const auto* how = enforcement.find(resource)) entry["enforcement"] = to_string(*how);
     out[std::string(info(resource).name)] = std::move(entry);
   });
@@ -36,7 +37,8 @@ void read_limits(const Json& json, RunRequest& request) {
     const auto resource = resource_from(name);
     if (!resource) continue;  // a resource that a newer version knows
     request.limits.set(*resource,
-                       {entry.at("value").get<double>(), entry.at("source").get<std::string>()});
+                       {entry.at("value").get<double>(), entry.at("source").get<std::string>(),
+                        LimitOrigin::automatic, entry.value("detail", std::string())});
     if (entry.contains("enforcement"))
       if (const auto how = enforcement_from(entry["enforcement"].get<std::string>()))
         request.enforcement.set(*resource, *how);

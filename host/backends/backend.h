@@ -7,6 +7,7 @@
 // removes as well, but tells nothing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,16 +42,18 @@ struct MemorySample {
   [[nodiscard]] std::uint64_t need() const { return current > file ? current - file : 0; }
 };
 
-// Counters from which an out-of-memory end is told apart, over the whole run.
-struct OomCounters {
-  std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own limit
+// Counters from which an end at a limit is told, over the whole run.
+struct LimitCounters {
+  std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own memory limit
   std::uint64_t kills = 0;           // processes of the job that any OOM killer killed
-  std::string ancestor;  // the enclosing cgroup whose limit was hit during the run, if any
+  std::uint64_t refused_forks = 0;   // at the job's own limit of processes
+  std::string ancestor;    // the enclosing cgroup whose memory limit was hit meanwhile, if any
+  bool aggregate = false;  // ... and it is P, which carries the aggregate cap
 };
 
 struct GroupReport {
   Usage usage;
-  OomCounters oom;
+  LimitCounters counters;
   int killed_leftovers = 0;  // processes still alive when finish() was called
   std::vector<std::string>
       problems;  // what could not be read, killed or removed; empty when all is well
@@ -72,8 +75,13 @@ class JobGroup {
   // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many
   // there were: 0 means that the job is gone.
   [[nodiscard]] virtual Result<int> signal_all(int signal) = 0;
+  // The living processes of the job, wherever in its tree of cgroups or of processes.
+  [[nodiscard]] virtual Result<std::vector<int>> processes() = 0;
+  // CPU time of all that ever ran in the job, in seconds; absent where only the living can be
+  // asked.
+  [[nodiscard]] virtual std::optional<double> cpu_seconds() = 0;
   // What the kernel has counted so far; all 0 where it counts nothing.
-  [[nodiscard]] virtual OomCounters oom_counters() const = 0;
+  [[nodiscard]] virtual LimitCounters counters() = 0;
   // Kills what is left, waits for it (bounded), reads usage, removes the directories. Once.
   [[nodiscard]] virtual GroupReport finish() = 0;
 
@@ -84,8 +92,9 @@ class JobGroup {
 
 struct GroupRequest {
   std::string run_id;
-  Limits limits;  // only those that the backend enforces are set; the caller checks enforcement()
-                  // first
+  Limits limits;              // those that the backend can hold are set, see Backend::support()
+  bool oom_kills_job = true;  // at the memory limit: the whole job, or one process of it
+  std::optional<std::uint64_t> aggregate_bytes;  // the cap on P, not set inside another job
   JobAttribute attribute;
 };
 
@@ -96,19 +105,35 @@ struct GroupPlace {
   std::string memory_directory;
 };
 
+// How one limit is held here; where that is not the kernel, why not, and the command that mends it
+// if there is one.
+struct LimitSupport {
+  Enforcement how = Enforcement::none;
+  std::string why;
+  std::string mend;
+};
+using Support = ResourceMap<LimitSupport>;
+
 class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
-  // How each limit that Jobward knows would be held here; a resource that is missing would be
-  // `none`.
-  [[nodiscard]] virtual Enforcements enforcement() const = 0;
+  // Of every limit that can be asked for (kLimitable).
+  [[nodiscard]] virtual const Support& support() const = 0;
   // The directory below which jobs are put, for people; empty without cgroups.
   [[nodiscard]] virtual std::string parent() const = 0;
+  // Why it lies there.
+  [[nodiscard]] virtual std::string reason() const { return {}; }
   // Where a run's directories will be, known before they are made: the record goes first.
   [[nodiscard]] virtual GroupPlace place(const std::string& run_id) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) = 0;
 };
+
+inline constexpr std::array kLimitable{
+    Resource::memory,    Resource::swap,         Resource::wall,          Resource::cpu_time,
+    Resource::stall,     Resource::cpus,         Resource::cpu_weight,    Resource::cpuset,
+    Resource::processes, Resource::io_read_rate, Resource::io_write_rate, Resource::open_files};
+Enforcements enforcements(const Support& support);
 
 // The best backend this process can use, why, and what stands in the way of a better one.
 struct BackendChoice {

@@ -4,9 +4,15 @@
 #include <memory>
 
 #include "host/backends/backend.h"
+#include "host/backends/placement.h"
 
 namespace jobward::host {
 
+// `where`: P, see place().
+Result<std::unique_ptr<Backend>> make_unified_backend(const KernelRoots& roots, const Hierarchy& v2,
+                                                      Placement where);
+Result<std::unique_ptr<Backend>> make_scope_backend(const KernelRoots& roots, const Hierarchy& v2,
+                                                    unsigned uid);
 // Each fails with the reason why this process cannot use it here.
 Result<std::unique_ptr<Backend>> make_hybrid_backend(const CgroupTree& tree, unsigned uid);
 Result<std::unique_ptr<Backend>> make_v1_backend(const CgroupTree& tree, unsigned uid);

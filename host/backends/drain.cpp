@@ -17,8 +17,21 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kDrainPatience = std::chrono::seconds(10);
 constexpr auto kRemovePatience = std::chrono::seconds(1);
 // A process that leaves the list without our pidfd noticing (it moved away) must not hold us up for
-// long.
-constexpr int kRecheckMs = 100;
+// long, and new ones that were forked meanwhile are to be killed, too.
+constexpr auto kRecheck = std::chrono::milliseconds(100);
+
+// Until all of them have ended, or it is time to look again. A list of a thousand is gone through
+// once, not listed and killed anew for each that ends.
+void wait_for_all(const std::vector<int>& pids) {
+  const auto until = Clock::now() + kRecheck;
+  for (const int pid : pids) {
+    const auto process = open_pidfd(pid);
+    if (!process) continue;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return;
+    wait_for_exit(*process, static_cast<int>(left.count()));
+  }
+}
 
 }  // namespace
 
@@ -48,7 +61,7 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
                    "they are still there 10 s after SIGKILL, the first is pid " +
                        std::to_string(pids->front()));
     last = kill();  // what could not be signalled is still waited for
-    if (const auto process = open_pidfd(pids->front())) wait_for_exit(*process, kRecheckMs);
+    wait_for_all(*pids);
   }
 }
 

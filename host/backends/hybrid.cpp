@@ -30,6 +30,7 @@ class HybridGroup final : public JobGroup {
     auto in_leaf = leaf_.signal_all(signal);
     // A job of root's may have moved a process to another v2 cgroup; its memory is still counted
     // here.
+    if (signal == SIGKILL) v1_.stop_forks();
     auto outside = v1_.memory().processes_below();
     if (!in_leaf || !outside) return in_leaf;
     if (*in_leaf > 0 && signal != SIGKILL) return in_leaf;
@@ -38,13 +39,19 @@ class HybridGroup final : public JobGroup {
     return std::max(*in_leaf, static_cast<int>(outside->size()));
   }
 
-  OomCounters oom_counters() const override { return v1_.oom_counters(); }
+  Result<std::vector<int>> processes() override {
+    auto in_leaf = leaf_.processes();
+    if (!in_leaf || !in_leaf->empty()) return in_leaf;
+    return v1_.memory().processes_below();
+  }
+  std::optional<double> cpu_seconds() override { return leaf_.cpu_seconds(); }
+  LimitCounters counters() override { return v1_.counters(); }
 
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
     drain_group(
-        *this, [this] { return processes(); }, report);
+        *this, [this] { return HybridGroup::processes(); }, report);
     v1_.read_final(report);
     leaf_.read_final(report);
     v1_.remove(report.problems);
@@ -53,12 +60,6 @@ class HybridGroup final : public JobGroup {
   }
 
  private:
-  Result<std::vector<int>> processes() const {
-    auto in_leaf = leaf_.processes();
-    if (!in_leaf || !in_leaf->empty()) return in_leaf;
-    return v1_.memory().processes_below();
-  }
-
   V2Leaf leaf_;
   V1Controllers v1_;
   bool finished_ = false;
@@ -67,24 +68,26 @@ class HybridGroup final : public JobGroup {
 class HybridBackend final : public Backend {
  public:
   HybridBackend(V1Places v1, Hierarchy v2, Placement v2_place)
-      : v1_(std::move(v1)), v2_(std::move(v2)), v2_place_(std::move(v2_place)) {}
+      : v1_(std::move(v1)),
+        memory_(*v1_.of("memory")),
+        v2_(std::move(v2)),
+        v2_place_(std::move(v2_place)),
+        support_(v1_support(v1_)) {}
 
   std::string_view name() const override { return "hybrid"; }
-  Enforcements enforcement() const override {
-    Enforcements out;
-    out.set(Resource::memory, Enforcement::kernel);
-    out.set(Resource::wall, Enforcement::polled);
-    return out;
+  const Support& support() const override { return support_; }
+  std::string parent() const override {
+    return memory_.hierarchy.mount_point + memory_.placement.path;
   }
-  std::string parent() const override { return v1_.memory.mount_point + v1_.memory_place.path; }
+  std::string reason() const override { return memory_.placement.reason; }
   GroupPlace place(const std::string& run_id) const override {
     const std::string job = "/" + run_id + "/job";
     return {v2_.mount_point + v2_place_.path + job, parent() + job};
   }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
-    auto leaf = V2Leaf::create(v2_, v2_place_, request);
+    auto leaf = V2Leaf::create(v2_, v2_place_, request, {});
     if (!leaf) return tl::unexpected(std::move(leaf).error());
-    auto v1 = V1Controllers::create(v1_, request);
+    auto v1 = V1Controllers::create(v1_, request, false);
     if (!v1) {
       std::vector<std::string> ignored;
       leaf->remove(ignored);
@@ -95,8 +98,10 @@ class HybridBackend final : public Backend {
 
  private:
   V1Places v1_;
+  V1Place memory_;
   Hierarchy v2_;
   Placement v2_place_;
+  Support support_;
 };
 
 }  // namespace

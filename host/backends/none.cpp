@@ -1,6 +1,7 @@
 // No cgroups at all: the job is the tree of processes below this one, which is their subreaper.
 // Limits are held by polling; nothing here is as tight as a cgroup, and the enforcement says so.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,15 +9,29 @@
 
 #include "host/backends/backends.h"
 #include "host/backends/drain.h"
+#include "host/backends/limit_support.h"
 #include "host/observe/process.h"
 
 namespace jobward::host {
 namespace {
 
+double reaped_cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 class NoneGroup final : public JobGroup {
  public:
-  NoneGroup(KernelRoots roots, std::optional<std::uint64_t> limit)
-      : roots_(std::move(roots)), limit_(limit), known_(present_children(roots_)) {}
+  NoneGroup(KernelRoots roots, std::string run_id, std::optional<std::uint64_t> limit)
+      : roots_(std::move(roots)),
+        run_id_(std::move(run_id)),
+        limit_(limit),
+        known_(present_children(roots_)),
+        reaped_before_(reaped_cpu_seconds()) {}
   NoneGroup(const NoneGroup&) = delete;
   NoneGroup& operator=(const NoneGroup&) = delete;
   ~NoneGroup() override {
@@ -42,19 +57,32 @@ class NoneGroup final : public JobGroup {
   }
 
   Result<int> signal_all(int signal) override {
-    const auto pids = tree();
+    auto pids = tree();
+    if (signal == SIGKILL) {
+      // Nothing here outruns forks at a stroke: all are stopped before the first is killed, as long
+      // as new ones turn up.
+      for (std::size_t seen = 0; pids.size() > seen && seen < kManyPasses;) {
+        seen = pids.size();
+        static_cast<void>(signal_each(pids, SIGSTOP));
+        pids = tree();
+      }
+    }
     if (auto sent = signal_each(pids, signal); !sent)
       return tl::unexpected(std::move(sent).error());
     return static_cast<int>(pids.size());
   }
-
-  OomCounters oom_counters() const override { return {}; }
+  Result<std::vector<int>> processes() override { return tree(); }
+  std::optional<double> cpu_seconds() override {
+    return tree_cpu_seconds(roots_, tree()) + reaped_cpu_seconds() - reaped_before_;
+  }
+  LimitCounters counters() override { return {}; }
 
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
     drain_group(
         *this, [this]() -> Result<std::vector<int>> { return tree(); }, report);
+    end_escaped(report);
     if (processes_peak_ > 0) {
       report.usage.set(Metric::processes_peak, processes_peak_);
       report.usage.basis["processes_basis"] = "sampled";
@@ -66,9 +94,28 @@ class NoneGroup final : public JobGroup {
   // Living processes only: a zombie waits for its parent, who may be us, and holds nothing.
   std::vector<int> tree() const { return descendants_but(roots_, known_); }
 
+  // What is no descendant of ours any more (it was adopted elsewhere, or a server of the job's user
+  // started it) still carries the run's id in its environment.
+  void end_escaped(GroupReport& report) const {
+    const auto list = [this]() -> Result<std::vector<int>> {
+      std::vector<int> out;
+      for (const int pid : processes_with_environment(roots_, "JOBWARD_RUN_ID=" + run_id_))
+        if (is_alive(roots_, pid)) out.push_back(pid);
+      return out;
+    };
+    const auto ended = drain(list, [&] { return signal_each(*list(), SIGKILL); });
+    if (!ended)
+      report.problems.push_back(ended.error().message());
+    else
+      report.killed_leftovers += *ended;
+  }
+
+  static constexpr std::size_t kManyPasses = 1U << 20U;
   KernelRoots roots_;
+  std::string run_id_;
   std::optional<std::uint64_t> limit_;
   std::vector<KnownProcess> known_;
+  double reaped_before_ = 0;
   std::uint64_t peak_ = 0;
   int processes_peak_ = 0;
   bool finished_ = false;
@@ -76,25 +123,36 @@ class NoneGroup final : public JobGroup {
 
 class NoneBackend final : public Backend {
  public:
-  explicit NoneBackend(KernelRoots roots) : roots_(std::move(roots)) {}
+  explicit NoneBackend(KernelRoots roots) : roots_(std::move(roots)), support_(supported()) {}
   std::string_view name() const override { return "none"; }
-  Enforcements enforcement() const override {
-    Enforcements out;
-    out.set(Resource::memory, Enforcement::polled);
-    out.set(Resource::wall, Enforcement::polled);
-    return out;
-  }
+  const Support& support() const override { return support_; }
   std::string parent() const override { return {}; }
   GroupPlace place(const std::string&) const override { return {}; }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     std::optional<std::uint64_t> limit;
     if (const Limit* memory = request.limits.find(Resource::memory))
       limit = static_cast<std::uint64_t>(memory->value);
-    return std::make_unique<NoneGroup>(roots_, limit);
+    return std::make_unique<NoneGroup>(roots_, request.run_id, limit);
   }
 
  private:
+  static Support supported() {
+    Support out = common_support();
+    out.set(Resource::memory,
+            held_by_polling("without a cgroup the process tree is summed up again "
+                            "and again; a fast job may overshoot"));
+    out.set(Resource::processes, held_by_polling("without a cgroup processes are counted again and "
+                                                 "again (RLIMIT_NPROC counts all of a user's)"));
+    for (const Resource resource : {Resource::swap, Resource::cpus, Resource::cpu_weight,
+                                    Resource::io_read_rate, Resource::io_write_rate})
+      out.set(resource, not_held("it needs a cgroup"));
+    out.set(Resource::cpuset,
+            not_held("it needs a cgroup: a job could widen its own affinity again"));
+    return out;
+  }
+
   KernelRoots roots_;
+  Support support_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,9 @@ struct ChildPlan {
   std::size_t task_count;
   const char* oom_file;  // null: leave it
   const char* oom_text;
+  bool oom_must_hold;
+  const int* nice;           // null: leave it
+  const rlimit* open_files;  // null: leave it
   bool die_with_supervisor;
   bool ignore_children;
   pid_t supervisor;
@@ -46,6 +50,16 @@ struct ChildPlan {
   ::_exit(127);
 }
 
+bool set_oom_score(const ChildPlan& plan) {
+  const int fd = ::open(plan.oom_file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool written = ::write(fd, plan.oom_text, std::strlen(plan.oom_text)) > 0;
+  const int failure = errno;
+  ::close(fd);
+  errno = failure;
+  return written;
+}
+
 // Runs in the child, which shares our memory until it execs: async-signal-safe calls only, no
 // allocation.
 [[noreturn]] void run_child(const void* argument) {
@@ -59,14 +73,13 @@ struct ChildPlan {
   if (plan.ignore_children) ::signal(SIGCHLD, SIG_IGN);
   for (std::size_t i = 0; i < plan.task_count; ++i)
     if (::write(plan.task_files[i], "0", 1) != 1) give_up(plan, Stage::place);
-  if (plan.oom_file != nullptr) {
-    // Best effort: a sandbox may forbid it, and the limits hold without it.
-    const int fd = ::open(plan.oom_file, O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-      static_cast<void>(::write(fd, plan.oom_text, std::strlen(plan.oom_text)));
-      ::close(fd);
-    }
-  }
+  if (plan.oom_file != nullptr && !set_oom_score(plan) && plan.oom_must_hold)
+    give_up(plan, Stage::oom_score);
+  if (plan.nice != nullptr && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0)
+    give_up(plan, Stage::nice);
+  if (plan.open_files != nullptr && ::setrlimit(RLIMIT_NOFILE, plan.open_files) != 0)
+    give_up(plan, Stage::open_files);
+  ::prctl(PR_SET_NAME, kNameBeforeExec);
   if (::sigprocmask(SIG_SETMASK, plan.mask, nullptr) != 0) give_up(plan, Stage::place);
   ::execvpe(plan.argv[0], plan.argv, plan.environment);
   give_up(plan, Stage::execute);
@@ -105,12 +118,17 @@ tl::expected<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
   if (request.oom_score_adj)
     std::snprintf(oom_text.data(), oom_text.size(), "%d", *request.oom_score_adj);
   ChildReport shared{};
+  const int nice = request.nice.value_or(0);
+  const rlimit open_files{request.open_files.value_or(0), request.open_files.value_or(0)};
   const ChildPlan plan{argv.data(),
                        environment.data(),
                        request.birth.v1_task_files.data(),
                        request.birth.v1_task_files.size(),
                        request.oom_score_adj ? request.oom_score_adj_file.c_str() : nullptr,
                        oom_text.data(),
+                       request.oom_score_must_hold,
+                       request.nice ? &nice : nullptr,
+                       request.open_files ? &open_files : nullptr,
                        request.die_with_supervisor,
                        request.ignore_children,
                        ::getpid(),

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +19,12 @@ struct SpawnRequest {
   std::vector<std::string> environment;  // "NAME=value"
   BirthPlace birth;
   std::optional<int> oom_score_adj;  // absent: inherited
+  bool oom_score_must_hold = false;  // else a sandbox may forbid it: the limits hold without it
   std::string oom_score_adj_file;    // "/proc/self/oom_score_adj", as seen by the child
-  bool die_with_supervisor = true;   // PR_SET_PDEATHSIG = SIGKILL
-  bool ignore_children = false;      // SIGCHLD ignored in the child, as the caller had it
+  std::optional<int> nice;           // setpriority(2)
+  std::optional<std::uint64_t> open_files;  // RLIMIT_NOFILE, soft and hard
+  bool die_with_supervisor = true;          // PR_SET_PDEATHSIG = SIGKILL
+  bool ignore_children = false;             // SIGCHLD ignored in the child, as the caller had it
   sigset_t signal_mask{};  // what the child gets; the caller usually runs with signals blocked
 };
 
@@ -29,9 +33,13 @@ struct Spawned {
   Fd pidfd;
 };
 
+// The name (comm) of the child until it has executed its program: who dies with it was never
+// loaded.
+inline constexpr const char* kNameBeforeExec = "jobward:start";
+
 // Where it failed, and the errno of it. The child is gone and reaped.
 struct SpawnFailure {
-  enum class Stage { clone, place, execute };
+  enum class Stage { clone, place, oom_score, nice, open_files, execute };
   Stage stage = Stage::clone;
   int errnum = 0;
 };

@@ -26,20 +26,23 @@ class V1Group final : public JobGroup {
   Result<MemorySample> sample() override { return v1_.sample(); }
 
   Result<int> signal_all(int signal) override {
-    auto pids = v1_.memory().processes_below();
+    if (signal == SIGKILL) v1_.stop_forks();
+    auto pids = V1Group::processes();
     if (!pids) return tl::unexpected(std::move(pids).error());
     if (auto sent = signal_each(*pids, signal); !sent)
       return tl::unexpected(std::move(sent).error());
     return static_cast<int>(pids->size());
   }
 
-  OomCounters oom_counters() const override { return v1_.oom_counters(); }
+  Result<std::vector<int>> processes() override { return v1_.memory().processes_below(); }
+  std::optional<double> cpu_seconds() override { return v1_.cpu_seconds(); }
+  LimitCounters counters() override { return v1_.counters(); }
 
   GroupReport finish() override {
     finished_ = true;
     GroupReport report;
     drain_group(
-        *this, [this] { return v1_.memory().processes_below(); }, report);
+        *this, [this] { return V1Group::processes(); }, report);
     v1_.read_final(report);
     v1_.remove(report.problems);
     return report;
@@ -52,29 +55,28 @@ class V1Group final : public JobGroup {
 
 class V1Backend final : public Backend {
  public:
-  explicit V1Backend(V1Places places) : places_(std::move(places)) {}
+  explicit V1Backend(V1Places places)
+      : places_(std::move(places)), memory_(*places_.of("memory")), support_(v1_support(places_)) {}
   std::string_view name() const override { return "v1"; }
-  Enforcements enforcement() const override {
-    Enforcements out;
-    out.set(Resource::memory, Enforcement::kernel);
-    out.set(Resource::wall, Enforcement::polled);
-    return out;
-  }
+  const Support& support() const override { return support_; }
   std::string parent() const override {
-    return places_.memory.mount_point + places_.memory_place.path;
+    return memory_.hierarchy.mount_point + memory_.placement.path;
   }
+  std::string reason() const override { return memory_.placement.reason; }
   GroupPlace place(const std::string& run_id) const override {
     const std::string job = parent() + "/" + run_id + "/job";
     return {job, job};
   }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
-    auto v1 = V1Controllers::create(places_, request);
+    auto v1 = V1Controllers::create(places_, request, true);
     if (!v1) return tl::unexpected(std::move(v1).error());
     return std::make_unique<V1Group>(std::move(*v1));
   }
 
  private:
   V1Places places_;
+  V1Place memory_;
+  Support support_;
 };
 
 }  // namespace

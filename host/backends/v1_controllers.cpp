@@ -10,35 +10,20 @@
 #include <cmath>
 
 #include "host/backends/drain.h"
-#include "host/backends/libcgroup_v1.h"
+#include "host/backends/limit_support.h"
+#include "host/backends/v1_limits.h"
 
 namespace jobward::host {
 namespace {
 
-// Another run that ends may remove the shared parent between our mkdirs: start over, a bounded
-// number of times.
-constexpr int kCreateTries = 20;
+// So close to its limit a cgroup is full: the charges that each CPU holds ready (64 pages:
+// mm/memcontrol.c, MEMCG_CHARGE_BATCH) and a failed allocation of a huge page.
+constexpr std::uint64_t kFull = 4U << 20U;
 
-// Reads a file that is kept open; cgroup files give their current content at offset 0.
-Result<std::string_view> reread(const Fd& fd, std::array<char, 8192>& buffer, const char* name) {
-  const ssize_t got = ::pread(fd.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0) return errno_error("read", name);
-  return std::string_view(buffer.data(), static_cast<std::size_t>(got));
-}
-
-Result<std::uint64_t> reread_counter(const Fd& fd, const char* name) {
-  std::array<char, 8192> buffer;
-  auto text = reread(fd, buffer, name);
-  if (!text) return tl::unexpected(std::move(text).error());
-  auto value = parse_counter(*text);
-  if (!value) return rethrow(std::move(value).error(), name);
-  if (!*value) return error("read", name, "no number");
-  return **value;
-}
-
-std::uint64_t keyed_or_zero(const FlatKeyed& keyed, std::string_view key) {
-  const auto it = keyed.find(key);
-  return it == keyed.end() ? 0 : it->second;
+bool is_full(const CgroupDir& dir) {
+  const auto used = dir.counter("memory.usage_in_bytes");
+  const auto limit = dir.counter("memory.limit_in_bytes");
+  return used && *used && limit && *limit && **used + kFull >= **limit;
 }
 
 // How often a charge failed at this cgroup's own limit, at least. Where memory + swap is limited to
@@ -54,99 +39,96 @@ std::optional<std::uint64_t> limit_hits(const CgroupDir& dir) {
   return **memory + (with_swap && *with_swap ? **with_swap : 0) + (**peak >= **limit ? 1 : 0);
 }
 
-libcgroup::Values memory_values(const Limits& limits, bool counts_swap) {
-  const Limit* limit = limits.find(Resource::memory);
-  if (limit == nullptr) return {};
-  const std::string bytes = std::to_string(static_cast<std::uint64_t>(limit->value));
-  libcgroup::Values values{{"memory.limit_in_bytes", bytes}};
-  // memory + swap = memory: no swap. Must follow the memory limit (the kernel keeps memsw >=
-  // memory).
-  if (counts_swap) values.emplace_back("memory.memsw.limit_in_bytes", bytes);
-  return values;
-}
-
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// Written only when it is another: every run comes by here.
+Status set_aggregate(const CgroupDir& parent, std::uint64_t bytes) {
+  auto now = parent.counter("memory.limit_in_bytes");
+  if (now && *now && **now / 4096 == bytes / 4096) return {};
+  return parent.write("memory.limit_in_bytes", std::to_string(bytes));
+}
 
 }  // namespace
 
+const V1Place* V1Places::of(std::string_view controller) const {
+  for (const auto& entry : places)
+    if (entry.controller == controller) return &entry;
+  return nullptr;
+}
+
 Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid) {
-  const Hierarchy* memory = tree.of("memory");
-  if (memory == nullptr || memory->v2)
-    return error("use", "cgroup v1", "no v1 memory controller is mounted");
-  V1Places places{*memory, {}, std::nullopt, std::nullopt};
-  auto placement = place(*memory, uid);
-  if (!placement) return tl::unexpected(std::move(placement).error());
-  places.memory_place = *placement;
-  if (const Hierarchy* pids = tree.of("pids"); pids != nullptr && !pids->v2) {
-    if (auto where = place(*pids, uid)) {
-      places.pids = *pids;
-      places.pids_place = *where;
-    }
+  V1Places out;
+  for (const auto* controller : {"memory", "pids", "cpu", "cpuset", "blkio", "cpuacct"}) {
+    const Hierarchy* hierarchy = tree.of(controller);
+    const bool there = hierarchy != nullptr && !hierarchy->v2;
+    auto where = there ? place(*hierarchy, uid)
+                       : Result<Placement>(error("use", std::string("controller ") + controller,
+                                                 "it is not mounted as a v1 hierarchy"));
+    if (where)
+      out.places.push_back({controller, *hierarchy, std::move(*where)});
+    else if (std::string_view(controller) == "memory")
+      return rethrow(std::move(where).error(), "use cgroup v1");
+    else
+      out.gaps.emplace_back(controller, where.error().message());
   }
-  return places;
+  return out;
 }
 
-Result<V1Controllers::Place> V1Controllers::make_place(const Hierarchy& hierarchy,
-                                                       const Placement& placement,
-                                                       const std::string& controller,
-                                                       const GroupRequest& request) {
-  const std::string path = placement.path + "/" + request.run_id + "/job";
-  const bool counts_swap =
-      ::access((hierarchy.own_directory() + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
-  const auto values =
-      controller == "memory" ? memory_values(request.limits, counts_swap) : libcgroup::Values{};
-  Status created;
-  for (int attempt = 0; attempt < kCreateTries; ++attempt) {
-    created = libcgroup::create(controller, path, values);
-    if (created || created.error().errnum != ENOENT) break;
-  }
-  Place made;
-  made.id = request.run_id;
-  made.own_parent = !placement.nested;
-  auto parent = CgroupDir::open(hierarchy.mount_point + placement.path);
-  if (!created) {
-    if (parent) static_cast<void>(parent->remove_child(request.run_id));
-    return tl::unexpected(std::move(created).error());
-  }
-  if (!parent) return tl::unexpected(std::move(parent).error());
-  made.parent = std::move(*parent);
-  const auto undo = [&](Error failure) -> tl::unexpected<Error> {
-    static_cast<void>(made.parent.remove_child(request.run_id));
-    return tl::unexpected(std::move(failure));
+Support v1_support(const V1Places& places) {
+  Support out = common_support();
+  const auto set = [&](Resource resource, std::string_view controller) {
+    if (places.of(controller) != nullptr) return out.set(resource, held_by_kernel());
+    for (const auto& [name, why] : places.gaps)
+      if (name == controller)
+        out.set(resource,
+                not_held(why, "mount -t cgroup -o " + name + " cgroup /sys/fs/cgroup/" + name));
   };
-  auto job = CgroupDir::open(hierarchy.mount_point + path);
-  if (!job) return undo(std::move(job).error());
-  made.job = std::move(*job);
-  // A newborn child is one thread. Moving itself by "0" into `tasks` needs no machine-wide lock,
-  // which a write to cgroup.procs takes and which costs up to 9 ms (kernel/cgroup/cgroup.c,
-  // cgroup_procs_write_start).
-  auto tasks = made.job.open_file("tasks", O_WRONLY);
-  if (!tasks) return undo(std::move(tasks).error());
-  // In every hierarchy: a nested run finds its place in each by it.
-  if (auto named = write_job_attribute(made.job.fd(), made.job.path(), request.attribute); !named)
-    return undo(std::move(named).error());
-  made.tasks = std::move(*tasks);
-  return made;
+  out.set(Resource::memory, held_by_kernel());
+  set(Resource::processes, "pids");
+  set(Resource::cpus, "cpu");
+  set(Resource::cpu_weight, "cpu");
+  set(Resource::cpuset, "cpuset");
+  set(Resource::io_read_rate, "blkio");
+  out.set(
+      Resource::io_write_rate,
+      not_held("cgroup v1 holds back direct writes only: buffered ones run at full speed; cgroup "
+               "v2 would hold them (kernel option systemd.unified_cgroup_hierarchy=1)"));
+  const auto& memory = places.of("memory")->hierarchy;
+  if (::access((memory.own_directory() + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0)
+    out.set(Resource::swap, held_by_kernel());
+  else
+    out.set(Resource::swap,
+            not_held("the kernel counts no swap for v1 cgroups", "boot with swapaccount=1"));
+  return out;
 }
 
-Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupRequest& request) {
+const V1Directory* V1Controllers::of(std::string_view controller) const {
+  for (const auto& entry : directories_)
+    if (entry.controller() == controller) return &entry;
+  return nullptr;
+}
+
+Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupRequest& request,
+                                            bool count_cpu) {
   V1Controllers made;
-  auto memory = make_place(places.memory, places.memory_place, "memory", request);
-  if (!memory) return rethrow(std::move(memory).error(), "memory cgroup");
-  made.memory_ = std::move(*memory);
   const auto undo = [&](Error failure) -> tl::unexpected<Error> {
     std::vector<std::string> ignored;
     made.remove(ignored);
     return tl::unexpected(std::move(failure));
   };
-
-  if (places.pids) {
-    auto pids = make_place(*places.pids, *places.pids_place, "pids", request);
-    if (!pids) return undo(std::move(pids).error().with_context("pids cgroup"));
-    made.pids_ = std::move(*pids);
+  for (const auto& place : places.places) {
+    if (!v1_needs(place.controller, request.limits)) continue;
+    if (place.controller == "cpuacct" && !count_cpu) continue;
+    auto directory = V1Directory::create(place, request);
+    if (!directory) return undo(std::move(directory).error());
+    made.directories_.push_back(std::move(*directory));
   }
+  const auto* memory = made.of("memory");
+  if (request.aggregate_bytes && memory->owns_parent())
+    if (auto set = set_aggregate(memory->parent(), *request.aggregate_bytes); !set)
+      made.remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
   if (auto watched = made.watch_memory(); !watched) return undo(std::move(watched).error());
-  if (auto seen = made.remember_ancestors(places.memory, places.memory_place); !seen)
+  if (auto seen = made.remember_ancestors(*places.of("memory")); !seen)
     return undo(std::move(seen).error());
   return made;
 }
@@ -154,76 +136,88 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
 // v1 tells of an OOM through an eventfd registered in cgroup.event_control (cgroup-v1/memory.rst, 9
 // and 10).
 Status V1Controllers::watch_memory() {
-  const auto open = [&](const char* file, Fd& target) -> Status {
-    auto fd = memory_.job.open_file(file, O_RDONLY);
-    if (!fd) return tl::unexpected(std::move(fd).error());
-    target = std::move(*fd);
+  const auto open = [&](const char* file, CgroupFile& target) -> Status {
+    auto opened = CgroupFile::open(memory(), file);
+    if (!opened) return tl::unexpected(std::move(opened).error());
+    target = std::move(*opened);
     return {};
   };
   JOBWARD_RETURN_IF_ERROR(open("memory.usage_in_bytes", usage_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.max_usage_in_bytes", peak_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_file_));
-  Fd control;
+  CgroupFile control;
   JOBWARD_RETURN_IF_ERROR(open("memory.oom_control", control));
   Fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event) return errno_error("create", "an eventfd");
-  JOBWARD_RETURN_IF_ERROR(memory_.job.write(
-      "cgroup.event_control", std::to_string(event.get()) + " " + std::to_string(control.get())));
+  JOBWARD_RETURN_IF_ERROR(memory().write(
+      "cgroup.event_control", std::to_string(event.get()) + " " + std::to_string(control.fd())));
   oom_event_ = std::move(event);
   return {};
 }
 
-Status V1Controllers::remember_ancestors(const Hierarchy& hierarchy, const Placement& placement) {
-  for (std::string path = placement.path;; path = parent_of(path)) {
-    const std::string directory = hierarchy.mount_point + path;
+Status V1Controllers::remember_ancestors(const V1Place& memory) {
+  for (std::string path = memory.placement.path;; path = parent_of(path)) {
+    const std::string directory = memory.hierarchy.mount_point + path;
     auto limit = own_memory_limit(directory, false);
     if (!limit) return tl::unexpected(std::move(limit).error());
     if (*limit) {
       auto dir = CgroupDir::open(directory);
       if (!dir) return tl::unexpected(std::move(dir).error());
       const auto hits = limit_hits(*dir).value_or(0);
-      ancestors_.push_back({std::move(*dir), hits});
+      ancestors_.push_back({std::move(*dir), hits, false, path == memory.placement.path});
     }
     if (path.empty()) return {};
   }
 }
 
 std::vector<int> V1Controllers::task_files() const {
-  std::vector<int> out{memory_.tasks.get()};
-  if (pids_) out.push_back(pids_->tasks.get());
+  std::vector<int> out;
+  out.reserve(directories_.size());
+  for (const auto& entry : directories_)
+    out.push_back(entry.tasks());
   return out;
+}
+
+std::optional<double> V1Controllers::cpu_seconds() const {
+  const auto* cpuacct = of("cpuacct");
+  if (cpuacct == nullptr) return std::nullopt;
+  const auto used = cpuacct->job().counter("cpuacct.usage");
+  if (!used || !*used) return std::nullopt;
+  return static_cast<double>(**used) * 1e-9;
+}
+
+void V1Controllers::stop_forks() const {
+  if (const auto* pids = of("pids")) static_cast<void>(pids->job().write("pids.max", "0"));
 }
 
 Result<MemorySample> V1Controllers::sample() const {
   MemorySample out;
-  auto current = reread_counter(usage_file_, "memory.usage_in_bytes");
+  auto current = usage_file_.counter();
   if (!current) return tl::unexpected(std::move(current).error());
-  auto peak = reread_counter(peak_file_, "memory.max_usage_in_bytes");
+  auto peak = peak_file_.counter();
   if (!peak) return tl::unexpected(std::move(peak).error());
-  std::array<char, 8192> buffer;
-  auto text = reread(stat_file_, buffer, "memory.stat");
-  if (!text) return tl::unexpected(std::move(text).error());
-  auto stat = parse_flat_keyed(*text);
-  if (!stat) return rethrow(std::move(stat).error(), "memory.stat");
+  auto stat = stat_file_.keyed();
+  if (!stat) return tl::unexpected(std::move(stat).error());
   out.current = *current;
   out.peak = *peak;
   // v1's "cache" includes shmem, which cannot be reclaimed without swap; total_* includes nested
   // runs.
-  const auto cache = keyed_or_zero(*stat, "total_cache");
-  out.shmem = keyed_or_zero(*stat, "total_shmem");
+  const auto cache = value_or_zero(*stat, "total_cache");
+  out.shmem = value_or_zero(*stat, "total_shmem");
   out.file = cache > out.shmem ? cache - out.shmem : 0;
-  out.anon = keyed_or_zero(*stat, "total_rss");
+  out.anon = value_or_zero(*stat, "total_rss");
   return out;
 }
 
-void V1Controllers::read_final(GroupReport& report) const {
+void V1Controllers::read_final(GroupReport& report) {
   const auto note = [&](const Error& failure) { report.problems.push_back(failure.message()); };
-  if (auto peak = reread_counter(peak_file_, "memory.max_usage_in_bytes"))
+  report.problems.insert(report.problems.end(), remarks_.begin(), remarks_.end());
+  if (auto peak = peak_file_.counter())
     report.usage.set(Metric::memory_peak, static_cast<double>(*peak));
   else
     note(peak.error());
-  if (pids_) {
-    auto tasks = pids_->job.counter("pids.peak");  // since Linux 6.1
+  if (const auto* pids = of("pids")) {
+    auto tasks = pids->job().counter("pids.peak");  // since Linux 6.1
     if (!tasks) note(tasks.error());
     if (tasks && *tasks) {
       report.usage.set(Metric::processes_peak, static_cast<double>(**tasks));
@@ -231,34 +225,34 @@ void V1Controllers::read_final(GroupReport& report) const {
     }
   }
   for (const auto* file : {"memory.failcnt", "memory.oom_control"})
-    if (auto text = memory_.job.read(file); !text) note(text.error());
-  report.oom = oom_counters();
+    if (auto text = memory().read(file); !text) note(text.error());
+  report.counters = counters();
 }
 
-OomCounters V1Controllers::oom_counters() const {
-  OomCounters out;
-  out.own_limit_hits = limit_hits(memory_.job).value_or(0);
-  const auto control = memory_.job.keyed("memory.oom_control");
-  if (control && *control) out.kills = keyed_or_zero(**control, "oom_kill");
-  for (const auto& ancestor : ancestors_)
-    if (limit_hits(ancestor.dir).value_or(0) > ancestor.hits && out.ancestor.empty())
-      out.ancestor = ancestor.dir.path();
+LimitCounters V1Controllers::counters() {
+  LimitCounters out;
+  out.own_limit_hits = limit_hits(memory()).value_or(0);
+  const auto control = memory().keyed("memory.oom_control");
+  if (control && *control) out.kills = value_or_zero(**control, "oom_kill");
+  if (const auto* pids = of("pids")) {
+    const auto events = pids->job().keyed("pids.events");
+    if (events && *events) out.refused_forks = value_or_zero(**events, "max");
+  }
+  for (auto& ancestor : ancestors_) {
+    // Its failure count may stay 0 (see limit_hits): asked while the job is being killed, the
+    // usage tells as well.
+    if (out.kills > 0 && is_full(ancestor.dir)) ancestor.was_full = true;
+    const bool hit = limit_hits(ancestor.dir).value_or(0) > ancestor.hits || ancestor.was_full;
+    if (!hit || !out.ancestor.empty()) continue;
+    out.ancestor = ancestor.dir.path();
+    out.aggregate = ancestor.is_parent;
+  }
   return out;
 }
 
-void V1Controllers::remove_place(Place& place, std::vector<std::string>& problems) {
-  if (!place.parent.valid()) return;
-  place.tasks.reset();
-  if (auto removed = remove_drained(place.parent, place.id, {"job"}); !removed)
-    problems.push_back(removed.error().message());
-  // Shared with other runs: EBUSY is the usual answer while one of them is alive.
-  if (place.own_parent) static_cast<void>(::rmdir(place.parent.path().c_str()));
-  place.parent = CgroupDir();
-}
-
 void V1Controllers::remove(std::vector<std::string>& problems) {
-  remove_place(memory_, problems);
-  if (pids_) remove_place(*pids_, problems);
+  for (auto& entry : directories_)
+    entry.remove(problems);
 }
 
 }  // namespace jobward::host

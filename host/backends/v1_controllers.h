@@ -1,4 +1,5 @@
-// The v1 half of a job: its memory and pids directories. Used by the hybrid and the v1 backend.
+// The v1 half of a job: its directories in the hierarchies of the v1 controllers, and what they
+// count. Used by the hybrid and the v1 backend.
 #pragma once
 
 #include <optional>
@@ -7,65 +8,65 @@
 
 #include "common/fd.h"
 #include "host/backends/backend.h"
-#include "host/backends/placement.h"
-#include "host/observe/cgroup_dir.h"
+#include "host/backends/v1_directory.h"
+#include "host/observe/cgroup_file.h"
 
 namespace jobward::host {
 
-// Where the v1 controllers' jobs go. pids is optional: without it the peak of processes is not
-// measured.
+// Where the v1 controllers' jobs go; memory is always among them. `gaps` says of the others why
+// they cannot be used.
 struct V1Places {
-  Hierarchy memory;
-  Placement memory_place;
-  std::optional<Hierarchy> pids;
-  std::optional<Placement> pids_place;
+  std::vector<V1Place> places;
+  std::vector<std::pair<std::string, std::string>> gaps;  // controller, why
+  [[nodiscard]] const V1Place* of(std::string_view controller) const;
 };
 Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid);
 
-// Owns P/ID/job in each hierarchy until remove(). Limits are set before any process can be in it.
+// What the v1 controllers hold, the rest as for every backend.
+Support v1_support(const V1Places& places);
+
+// Owns the job's v1 directories until remove().
 class V1Controllers {
  public:
-  static Result<V1Controllers> create(const V1Places& places, const GroupRequest& request);
+  // `count_cpu`: also in cpuacct, where there is no v2 tree that counts it.
+  static Result<V1Controllers> create(const V1Places& places, const GroupRequest& request,
+                                      bool count_cpu);
 
   [[nodiscard]] std::vector<int> task_files() const;
   [[nodiscard]] int oom_event() const { return oom_event_.get(); }
-  [[nodiscard]] const CgroupDir& memory() const { return memory_.job; }
+  [[nodiscard]] const CgroupDir& memory() const { return of("memory")->job(); }
 
   [[nodiscard]] Result<MemorySample> sample() const;
+  [[nodiscard]] std::optional<double> cpu_seconds() const;
   // A counter that cannot be read counts as 0 here: the final report tells the problem.
-  [[nodiscard]] OomCounters oom_counters() const;
-  // Peak, processes and the OOM counters; what cannot be read goes to report.problems.
-  void read_final(GroupReport& report) const;
+  [[nodiscard]] LimitCounters counters();
+  // No process of the job can start another from now on; where there is a pids controller.
+  void stop_forks() const;
+  // Peak, processes and the counters; what cannot be read goes to report.problems.
+  void read_final(GroupReport& report);
   // Removes the directories, and P too when it is ours and empty.
   void remove(std::vector<std::string>& problems);
 
  private:
-  struct Place {
-    CgroupDir parent;  // P
-    bool own_parent = false;
-    std::string id;
-    CgroupDir job;
-    Fd tasks;
-  };
   struct Ancestor {
     CgroupDir dir;
-    std::uint64_t hits = 0;  // failcnt when the run began
+    std::uint64_t hits = 0;  // failures when the run began
+    bool was_full = false;   // seen at its limit when a process of the job was killed
+    bool is_parent = false;  // it is P
   };
 
   V1Controllers() = default;
-  static Result<Place> make_place(const Hierarchy& hierarchy, const Placement& placement,
-                                  const std::string& controller, const GroupRequest& request);
+  [[nodiscard]] const V1Directory* of(std::string_view controller) const;
   Status watch_memory();
-  Status remember_ancestors(const Hierarchy& hierarchy, const Placement& placement);
-  static void remove_place(Place& place, std::vector<std::string>& problems);
+  Status remember_ancestors(const V1Place& memory);
 
-  Place memory_;
-  std::optional<Place> pids_;
-  Fd usage_file_;
-  Fd peak_file_;
-  Fd stat_file_;
+  std::vector<V1Directory> directories_;
+  CgroupFile usage_file_;
+  CgroupFile peak_file_;
+  CgroupFile stat_file_;
   Fd oom_event_;
   std::vector<Ancestor> ancestors_;  // with a finite limit, nearest first
+  std::vector<std::string> remarks_;
 };
 
 }  // namespace jobward::host

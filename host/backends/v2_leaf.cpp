@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "host/backends/drain.h"
+#include "host/backends/v2_controllers.h"
 
 namespace jobward::host {
 namespace {
@@ -15,11 +16,15 @@ constexpr int kCreateTries =
     20;  // as in v1_controllers.cpp: the shared parent may vanish between two mkdirs
 constexpr double kMicro = 1e-6;
 
-Result<CgroupDir> open_parent(const Hierarchy& hierarchy, const Placement& placement) {
+Result<CgroupDir> open_parent(const Hierarchy& hierarchy, const Placement& placement,
+                              const std::vector<std::string>& controllers) {
   if (placement.nested) return CgroupDir::open(hierarchy.mount_point + placement.path);
   const auto slash = placement.path.rfind('/');
   auto above = CgroupDir::open(hierarchy.mount_point + placement.path.substr(0, slash));
   if (!above) return above;
+  if (!controllers.empty())
+    if (auto enabled = enable_controllers(*above, controllers); !enabled)
+      return tl::unexpected(std::move(enabled).error());
   return above->child(placement.path.substr(slash + 1), true);
 }
 
@@ -35,37 +40,67 @@ void set_pressure(const CgroupDir& job, const char* file, Metric some, std::opti
 
 }  // namespace
 
-Result<V2Leaf> V2Leaf::create(const Hierarchy& hierarchy, const Placement& placement,
-                              const GroupRequest& request) {
-  V2Leaf leaf;
-  leaf.id_ = request.run_id;
-  leaf.own_parent_ = !placement.nested;
+// P and P/ID. Each level hands the controllers on to the next before there is anything in it.
+Status V2Leaf::make_run(const Hierarchy& hierarchy, const Placement& placement,
+                        const std::vector<std::string>& controllers) {
   for (int attempt = 0;; ++attempt) {
-    auto parent = open_parent(hierarchy, placement);
+    auto parent = open_parent(hierarchy, placement, controllers);
     if (!parent) return tl::unexpected(std::move(parent).error());
-    leaf.parent_ = std::move(*parent);
-    auto run = leaf.parent_.child(leaf.id_, true);
+    parent_ = std::move(*parent);
+    if (!controllers.empty()) JOBWARD_RETURN_IF_ERROR(enable_controllers(parent_, controllers));
+    auto run = parent_.child(id_, true);
     if (run) {
-      leaf.run_ = std::move(*run);
-      break;
+      run_ = std::move(*run);
+      return {};
     }
     if (run.error().errnum != ENOENT || attempt >= kCreateTries)
       return tl::unexpected(std::move(run).error());
   }
-  const auto undo = [&](Error failure) -> tl::unexpected<Error> {
+}
+
+Status V2Leaf::make_job(const GroupRequest& request, const std::vector<std::string>& controllers) {
+  if (!controllers.empty()) JOBWARD_RETURN_IF_ERROR(enable_controllers(run_, controllers));
+  auto job = run_.child("job", true);
+  if (!job) return tl::unexpected(std::move(job).error());
+  job_ = std::move(*job);
+  auto main = job_.child("main", true);
+  if (!main) return tl::unexpected(std::move(main).error());
+  main_ = std::move(*main);
+  return write_job_attribute(job_.fd(), job_.path(), request.attribute);
+}
+
+Result<V2Leaf> V2Leaf::create(const Hierarchy& hierarchy, const Placement& placement,
+                              const GroupRequest& request,
+                              const std::vector<std::string>& controllers) {
+  V2Leaf leaf;
+  leaf.id_ = request.run_id;
+  leaf.own_parent_ = !placement.nested;
+  auto made = leaf.make_run(hierarchy, placement, controllers);
+  if (made) made = leaf.make_job(request, controllers);
+  if (made) return leaf;
+  std::vector<std::string> ignored;
+  leaf.remove(ignored);
+  return tl::unexpected(std::move(made).error());
+}
+
+Result<V2Leaf> V2Leaf::create_in(CgroupDir run, const GroupRequest& request,
+                                 const std::vector<std::string>& controllers) {
+  V2Leaf leaf;
+  leaf.run_ = std::move(run);
+  if (auto made = leaf.make_job(request, controllers); !made) {
     std::vector<std::string> ignored;
     leaf.remove(ignored);
-    return tl::unexpected(std::move(failure));
-  };
-  auto job = leaf.run_.child("job", true);
-  if (!job) return undo(std::move(job).error());
-  leaf.job_ = std::move(*job);
-  auto main = leaf.job_.child("main", true);
-  if (!main) return undo(std::move(main).error());
-  leaf.main_ = std::move(*main);
-  if (auto named = write_job_attribute(leaf.job_.fd(), leaf.job_.path(), request.attribute); !named)
-    return undo(std::move(named).error());
+    return tl::unexpected(std::move(made).error());
+  }
   return leaf;
+}
+
+std::optional<double> V2Leaf::cpu_seconds() const {
+  const auto stat = job_.keyed("cpu.stat");
+  if (!stat || !*stat) return std::nullopt;
+  const auto used = (*stat)->find("usage_usec");
+  if (used == (*stat)->end()) return std::nullopt;
+  return static_cast<double>(used->second) * kMicro;
 }
 
 Result<std::vector<int>> V2Leaf::processes() const {
@@ -116,9 +151,15 @@ void V2Leaf::read_final(GroupReport& report) const {
 }
 
 void V2Leaf::remove(std::vector<std::string>& problems) {
-  if (!parent_.valid()) return;
-  if (auto removed = remove_drained(parent_, id_, {"job/main", "job"}); !removed)
-    problems.push_back(removed.error().message());
+  const auto note = [&](const Status& removed) {
+    if (!removed) problems.push_back(removed.error().message());
+  };
+  if (!parent_.valid()) {
+    if (run_.valid()) note(remove_drained(run_, "job", {"main"}));
+    run_ = CgroupDir();
+    return;
+  }
+  note(remove_drained(parent_, id_, {"job/main", "job"}));
   if (own_parent_)
     static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive
   parent_ = CgroupDir();

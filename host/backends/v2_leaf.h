@@ -1,7 +1,8 @@
-// The v2 half of a job on a hybrid host: birth, kill, CPU and pressure on the controller-less v2
-// tree.
+// A job's directories on the v2 tree: birth, kill, CPU and pressure; on a hybrid host without any
+// controller.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,21 @@ namespace jobward::host {
 // own cgroups below `job`: v2 forbids processes beside children.
 class V2Leaf {
  public:
+  // Makes P where it is missing. `controllers` are enabled for P, P/ID and P/ID/job, as far as they
+  // are available.
   static Result<V2Leaf> create(const Hierarchy& hierarchy, const Placement& placement,
-                               const GroupRequest& request);
+                               const GroupRequest& request,
+                               const std::vector<std::string>& controllers);
+  // Below a run directory that somebody else made and removes: a systemd scope.
+  static Result<V2Leaf> create_in(CgroupDir run, const GroupRequest& request,
+                                  const std::vector<std::string>& controllers);
 
   [[nodiscard]] int main_directory() const { return main_.fd(); }
   [[nodiscard]] const CgroupDir& job() const { return job_; }
+  [[nodiscard]] const CgroupDir& main() const { return main_; }
+  [[nodiscard]] const CgroupDir& parent() const { return parent_; }  // P; invalid in a scope
+  [[nodiscard]] bool owns_parent() const { return own_parent_; }
+  [[nodiscard]] std::optional<double> cpu_seconds() const;
 
   [[nodiscard]] Result<int> signal_all(int signal) const;
   // All processes of the job, nested runs included; without a look at each directory when there are
@@ -33,6 +44,9 @@ class V2Leaf {
 
  private:
   V2Leaf() = default;
+  Status make_run(const Hierarchy& hierarchy, const Placement& placement,
+                  const std::vector<std::string>& controllers);
+  Status make_job(const GroupRequest& request, const std::vector<std::string>& controllers);
   CgroupDir parent_;
   bool own_parent_ = false;
   std::string id_;

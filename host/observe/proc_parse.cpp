@@ -167,9 +167,13 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   const auto session = number<int>(fields[3]);
   const auto user = number<std::uint64_t>(fields[11]);
   const auto system = number<std::uint64_t>(fields[12]);
+  // Signed in the kernel; a negative one has never been seen and counts as nothing.
+  const auto waited_user = number<std::int64_t>(fields[13]);
+  const auto waited_system = number<std::int64_t>(fields[14]);
   const auto threads = number<long>(fields[17]);
   const auto start = number<std::uint64_t>(fields[19]);
-  if (!parent || !group || !session || !user || !system || !threads || !start)
+  if (!parent || !group || !session || !user || !system || !waited_user || !waited_system ||
+      !threads || !start)
     return bad("stat", text);
   stat.pid = *pid;
   stat.state = fields[0][0];
@@ -178,6 +182,8 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   stat.session = *session;
   stat.user_ticks = *user;
   stat.system_ticks = *system;
+  stat.waited_ticks = static_cast<std::uint64_t>(std::max<std::int64_t>(*waited_user, 0)) +
+                      static_cast<std::uint64_t>(std::max<std::int64_t>(*waited_system, 0));
   stat.threads = *threads;
   stat.start_ticks = *start;
   return stat;
@@ -186,14 +192,20 @@ Result<ProcessStat> parse_stat(std::string_view text) {
 Result<ProcessIo> parse_io(std::string_view text) {
   std::optional<std::uint64_t> read_bytes;
   std::optional<std::uint64_t> write_bytes;
+  std::uint64_t transferred = 0;
   for (const auto line : lines(text)) {
     const auto parts = words(line);
     if (parts.size() != 2) return bad("io", line);
     if (parts[0] == "read_bytes:") read_bytes = number<std::uint64_t>(parts[1]);
     if (parts[0] == "write_bytes:") write_bytes = number<std::uint64_t>(parts[1]);
+    if (parts[0] == "rchar:" || parts[0] == "wchar:") {
+      const auto characters = number<std::uint64_t>(parts[1]);
+      if (!characters) return bad("io", line);
+      transferred += *characters;
+    }
   }
   if (!read_bytes || !write_bytes) return bad("io", text);
-  return ProcessIo{*read_bytes, *write_bytes};
+  return ProcessIo{*read_bytes, *write_bytes, transferred};
 }
 
 Result<std::optional<ProcessMemory>> parse_status_memory(std::string_view text) {
@@ -250,6 +262,25 @@ Result<std::vector<int>> parse_pids(std::string_view text) {
       if (*pid > 0) pids.push_back(*pid);
     }
   return pids;
+}
+
+Result<std::vector<int>> parse_cpu_list(std::string_view text) {
+  // NR_CPUS is at most 8192 (arch/x86/Kconfig): a range beyond it is an error, no memory.
+  constexpr int kMostCpus = 8192;
+  std::vector<int> out;
+  const auto body = trim(text);
+  if (body.empty()) return out;
+  for (const auto part : split(body, ',')) {
+    const auto dash = part.find('-');
+    const auto first = number<int>(part.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : number<int>(part.substr(dash + 1));
+    if (!first || !last || *first < 0 || *last < *first || *last >= kMostCpus ||
+        (!out.empty() && *first <= out.back()))
+      return bad("CPU list", text);
+    for (int cpu = *first; cpu <= *last; ++cpu)
+      out.push_back(cpu);
+  }
+  return out;
 }
 
 Result<std::vector<Membership>> parse_membership(std::string_view text) {

@@ -46,6 +46,7 @@ struct ProcessStat {
   int session = 0;
   std::uint64_t user_ticks = 0;
   std::uint64_t system_ticks = 0;
+  std::uint64_t waited_ticks = 0;  // user and system, of children that were waited for
   long threads = 0;
   std::uint64_t start_ticks = 0;  // since boot
 };
@@ -54,8 +55,9 @@ Result<ProcessStat> parse_stat(std::string_view text);
 // /proc/PID/io, in bytes. Includes threads and children that were waited for (proc(5),
 // kernel/exit.c).
 struct ProcessIo {
-  std::uint64_t read_bytes = 0;
-  std::uint64_t write_bytes = 0;
+  std::uint64_t read_bytes = 0;   // from storage
+  std::uint64_t write_bytes = 0;  // to storage
+  std::uint64_t transferred = 0;  // by all reads and writes, also of pipes and terminals
 };
 Result<ProcessIo> parse_io(std::string_view text);
 
@@ -78,6 +80,10 @@ Result<FlatKeyed> parse_flat_keyed(std::string_view text);
 
 // A file that holds one number; "max" is absent (no bound).
 Result<std::optional<std::uint64_t>> parse_counter(std::string_view text);
+
+// A list of CPUs or memory nodes: "0-3,8". Ascending, without repetition; empty text is an empty
+// list.
+Result<std::vector<int>> parse_cpu_list(std::string_view text);
 
 // One process id a line: cgroup.procs, and (separated by spaces) /proc/PID/task/TID/children.
 Result<std::vector<int>> parse_pids(std::string_view text);

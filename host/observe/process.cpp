@@ -213,6 +213,57 @@ TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, b
   return sum;
 }
 
+std::optional<int> largest_of(const KernelRoots& roots, const std::vector<int>& pids) {
+  std::optional<int> largest;
+  std::uint64_t most = 0;
+  for (const int pid : pids) {
+    const auto found = memory_of(roots, pid);
+    if (!found) continue;
+    const auto& memory = found->memory;
+    const std::uint64_t need = memory.anon + memory.shmem + memory.swap;
+    if (need < most) continue;
+    largest = pid;
+    most = need;
+  }
+  return largest;
+}
+
+double tree_cpu_seconds(const KernelRoots& roots, const std::vector<int>& pids) {
+  std::uint64_t ticks = 0;
+  for (const int pid : pids)
+    if (const auto stat = stat_of(roots, pid))
+      ticks += stat->user_ticks + stat->system_ticks + stat->waited_ticks;
+  return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+std::uint64_t activity_of(const KernelRoots& roots, const std::vector<int>& pids) {
+  constexpr std::uint64_t kPrime = 1099511628211U;  // FNV-1a, 64 bits
+  std::uint64_t sum = 0;
+  for (const int pid : pids) {
+    std::uint64_t transferred = 0;
+    if (const auto text = read_file(pid_path(roots, pid) + "/io"))
+      if (const auto io = parse_io(*text)) transferred = io->transferred;
+    sum += (static_cast<std::uint64_t>(pid) * kPrime) ^ transferred;
+  }
+  return sum;
+}
+
+std::vector<int> processes_with_environment(const KernelRoots& roots, std::string_view entry) {
+  std::vector<int> out;
+  for (const int pid : numeric_entries(roots.proc)) {
+    const auto text = read_file(pid_path(roots, pid) + "/environ");
+    if (!text) continue;  // gone, or not ours to look at
+    const auto entries = split(*text, '\0');
+    if (std::find(entries.begin(), entries.end(), entry) != entries.end()) out.push_back(pid);
+  }
+  return out;
+}
+
+std::optional<std::string> name_of(const KernelRoots& roots, int pid) {
+  auto stat = stat_of(roots, pid);
+  return stat ? std::optional(std::move(stat->name)) : std::nullopt;
+}
+
 Result<ProcessIo> waited_children_io(const KernelRoots& roots) {
   auto own = own_threads_io(roots);
   if (!own) return own;
@@ -220,8 +271,11 @@ Result<ProcessIo> waited_children_io(const KernelRoots& roots) {
   if (!text) return tl::unexpected(std::move(text).error());
   auto all = parse_io(*text);
   if (!all) return all;
-  return ProcessIo{all->read_bytes > own->read_bytes ? all->read_bytes - own->read_bytes : 0,
-                   all->write_bytes > own->write_bytes ? all->write_bytes - own->write_bytes : 0};
+  const auto less = [](std::uint64_t whole, std::uint64_t part) {
+    return whole > part ? whole - part : 0;
+  };
+  return ProcessIo{less(all->read_bytes, own->read_bytes), less(all->write_bytes, own->write_bytes),
+                   less(all->transferred, own->transferred)};
 }
 
 std::optional<int> own_oom_score_adj(const KernelRoots& roots) {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/fd.h"
@@ -50,6 +52,24 @@ struct TreeMemory {
   int processes = 0;
 };
 TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, bool exact);
+
+// The process with the largest need (fast sum), the youngest of equals; absent if none has memory.
+std::optional<int> largest_of(const KernelRoots& roots, const std::vector<int>& pids);
+
+// CPU time of these processes and of those that they have waited for, in seconds; the kernel counts
+// in ticks of 10 ms.
+double tree_cpu_seconds(const KernelRoots& roots, const std::vector<int>& pids);
+
+// A number that changes whenever one of these processes reads or writes anything, or one of them
+// comes or goes. /proc/PID/io is only for the owner: processes that cannot be read do not count.
+std::uint64_t activity_of(const KernelRoots& roots, const std::vector<int>& pids);
+
+// The processes of any user that we may look at whose environment, as it was when they were
+// executed, holds this entry ("NAME=value").
+std::vector<int> processes_with_environment(const KernelRoots& roots, std::string_view entry);
+
+// The name of a process (comm); absent if it is gone. A zombie still has one.
+std::optional<std::string> name_of(const KernelRoots& roots, int pid);
 
 // Bytes moved to and from storage by the processes that this one has waited for, and theirs in
 // turn: /proc/self/io less the I/O of this process's own threads. Children that nobody waited for

@@ -93,6 +93,10 @@ class WhereTheLimitIs(harness.JobwardTest):
     def test_no_limit_sets_none_and_says_so(self):
         bare = self.bare(self.job("describe_self.py", self.path("bare.json")))
         self.assertEqual(bare.returncode, 0, bare)
+        config = self.path("config.toml")
+        with open(config, "w") as file:
+            file.write('[aggregate]\nmemory = "none"\n')  # the cap on all jobs together is a limit, too
+        self.env["JOBWARD_CONFIG"] = config
         run, me = self.described(["--no-limit"])
         tightest = [min(limits.get("memory.limit_in_bytes", 1 << 63) for limits in described["memory_limits"])
                     for described in (harness.strict_json(harness.read_bytes(self.path("bare.json"))), me)]

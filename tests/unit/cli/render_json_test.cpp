@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "common/text.h"
@@ -88,10 +89,41 @@ TEST_CASE("render_json: Limits and the estimate have their units in their names"
   CHECK(estimate.at("level") == "masked");
   CHECK(estimate.at("reason") == "5 runs of this command");
   CHECK(!estimate.contains("cpu_time_seconds"));
+}
+
+TEST_CASE("render_json: Every resource has its own name, with the unit in it") {
+  std::set<std::string> names;
   for (const auto& entry : kResources)
-    CHECK_THAT(cli::unit_name(entry.resource), Catch::EndsWith("_bytes") ||
-                                                   Catch::EndsWith("_seconds") ||
-                                                   Catch::EndsWith("_count"));
+    names.insert(cli::unit_name(entry.resource));
+  CHECK(names.size() == kResources.size());
+  for (const auto* name :
+       {"memory_bytes", "swap_bytes", "wall_seconds", "cpu_time_seconds", "stall_seconds",
+        "cpus_count", "cpu_weight", "processes_count", "open_files_count",
+        "io_read_rate_bytes_per_second", "io_write_rate_bytes_per_second"}) {
+    INFO(name);
+    CHECK(names.count(name) == 1);
+  }
+}
+
+TEST_CASE("render_json: What a number cannot say of a limit is text") {
+  Limits limits;
+  limits.set(Resource::cpuset, {5, "--cpuset", LimitOrigin::asked, "0-3,8"});
+  limits.set(Resource::io_read_rate, {1 << 20, "--io-read", LimitOrigin::asked, "/data"});
+  limits.set(Resource::io_write_rate, {1 << 20, "c.toml:3", LimitOrigin::asked, {}});
+  limits.set(Resource::cpu_weight, {50, "--cpu-weight", LimitOrigin::asked, {}});
+  limits.set(Resource::cpus, {1.5, "--cpus", LimitOrigin::asked, {}});
+  limits.set(Resource::swap, {0, "default", LimitOrigin::automatic, {}});
+  const auto json = cli::limits_json(limits);
+  CHECK(json.at("cpuset") == "0-3,8");
+  CHECK(!json.contains("cpuset_count"));
+  CHECK(json.at("io_read_rate_bytes_per_second").dump() == "1048576");
+  CHECK(json.at("io_read_device") == "/data");
+  CHECK(!json.contains("io_write_device"));
+  CHECK(json.at("cpu_weight") == 50);
+  CHECK(json.at("cpus_count") == 1.5);
+  CHECK(json.at("swap_bytes").dump() == "0");
+  CHECK(json.at("sources").at("io_write_rate") == "c.toml:3");
+  CHECK(json.at("sources").at("cpuset") == "--cpuset");
 }
 
 TEST_CASE("render_json: Usage has what was measured, with its basis, and nothing else") {

@@ -81,13 +81,39 @@ TEST_CASE("render_text: A memory limit that was asked for: the line says to give
 
 TEST_CASE("render_text: An automatic memory limit: the line says that the next one is higher") {
   auto result = ended(Outcome::memory_limit, "limit, peak", 137, "jobward");
-  result.request.limits.set(Resource::memory, {256 << 20, "estimate"});
+  result.request.limits.set(Resource::memory, {256 << 20, "estimate", LimitOrigin::automatic, {}});
   CHECK_THAT(end_line(result), Contains("next") && Contains("higher") && !Contains("leave --mem"));
 }
 
 TEST_CASE("render_text: A wall limit: the line says --time") {
   const auto line = end_line(ended(Outcome::wall_limit, "limit", 124, "jobward"));
   CHECK_THAT(line, Contains("exit status 124") && Contains("--time"));
+}
+
+TEST_CASE(
+    "render_text: A limit from a file: the line says which file, and the flag that goes before") {
+  auto result = ended(Outcome::memory_limit, "limit, peak", 137, "jobward");
+  result.request.limits.set(Resource::memory, {256 << 20, "c.toml:2", LimitOrigin::asked, {}});
+  CHECK_THAT(end_line(result), Contains("--mem") && Contains("c.toml:2") && !Contains("leave"));
+}
+
+TEST_CASE("render_text: Each limit's end names the flag that gives more") {
+  for (const auto& [outcome, flag] :
+       {std::pair(Outcome::cpu_limit, "--cpu-time"), std::pair(Outcome::stall_limit, "--stall"),
+        std::pair(Outcome::pids_limit, "--pids"), std::pair(Outcome::wall_limit, "--time")})
+    CHECK_THAT(
+        end_line(ended(outcome, "limit", 124, "jobward")),
+        Contains(std::string("give it more with ") + flag) && Contains("jobward show run0000000"));
+}
+
+TEST_CASE("render_text: A limit of the policy: the line says so, and names no flag") {
+  for (const auto& [outcome, resource] : {std::pair(Outcome::memory_limit, Resource::memory),
+                                          std::pair(Outcome::wall_limit, Resource::wall),
+                                          std::pair(Outcome::pids_limit, Resource::processes)}) {
+    auto result = ended(outcome, "limit", 124, "jobward");
+    result.request.limits.set(resource, {100, "p.toml:2", LimitOrigin::policy, {}});
+    CHECK_THAT(end_line(result), Contains("policy") && Contains("p.toml:2") && !Contains(" --"));
+  }
 }
 
 TEST_CASE("render_text: Out of memory beyond the job's limit: the line says where to look") {
@@ -120,6 +146,29 @@ TEST_CASE("render_text: A quantity is printed in its resource's unit") {
   CHECK(quantity(Resource::memory, 1 << 30) == "1.00 GiB");
   CHECK(quantity(Resource::wall, 125) == "2m05s");
   CHECK(quantity(Resource::processes, 7) == "7");
+  CHECK(quantity(Resource::processes, 7.4) == "7");
+  CHECK(quantity(Resource::cpus, 1.5) == "1.5");
+  CHECK(quantity(Resource::cpu_weight, 100) == "100");
+  CHECK(quantity(Resource::io_read_rate, 100 << 20) == "100 MiB/s");
+}
+
+TEST_CASE("render_text: A limit's value says what a number cannot") {
+  const auto words = [](Resource resource, double value, const char* detail) {
+    return limit_value(resource, {value, "x", LimitOrigin::asked, detail});
+  };
+  CHECK(words(Resource::cpuset, 5, "0-3,8") == "0-3,8");
+  CHECK(words(Resource::io_read_rate, 1 << 20, "/data") == "1.00 MiB/s on /data");
+  CHECK(words(Resource::io_read_rate, 1 << 20, "") == "1.00 MiB/s");
+  CHECK(words(Resource::io_read_rate, 1 << 20, "/\x1b") == "1.00 MiB/s on /\\x1b");
+  CHECK(words(Resource::memory, 1 << 30, "") == "1.00 GiB");
+}
+
+TEST_CASE("render_text: Every resource has a name for people") {
+  for (const auto& entry : kResources) {
+    INFO(entry.name);
+    CHECK(!label(entry.resource).empty());
+    CHECK(label(entry.resource).size() < 13);
+  }
 }
 
 TEST_CASE("render_text: History has a line a run, and a dash for what was not measured") {

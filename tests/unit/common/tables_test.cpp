@@ -18,7 +18,7 @@ TEST_CASE("tables: Every resource stands at its place and is found by its name")
     names.insert(kResources[i].name);
   }
   CHECK(names.size() == kResources.size());
-  CHECK(kResources.size() == static_cast<std::size_t>(Resource::processes) + 1);
+  CHECK(kResources.size() == static_cast<std::size_t>(Resource::io_write_rate) + 1);
   CHECK_FALSE(resource_from("Memory"));
   CHECK_FALSE(resource_from(""));
 }

@@ -7,7 +7,7 @@
 using namespace jobward;
 using namespace jobward::launcher;
 using Catch::Contains;
-using host::OomCounters;
+using host::LimitCounters;
 
 namespace {
 
@@ -35,11 +35,15 @@ Supervision died(int signal) {
   seen.main.signal = signal;
   return seen;
 }
-OomCounters oom(std::uint64_t hits, std::uint64_t kills, const std::string& ancestor = "") {
-  return {hits, kills, ancestor};
+LimitCounters oom(std::uint64_t hits, std::uint64_t kills, const std::string& ancestor = "") {
+  LimitCounters out;
+  out.own_limit_hits = hits;
+  out.kills = kills;
+  out.ancestor = ancestor;
+  return out;
 }
 
-Classification classified(const Supervision& seen, const OomCounters& counters = {}) {
+Classification classified(const Supervision& seen, const LimitCounters& counters = {}) {
   const auto out = classify(seen, counters, memory_limit(), peak_usage());
   CHECK(!out.cause.empty());
   return out;
@@ -192,7 +196,7 @@ TEST_CASE("classify: A run without a memory limit never ends at one") {
 
 TEST_CASE("classify: The wall limit gives 124 whatever the job did of it, and names the limit") {
   for (Supervision seen : {died(SIGTERM), died(SIGKILL), exited(0), exited(3)}) {
-    seen.wall_limit_hit = true;
+    seen.ended_by = Resource::wall;
     const auto out = classified(seen);
     check_from_jobward(out, Outcome::wall_limit, 124);
     CHECK(out.memory_censored);
@@ -210,4 +214,66 @@ TEST_CASE("classify: Signals have their names, or their number where they have n
   CHECK(signal_name(SIGKILL) == "SIGKILL");
   CHECK(signal_name(SIGINT) == "SIGINT");
   CHECK(signal_name(42) == "signal 42");
+}
+
+TEST_CASE("classify: CPU time and stalls end a run as the wall clock does, under their own name") {
+  Limits limits;
+  limits.set(Resource::cpu_time, {60, "--cpu-time", LimitOrigin::asked, {}});
+  limits.set(Resource::stall, {1200, "--stall", LimitOrigin::asked, {}});
+  Supervision seen = died(SIGTERM);
+  seen.ended_by = Resource::cpu_time;
+  auto out = classify(seen, {}, limits, {});
+  CHECK(out.outcome == Outcome::cpu_limit);
+  CHECK(out.exit_code == 124);
+  CHECK(!out.from_job);
+  CHECK_THAT(out.cause, Catch::Contains("60.0 s (--cpu-time)"));
+  seen.ended_by = Resource::stall;
+  out = classify(seen, {}, limits, {});
+  CHECK(out.outcome == Outcome::stall_limit);
+  CHECK_THAT(out.cause, Catch::Contains("20m00s") && Catch::Contains("no output"));
+}
+
+TEST_CASE("classify: A refused fork names the limit of processes, and the status stays the job's") {
+  Limits limits;
+  limits.set(Resource::processes, {20, "--pids", LimitOrigin::asked, {}});
+  LimitCounters counters;
+  counters.refused_forks = 3;
+  const auto out = classify(exited(254), counters, limits, {});
+  CHECK(out.outcome == Outcome::pids_limit);
+  CHECK(out.exit_code == 254);
+  CHECK(out.from_job);
+  CHECK_THAT(out.cause, Catch::Contains("20 (--pids)") && Catch::Contains("refused 3 times"));
+}
+
+TEST_CASE("classify: A polled limit of processes ends the job by jobward's hand") {
+  Supervision seen = died(SIGKILL);
+  seen.killed_for_processes = true;
+  const auto out = classified(seen);
+  CHECK(out.outcome == Outcome::pids_limit);
+  CHECK(out.exit_code == 137);
+  CHECK(!out.from_job);
+}
+
+TEST_CASE("classify: All jobs together at their cap are told from an enclosing limit") {
+  LimitCounters counters = oom(0, 1, "/jobward-0");
+  counters.aggregate = true;
+  const auto out = classified(died(SIGKILL), counters);
+  CHECK(out.outcome == Outcome::aggregate_limit);
+  CHECK_THAT(out.cause, Catch::Contains("all jobs together") && Catch::Contains("/jobward-0"));
+}
+
+TEST_CASE("classify: A limit too small to load the program is said to be that") {
+  Supervision seen = died(SIGKILL);
+  seen.died_before_exec = true;
+  Limits limits;
+  limits.set(Resource::memory, {4096, "--mem", LimitOrigin::asked, {}});
+  const auto out = classify(seen, oom(1, 1), limits, {});
+  CHECK(out.outcome == Outcome::memory_limit);
+  CHECK_THAT(out.cause, Catch::Contains("too small to start"));
+}
+
+TEST_CASE("classify: A job that outlived the kill of one process and then its time ended by time") {
+  Supervision seen = died(SIGTERM);
+  seen.ended_by = Resource::wall;
+  CHECK(classified(seen, oom(1, 1)).outcome == Outcome::wall_limit);
 }

@@ -22,7 +22,7 @@ Estimate known(double p99, Level level = Level::exact) {
 
 LimitPlan plan_of(const Estimate& estimate, const LimitWishes& wishes = {},
                   std::uint64_t available = 8 * kGiB, std::uint64_t capacity = 16 * kGiB) {
-  return plan_limits(wishes, estimate, available, capacity, LimitSettings{});
+  return plan_limits(wishes, estimate, {available, capacity}, LimitSettings{}, Policy{});
 }
 
 const Limit& memory_of(const LimitPlan& plan) {
@@ -44,7 +44,7 @@ TEST_CASE("limit_plan: The automatic limit of a small job is no smaller than the
   CHECK(memory_of(plan_of(known(2 * kMiB))).value == 64 * kMiB);
   LimitSettings settings;
   settings.guess_share = 0.001;
-  CHECK(memory_of(plan_limits({}, {}, kGiB, 16 * kGiB, settings)).value == 64 * kMiB);
+  CHECK(memory_of(plan_limits({}, {}, {kGiB, 16 * kGiB}, settings, {})).value == 64 * kMiB);
 }
 
 TEST_CASE("limit_plan: No automatic limit is larger than what there is") {
@@ -80,7 +80,7 @@ TEST_CASE(
 
 TEST_CASE("limit_plan: A limit that was asked for is taken as it is") {
   LimitWishes wishes;
-  wishes.memory_bytes = 12345;
+  wishes.limits.set(Resource::memory, {12345, "--mem", LimitOrigin::asked, {}});
   for (const auto& estimate : {Estimate{}, known(1000 * kMiB)}) {
     const auto plan = plan_of(estimate, wishes);
     CHECK(memory_of(plan).value == 12345);
@@ -115,7 +115,7 @@ TEST_CASE("limit_plan: Wall time is limited only where it was asked for") {
   estimate.by.set(Resource::wall, {1, 2, 3});
   CHECK(!plan_of(estimate).limits.contains(Resource::wall));
   LimitWishes wishes;
-  wishes.wall_seconds = 90;
+  wishes.limits.set(Resource::wall, {90, "--time", LimitOrigin::asked, {}});
   const auto plan = plan_of(estimate, wishes);
   REQUIRE(plan.limits.contains(Resource::wall));
   CHECK(plan.limits.find(Resource::wall)->value == 90);
@@ -136,7 +136,76 @@ TEST_CASE("limit_plan: The settings are followed") {
   LimitSettings settings;
   settings.guess_share = 0.25;
   settings.margin = 0.5;
-  CHECK(memory_of(plan_limits({}, {}, 8 * kGiB, 16 * kGiB, settings)).value == 2.0 * kGiB);
-  CHECK(memory_of(plan_limits({}, known(1000 * kMiB), 8 * kGiB, 16 * kGiB, settings)).value ==
+  CHECK(memory_of(plan_limits({}, {}, {8 * kGiB, 16 * kGiB}, settings, {})).value == 2.0 * kGiB);
+  CHECK(memory_of(plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB}, settings, {})).value ==
         Approx(1500 * kMiB).margin(kPage));
+}
+
+TEST_CASE("limit_plan: A limited job may not swap unless that was asked for") {
+  const auto plan = plan_of(known(1000 * kMiB));
+  REQUIRE(plan.limits.contains(Resource::swap));
+  CHECK(plan.limits.find(Resource::swap)->value == 0);
+  LimitWishes wishes;
+  wishes.limits.set(Resource::swap, {1.0 * kGiB, "--swap", LimitOrigin::asked, {}});
+  CHECK(plan_of({}, wishes).limits.find(Resource::swap)->value == 1.0 * kGiB);
+  LimitWishes none;
+  none.no_memory_limit = true;
+  CHECK(!plan_of({}, none).limits.contains(Resource::swap));
+}
+
+TEST_CASE("limit_plan: A limit above what there is is said to be of no use") {
+  LimitWishes wishes;
+  wishes.limits.set(Resource::memory, {32.0 * kGiB, "--mem", LimitOrigin::asked, {}});
+  const auto plan = plan_of({}, wishes);
+  REQUIRE(plan.remarks.size() == 1);
+  CHECK_THAT(plan.remarks[0], Catch::Contains("32.0 GiB") && Catch::Contains("16.0 GiB"));
+}
+
+TEST_CASE("limit_plan: The policy's cap holds automatic limits down and says so") {
+  Policy policy;
+  policy.caps.set(Resource::memory, {1.0 * kGiB, "policy.toml:2", LimitOrigin::policy, {}});
+  const auto plan = plan_limits({}, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  CHECK(memory_of(plan).value == 1.0 * kGiB);
+  CHECK(memory_of(plan).origin == LimitOrigin::policy);
+  CHECK(!plan.refusal);
+  REQUIRE(plan.remarks.size() == 1);
+  CHECK_THAT(plan.remarks[0], Catch::Contains("policy.toml:2"));
+}
+
+TEST_CASE("limit_plan: A limit that was asked for above the policy's cap is refused") {
+  Policy policy;
+  policy.caps.set(Resource::wall, {60, "policy.toml:3", LimitOrigin::policy, {}});
+  LimitWishes wishes;
+  wishes.limits.set(Resource::wall, {90, "--time", LimitOrigin::asked, {}});
+  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  REQUIRE(plan.refusal);
+  CHECK_THAT(*plan.refusal, Catch::Contains("--time") && Catch::Contains("policy.toml:3"));
+  wishes.limits.set(Resource::wall, {30, "--time", LimitOrigin::asked, {}});
+  CHECK(!plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy).refusal);
+}
+
+TEST_CASE("limit_plan: A cap applies to what nobody limited") {
+  Policy policy;
+  policy.caps.set(Resource::processes, {100, "policy.toml:4", LimitOrigin::policy, {}});
+  policy.caps.set(Resource::memory, {4.0 * kGiB, "policy.toml:5", LimitOrigin::policy, {}});
+  LimitWishes wishes;
+  wishes.no_memory_limit = true;
+  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  CHECK(plan.limits.find(Resource::processes)->value == 100);
+  CHECK(memory_of(plan).value == 4.0 * kGiB);
+  policy.forbids_no_limit = "policy.toml:9";
+  const auto refused = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  REQUIRE(refused.refusal);
+  CHECK_THAT(*refused.refusal, Catch::Contains("policy.toml:9"));
+}
+
+TEST_CASE("limit_plan: A job that is predicted to use more than a block allows is refused") {
+  Policy policy;
+  policy.blocks.set(Resource::memory, {800 * kMiB, "policy.toml:7", LimitOrigin::policy, {}});
+  const auto plan =
+      plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  REQUIRE(plan.refusal);
+  CHECK_THAT(*plan.refusal, Catch::Contains("predicted") && Catch::Contains("policy.toml:7"));
+  CHECK(
+      !plan_limits({}, known(700 * kMiB), {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy).refusal);
 }

@@ -49,7 +49,7 @@ void check_curve(const NeedTracker& tracker, double largest) {
 
 // The delays of a job that grows by `rate` bytes a second from `start` on.
 NeedTracker growing(double rate, double start, int samples, std::optional<double> polled = {}) {
-  NeedTracker tracker(polled);
+  NeedTracker tracker(NeedTracker::Levels{polled, {}});
   double seconds = 0;
   for (int i = 0; i < samples; ++i) {
     tracker.add(seconds, sample_of(static_cast<std::uint64_t>(start + rate * seconds)));
@@ -184,4 +184,15 @@ TEST_CASE("need_tracker: Where the limit is polled the next look is before it co
   CHECK(tracker.next_delay() <= 100.0 * kMiB / SamplingPace::kFastestFill);
   CHECK(tracker.next_delay() >= SamplingPace::kShortestPolled);
   CHECK(growing(0, 250.0 * kMiB, 30, limit).next_delay() == SamplingPace::kShortestPolled);
+}
+
+TEST_CASE("need_tracker: Before a level of warning the next look is in time, after it as usual") {
+  NeedTracker tracker(NeedTracker::Levels{{}, {100.0 * kMiB}});
+  double seconds = 0;
+  for (int i = 0; i < 30; ++i)
+    tracker.add(seconds += tracker.next_delay(), sample_of(60 << 20));
+  CHECK(tracker.next_delay() <= 40.0 * kMiB / SamplingPace::kFastestFill);
+  for (int i = 0; i < 30; ++i)
+    tracker.add(seconds += tracker.next_delay(), sample_of(120 << 20));
+  CHECK(tracker.next_delay() == SamplingPace::kLongest);
 }

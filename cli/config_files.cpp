@@ -1,0 +1,64 @@
+#include "cli/config_files.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "cli/trusted_file.h"
+#include "common/files.h"
+#include "common/text.h"
+
+namespace jobward::cli {
+namespace {
+
+constexpr std::size_t kLargest = 1U << 20U;
+
+Result<Configuration> load_user_config(uid_t uid, const Environment& environment) {
+  std::string path;
+  const auto named = environment("JOBWARD_CONFIG");
+  if (named) {
+    path = *named;
+  } else if (uid == 0) {
+    path = "/etc/jobward/config.toml";
+  } else if (const auto xdg = environment("XDG_CONFIG_HOME")) {
+    path = *xdg + "/jobward/config.toml";
+  } else if (const auto home = environment("HOME")) {
+    path = *home + "/.config/jobward/config.toml";
+  } else {
+    return Configuration{};
+  }
+  auto text = read_file(path, kLargest);
+  // Under su or from cron HOME may be another user's: what nobody named and nobody may read is not
+  // ours.
+  const bool absent = !text && (text.error().errnum == ENOENT || text.error().errnum == EACCES);
+  if (absent && !named) return Configuration{};
+  if (!text) return rethrow(std::move(text).error(), "configuration");
+  return parse_config(*text, path);
+}
+
+Configuration without(Configuration config, const std::string& path, const std::string& reason) {
+  config.warnings.push_back("the project's configuration " + printable(path) +
+                            " is ignored: " + reason);
+  return config;
+}
+
+}  // namespace
+
+Result<Configuration> load_config(uid_t uid, const Environment& environment,
+                                  const std::string& project) {
+  auto config = load_user_config(uid, environment);
+  if (!config || project.empty()) return config;
+  const std::string path = (project == "/" ? "" : project) + "/" + kProjectFile;
+  auto opened = open_for_trust(path);
+  if (!opened)
+    return without(
+        std::move(*config), path,
+        opened.error().errnum == ELOOP ? "it is a symbolic link" : opened.error().message());
+  if (!*opened) return config;
+  if (const auto objection = project_objection(**opened, uid))
+    return without(std::move(*config), path, *objection);
+  auto text = read_fd((*opened)->fd.get(), path, kLargest);
+  if (!text) return rethrow(std::move(text).error(), "configuration");
+  return parse_config(*text, path, std::move(*config));
+}
+
+}  // namespace jobward::cli

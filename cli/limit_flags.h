@@ -1,0 +1,34 @@
+// The flags of `run` that say what a job is held to.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/wishes.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jobward::cli {
+
+// As typed. Absent: not given.
+struct LimitFlags {
+  std::array<std::optional<std::string>, 12> limits;  // in the order of limit_options()
+  std::optional<std::string> nice;
+  std::optional<std::string> oom_score;
+  std::optional<std::string> oom_kill;
+  std::optional<std::string> preset;
+  std::vector<std::string> warn_signals;
+  bool no_limit = false;
+  bool no_time = false;
+};
+
+// `flags` must live until the options are parsed.
+void declare(CLI::App& app, LimitFlags& flags);
+
+Result<WishLayer> read_flags(const LimitFlags& flags);
+
+}  // namespace jobward::cli

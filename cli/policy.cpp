@@ -1,0 +1,171 @@
+#include "cli/policy.h"
+
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "cli/limit_options.h"
+#include "cli/toml_reader.h"
+#include "cli/trusted_file.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "common/units.h"
+
+namespace jobward::cli {
+namespace {
+
+using launcher::Policy;
+
+constexpr const char* kCaps = "caps";
+constexpr const char* kBlocks = "blocks";
+constexpr const char* kNoLimit = "no_limit";
+
+Result<double> read_amount(std::string_view text) {
+  auto bytes = parse_bytes(text);
+  if (!bytes) return tl::unexpected(std::move(bytes).error());
+  return static_cast<double>(*bytes);
+}
+
+Result<double> read_processes(std::string_view text) {
+  auto limit = find_limit_option(Resource::processes)->parse(text);
+  if (!limit) return tl::unexpected(std::move(limit).error());
+  return limit->value;
+}
+
+struct Block {
+  std::string_view key;
+  Resource resource;
+  BareNumber bare;
+  std::string_view example;
+  Result<double> (*parse)(std::string_view text);
+};
+
+constexpr std::array kBlockKeys{
+    Block{"mem", Resource::memory, BareNumber::no, "64G", read_amount},
+    Block{"time", Resource::wall, BareNumber::no, "48h", parse_duration_seconds},
+    Block{"cpu_time", Resource::cpu_time, BareNumber::no, "200h", parse_duration_seconds},
+    Block{"io_read_bytes", Resource::io_read, BareNumber::no, "1T", read_amount},
+    Block{"io_write_bytes", Resource::io_write, BareNumber::no, "1T", read_amount},
+    Block{"disk_growth", Resource::disk_growth, BareNumber::no, "500G", read_amount},
+    Block{"pids", Resource::processes, BareNumber::yes, "4096", read_processes},
+};
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const auto& option : limit_options())
+    names.push_back(std::string(kCaps) + "." + std::string(option.key));
+  for (const auto& block : kBlockKeys)
+    names.push_back(std::string(kBlocks) + "." + std::string(block.key));
+  names.push_back(std::string(kBlocks) + "." + kNoLimit);
+  return names;
+}
+
+Status read_cap(const TomlEntry& entry, const LimitOption& option, Policy& out) {
+  auto limit = text_value(entry, option.bare, option.example).and_then(option.parse);
+  if (!limit) return tl::unexpected(std::move(limit).error());
+  limit->source = entry.where;
+  limit->origin = LimitOrigin::policy;
+  out.caps.set(option.resource, std::move(*limit));
+  return {};
+}
+
+Status read_block(const TomlEntry& entry, const Block& block, Policy& out) {
+  auto value = text_value(entry, block.bare, block.example).and_then(block.parse);
+  if (!value) return tl::unexpected(std::move(value).error());
+  out.blocks.set(block.resource, {*value, entry.where, LimitOrigin::policy, {}});
+  return {};
+}
+
+Status read_no_limit(const TomlEntry& entry, Policy& out) {
+  auto forbidden = bool_value(entry);
+  if (!forbidden) return tl::unexpected(std::move(forbidden).error());
+  if (*forbidden) out.forbids_no_limit = entry.where;
+  return {};
+}
+
+// Absent: there is no such key.
+std::optional<Status> read_value(const TomlEntry& entry, Policy& out) {
+  if (entry.path.size() != 2) return std::nullopt;
+  const std::string& section = entry.path[0];
+  const std::string& key = entry.path[1];
+  if (section == kCaps)
+    if (const LimitOption* option = find_limit_option(key)) return read_cap(entry, *option, out);
+  if (section != kBlocks) return std::nullopt;
+  if (key == kNoLimit) return read_no_limit(entry, out);
+  for (const auto& block : kBlockKeys)
+    if (block.key == key) return read_block(entry, block, out);
+  return std::nullopt;
+}
+
+Status read_entry(const TomlEntry& entry, Policy& out) {
+  if (const auto read = read_value(entry, out)) {
+    if (!*read) return value_error(entry, read->error());
+    return {};
+  }
+  const auto* table = std::get_if<TomlEntry::Table>(&entry.value);
+  const bool section =
+      entry.path.size() == 1 && (entry.path[0] == kCaps || entry.path[0] == kBlocks);
+  if (table != nullptr && (section || !table->empty)) return {};
+  return unknown_key(entry, known_names());
+}
+
+std::string ignored(const std::string& path, const std::string& reason) {
+  return "the policy " + printable(path) + " is ignored: " + reason;
+}
+
+// Absent: no such file.
+Result<std::optional<LoadedPolicy>> load_from(const std::string& path) {
+  LoadedPolicy out;
+  auto opened = open_for_trust(path);
+  if (!opened && opened.error().errnum == ELOOP) {
+    out.warning = ignored(path, "it is a symbolic link; put the file itself there");
+    return out;
+  }
+  if (!opened)
+    return rethrow(std::move(opened).error(),
+                   "the system's policy must be readable for all (chmod a+rX)");
+  if (!*opened) return std::nullopt;
+  if (const auto objection = policy_objection(**opened)) {
+    out.warning = ignored(path, *objection);
+    return out;
+  }
+  auto text = read_fd((*opened)->fd.get(), path, 1U << 20U);
+  if (!text) return rethrow(std::move(text).error(), "the system's policy");
+  auto policy = parse_policy(*text, path);
+  if (!policy) return rethrow(std::move(policy).error(), "the system's policy");
+  out.policy = std::move(*policy);
+  out.file = path;
+  return out;
+}
+
+}  // namespace
+
+Result<Policy> parse_policy(std::string_view text, const std::string& file) {
+  auto entries = read_toml(text, file);
+  if (!entries) return tl::unexpected(std::move(entries).error());
+  Policy policy;
+  for (const auto& entry : *entries)
+    JOBWARD_RETURN_IF_ERROR(read_entry(entry, policy));
+  return policy;
+}
+
+Result<LoadedPolicy> load_policy(const Environment& environment, const std::string& system_path) {
+  const auto named = environment("JOBWARD_POLICY");
+  auto systems = load_from(system_path);
+  if (!systems) return tl::unexpected(std::move(systems).error());
+  if (*systems) {
+    if (named && *named != system_path && (*systems)->warning.empty())
+      (*systems)->warning = "JOBWARD_POLICY is ignored: there is " + printable(system_path);
+    return **systems;
+  }
+  if (!named) return LoadedPolicy{};
+  auto other = load_from(*named);
+  if (!other) return tl::unexpected(std::move(other).error());
+  if (!*other)
+    return errno_error("open", "the policy that JOBWARD_POLICY names, " + printable(*named),
+                       ENOENT);
+  return **other;
+}
+
+}  // namespace jobward::cli

@@ -1,0 +1,127 @@
+// Under systemd: each run in a transient scope, whose cgroup is delegated to us; of the user's own
+// manager, for root of the system's. SCOPE/super holds this process, SCOPE/job/main the job.
+#include <unistd.h>
+
+#include <utility>
+
+#include "host/backends/backends.h"
+#include "host/backends/limit_support.h"
+#include "host/backends/systemd_bus.h"
+#include "host/backends/v2_group.h"
+
+namespace jobward::host {
+namespace {
+
+constexpr const char* kSlice = "jobward.slice";
+
+std::string scope_of(const std::string& run_id) { return "jobward-" + run_id + ".scope"; }
+
+class ScopeBackend final : public Backend {
+ public:
+  ScopeBackend(KernelRoots roots, Hierarchy v2, Manager manager, std::string directory,
+               V2Controllers controllers)
+      : roots_(std::move(roots)),
+        v2_(std::move(v2)),
+        manager_(manager),
+        directory_(std::move(directory)),
+        controllers_(std::move(controllers)),
+        support_(v2_support(controllers_, true)) {}
+
+  std::string_view name() const override { return "systemd-scope"; }
+  const Support& support() const override { return support_; }
+  std::string parent() const override { return directory_ + "/" + kSlice; }
+  std::string reason() const override {
+    return manager_ == Manager::user ? "a slice of the user's own systemd" : "a slice of systemd";
+  }
+  GroupPlace place(const std::string& run_id) const override {
+    const std::string job = parent() + "/" + scope_of(run_id) + "/job";
+    return {job, job};
+  }
+
+  Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
+    auto bus = SystemdBus::connect(manager_);
+    if (!bus) return tl::unexpected(std::move(bus).error());
+    if (auto capped = set_aggregate(*bus, request); !capped)
+      return tl::unexpected(std::move(capped).error());
+    auto started =
+        bus->start_scope(scope_of(request.run_id), kSlice, "jobward run " + request.run_id);
+    if (!started) return tl::unexpected(std::move(started).error());
+    auto run = step_aside(request);
+    if (!run) return tl::unexpected(std::move(run).error());
+    std::vector<std::string> wanted;
+    for (auto& controller : v2_needs(request.limits))
+      if (controllers_.has(controller)) wanted.push_back(std::move(controller));
+    auto leaf = V2Leaf::create_in(std::move(*run), request, wanted);
+    if (!leaf) return tl::unexpected(std::move(leaf).error());
+    auto scoped = request;
+    scoped.aggregate_bytes.reset();
+    return make_v2_group(roots_, std::move(*leaf), scoped, controllers_, v2_.mount_point);
+  }
+
+ private:
+  // Through systemd, which owns the slice; only when it is another.
+  Status set_aggregate(SystemdBus& bus, const GroupRequest& request) const {
+    if (!request.aggregate_bytes) return {};
+    if (const auto slice = CgroupDir::open(parent()))
+      if (const auto now = slice->counter("memory.max");
+          now && *now && **now / 4096 == *request.aggregate_bytes / 4096)
+        return {};
+    return bus.set_memory_max(kSlice, *request.aggregate_bytes);
+  }
+
+  // systemd has moved us into the scope; v2 wants nobody beside `job` there.
+  Result<CgroupDir> step_aside(const GroupRequest& request) const {
+    const std::string directory = parent() + "/" + scope_of(request.run_id);
+    auto scope = CgroupDir::open(directory);
+    if (!scope) return scope;
+    auto super = scope->child("super", true);
+    if (!super) return super;
+    if (auto moved = super->write("cgroup.procs", "0"); !moved)
+      return tl::unexpected(std::move(moved).error());
+    return scope;
+  }
+
+  KernelRoots roots_;
+  Hierarchy v2_;
+  Manager manager_;
+  std::string directory_;  // that manager's cgroup
+  V2Controllers controllers_;
+  Support support_;
+};
+
+// A run must not climb out of a finite memory limit that holds its caller.
+Status stays_inside(const Hierarchy& v2, const std::string& target) {
+  for (std::string path = v2.own_path; !path.empty(); path = path.substr(0, path.rfind('/'))) {
+    if ((target + "/").compare(0, path.size() + 1, path + "/") == 0) return {};
+    auto limit = own_memory_limit(v2.mount_point + path, true);
+    if (!limit) return tl::unexpected(std::move(limit).error());
+    if (*limit)
+      return error("use", "a systemd scope",
+                   "it would leave the memory limit of " + v2.mount_point + path);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> make_scope_backend(const KernelRoots& roots, const Hierarchy& v2,
+                                                    unsigned uid) {
+  const std::string id = std::to_string(uid);
+  const Manager manager = uid == 0 ? Manager::system : Manager::user;
+  const std::string path =
+      uid == 0 ? "" : "/user.slice/user-" + id + ".slice/user@" + id + ".service";
+  auto dir = CgroupDir::open(v2.mount_point + path);
+  if (!dir)
+    return error("use", "a systemd scope",
+                 "the user manager does not run (no " + v2.mount_point + path +
+                     "); `loginctl enable-linger` starts it for good");
+  if (!dir->writable())
+    return error("use", "a systemd scope", dir->path() + " is not delegated to this user");
+  if (auto inside = stays_inside(v2, path); !inside)
+    return tl::unexpected(std::move(inside).error());
+  auto controllers = uid == 0 ? probe_controllers(*dir) : probe_user_manager(*dir);
+  return std::make_unique<ScopeBackend>(roots, v2, manager, v2.mount_point + path,
+                                        std::move(controllers));
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,230 @@
+#include "host/backends/systemd_bus.h"
+
+#include <dlfcn.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace jobward::host {
+namespace {
+
+constexpr auto kBusPatience = std::chrono::seconds(25);  // sd-bus's own default for a call
+constexpr const char* kDestination = "org.freedesktop.systemd1";
+constexpr const char* kPath = "/org/freedesktop/systemd1";
+constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
+
+std::uint64_t microseconds(std::chrono::steady_clock::duration time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+// The functions of libsystemd that are used here, found by name.
+struct Library {
+  decltype(&sd_bus_open_user) open_user = nullptr;
+  decltype(&sd_bus_open_system) open_system = nullptr;
+  decltype(&sd_bus_new) create = nullptr;
+  decltype(&sd_bus_set_address) set_address = nullptr;
+  decltype(&sd_bus_start) start = nullptr;
+  decltype(&sd_bus_flush_close_unref) close = nullptr;
+  decltype(&sd_bus_message_new_method_call) new_call = nullptr;
+  decltype(&sd_bus_message_append) append = nullptr;
+  decltype(&sd_bus_message_read) read = nullptr;
+  decltype(&sd_bus_message_unref) unref = nullptr;
+  decltype(&sd_bus_call) call = nullptr;
+  decltype(&sd_bus_match_signal) match_signal = nullptr;
+  decltype(&sd_bus_process) process = nullptr;
+  decltype(&sd_bus_wait) wait = nullptr;
+  decltype(&sd_bus_error_free) free_error = nullptr;
+};
+
+Result<const Library*> library() {
+  static Library loaded;
+  static std::string problem;
+  static const bool ready = [] {
+    // Never closed again: it would have to outlive every connection.
+    void* handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) {
+      problem = ::dlerror();
+      return false;
+    }
+    const auto find = [&](auto& function, const char* name) {
+      function =
+          reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
+      if (function == nullptr) problem = std::string("it has no ") + name;
+      return function != nullptr;
+    };
+    return find(loaded.open_user, "sd_bus_open_user") &&
+           find(loaded.open_system, "sd_bus_open_system") && find(loaded.create, "sd_bus_new") &&
+           find(loaded.set_address, "sd_bus_set_address") && find(loaded.start, "sd_bus_start") &&
+           find(loaded.close, "sd_bus_flush_close_unref") &&
+           find(loaded.new_call, "sd_bus_message_new_method_call") &&
+           find(loaded.append, "sd_bus_message_append") &&
+           find(loaded.read, "sd_bus_message_read") && find(loaded.unref, "sd_bus_message_unref") &&
+           find(loaded.call, "sd_bus_call") && find(loaded.match_signal, "sd_bus_match_signal") &&
+           find(loaded.process, "sd_bus_process") && find(loaded.wait, "sd_bus_wait") &&
+           find(loaded.free_error, "sd_bus_error_free");
+  }();
+  if (!ready) return error("load", "libsystemd.so.0", problem);
+  return &loaded;
+}
+
+tl::unexpected<Error> bus_error(const char* operation, const std::string& object, int code) {
+  return errno_error(operation, object, -code);
+}
+
+// The jobs that ended since we began to listen, by their object path, with how they ended.
+struct EndedJob {
+  std::string path;
+  std::string result;
+};
+
+}  // namespace
+
+struct SystemdBus::Connection {
+  const Library* library = nullptr;
+  sd_bus* bus = nullptr;
+  std::optional<EndedJob> ended;
+
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() {
+    if (bus != nullptr) library->close(bus);
+  }
+
+  // The manager's own socket, as systemctl(1) uses it: no bus daemon in between, and it is there
+  // without a session bus (cron). Where it is not, the bus answers the same.
+  bool open_private(Manager manager) {
+    const std::string path = manager == Manager::system
+                                 ? "/run/systemd/private"
+                                 : "/run/user/" + std::to_string(::geteuid()) + "/systemd/private";
+    if (::access(path.c_str(), W_OK) != 0 || library->create(&bus) < 0) return false;
+    if (library->set_address(bus, ("unix:path=" + path).c_str()) >= 0 && library->start(bus) >= 0)
+      return true;
+    library->close(std::exchange(bus, nullptr));
+    return false;
+  }
+  int open_bus(Manager manager) {
+    return manager == Manager::user ? library->open_user(&bus) : library->open_system(&bus);
+  }
+
+  // JobRemoved(u id, o job, s unit, s result). We have at most one job at a time, but hear of all.
+  static int job_removed(sd_bus_message* message, void* self, sd_bus_error*) {
+    auto* connection = static_cast<Connection*>(self);
+    std::uint32_t id = 0;
+    const char* path = nullptr;
+    const char* unit = nullptr;
+    const char* result = nullptr;
+    if (connection->library->read(message, "uoss", &id, &path, &unit, &result) >= 0)
+      connection->ended = EndedJob{path, result};
+    return 0;
+  }
+};
+
+SystemdBus::SystemdBus(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+SystemdBus::SystemdBus(SystemdBus&&) noexcept = default;
+SystemdBus& SystemdBus::operator=(SystemdBus&&) noexcept = default;
+SystemdBus::~SystemdBus() = default;
+
+Result<SystemdBus> SystemdBus::connect(Manager manager) {
+  auto functions = library();
+  if (!functions) return tl::unexpected(std::move(functions).error());
+  auto connection = std::make_unique<Connection>();
+  connection->library = *functions;
+  const bool direct = connection->open_private(manager);
+  if (!direct)
+    if (const int opened = connection->open_bus(manager); opened < 0)
+      return bus_error("connect to",
+                       manager == Manager::user ? "the bus of the user manager" : "the system bus",
+                       opened);
+  // Without a bus in between no message has a sender.
+  const int listening = connection->library->match_signal(
+      connection->bus, nullptr, direct ? nullptr : kDestination, kPath, kInterface, "JobRemoved",
+      &Connection::job_removed, connection.get());
+  if (listening < 0) return bus_error("listen to", "systemd", listening);
+  return SystemdBus(std::move(connection));
+}
+
+// Sends the request and drops it; the answer is the path of the job that does the work.
+Result<std::string> SystemdBus::call(void* request) {
+  const Library& lib = *connection_->library;
+  auto* message = static_cast<sd_bus_message*>(request);
+  sd_bus_error failure = SD_BUS_ERROR_NULL;
+  sd_bus_message* reply = nullptr;
+  const int done =
+      lib.call(connection_->bus, message, microseconds(kBusPatience), &failure, &reply);
+  lib.unref(message);
+  if (done < 0) {
+    const std::string name = failure.name != nullptr ? failure.name : "";
+    const std::string text = failure.message != nullptr ? failure.message : std::strerror(-done);
+    lib.free_error(&failure);
+    return tl::unexpected(
+        Error{"ask", "systemd", -done, text + (name.empty() ? "" : " (" + name + ")"), {}});
+  }
+  const char* job = nullptr;
+  std::string path;
+  if (lib.read(reply, "o", &job) >= 0) path = job;
+  lib.unref(reply);
+  return path;
+}
+
+Status SystemdBus::wait_for(const std::string& job) {
+  const Library& lib = *connection_->library;
+  const auto deadline = std::chrono::steady_clock::now() + kBusPatience;
+  while (!connection_->ended || connection_->ended->path != job) {
+    const int handled = lib.process(connection_->bus, nullptr);
+    if (handled < 0) return bus_error("wait for", "systemd", handled);
+    if (handled > 0) continue;
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left.count() <= 0) return error("wait for", "systemd", "the unit did not start in 25 s");
+    const int waited = lib.wait(connection_->bus, microseconds(left));
+    if (waited < 0 && waited != -EINTR) return bus_error("wait for", "systemd", waited);
+  }
+  if (connection_->ended->result != "done")
+    return error("start", "a unit of systemd's",
+                 "it ended with \"" + connection_->ended->result + "\"");
+  return {};
+}
+
+Status SystemdBus::start_scope(const std::string& name, const std::string& slice,
+                               const std::string& description) {
+  const Library& lib = *connection_->library;
+  sd_bus_message* message = nullptr;
+  int built = lib.new_call(connection_->bus, &message, kDestination, kPath, kInterface,
+                           "StartTransientUnit");
+  if (built >= 0)
+    built = lib.append(message, "ssa(sv)a(sa(sv))", name.c_str(), "fail", 6,     //
+                       "Description", "s", description.c_str(),                  //
+                       "Slice", "s", slice.c_str(),                              //
+                       "Delegate", "b", 1,                                       //
+                       "TasksMax", "t", UINT64_MAX,                              //
+                       "CollectMode", "s", "inactive-or-failed",                 //
+                       "PIDs", "au", 1, static_cast<std::uint32_t>(::getpid()),  //
+                       0);
+  if (built < 0) return bus_error("build", "a request to systemd", built);
+  auto job = call(message);
+  if (!job) return rethrow(std::move(job).error(), "scope " + name);
+  return wait_for(*job);
+}
+
+Status SystemdBus::set_memory_max(const std::string& slice, std::uint64_t bytes) {
+  const Library& lib = *connection_->library;
+  sd_bus_message* message = nullptr;
+  int built = lib.new_call(connection_->bus, &message, kDestination, kPath, kInterface,
+                           "SetUnitProperties");
+  if (built >= 0)
+    built = lib.append(message, "sba(sv)", slice.c_str(), 1, 1, "MemoryMax", "t", bytes);
+  if (built < 0) return bus_error("build", "a request to systemd", built);
+  auto done = call(message);
+  if (!done) return rethrow(std::move(done).error(), "slice " + slice);
+  return {};
+}
+
+bool booted_by_systemd() { return ::access("/run/systemd/system", F_OK) == 0; }
+
+}  // namespace jobward::host

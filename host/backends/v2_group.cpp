@@ -1,0 +1,218 @@
+#include "host/backends/v2_group.h"
+
+#include <utility>
+
+#include "host/backends/drain.h"
+#include "host/observe/process.h"
+
+namespace jobward::host {
+namespace {
+
+// The events of the directory itself: those of nested runs are not ours. Since Linux 5.2; before,
+// the hierarchical file.
+FlatKeyed own_events(const CgroupDir& dir, const char* local, const char* whole) {
+  for (const auto* file : {local, whole})
+    if (auto events = dir.keyed(file); events && *events) return std::move(**events);
+  return {};
+}
+
+// Before Linux 6.11 a refused fork was counted where the process was, whoever refused it
+// (cgroup-v2.rst, pids_localevents).
+constexpr auto kMemoryEvents = std::pair("memory.events.local", "memory.events");
+constexpr auto kPidsEvents = std::pair("pids.events.local", "pids.events");
+
+FlatKeyed memory_events(const CgroupDir& dir) {
+  return own_events(dir, kMemoryEvents.first, kMemoryEvents.second);
+}
+
+class V2Group final : public JobGroup {
+ public:
+  V2Group(KernelRoots roots, V2Leaf leaf) : roots_(std::move(roots)), leaf_(std::move(leaf)) {
+    birth_.v2_directory = leaf_.main_directory();
+  }
+  V2Group(const V2Group&) = delete;
+  V2Group& operator=(const V2Group&) = delete;
+  ~V2Group() override {
+    if (!finished_) static_cast<void>(V2Group::finish());
+  }
+
+  // After which finish() may be called. On failure the destructor removes the directories.
+  Status prepare(const GroupRequest& request, const V2Controllers& controllers,
+                 const std::string& mount_point);
+
+  Result<MemorySample> sample() override;
+  Result<int> signal_all(int signal) override { return leaf_.signal_all(signal); }
+  Result<std::vector<int>> processes() override { return leaf_.processes(); }
+  std::optional<double> cpu_seconds() override { return leaf_.cpu_seconds(); }
+  LimitCounters counters() override;
+  GroupReport finish() override;
+
+ private:
+  struct Ancestor {
+    CgroupDir dir;
+    std::uint64_t oom = 0;  // when the run began
+    bool is_parent = false;
+  };
+
+  void set_aggregate(const GroupRequest& request);
+  void remember_ancestors(const std::string& mount_point);
+  Result<MemorySample> polled_sample();
+  void read_final(GroupReport& report);
+
+  KernelRoots roots_;
+  V2Leaf leaf_;
+  CgroupFile current_;
+  CgroupFile peak_;  // since Linux 5.19
+  CgroupFile stat_;
+  std::vector<Ancestor> ancestors_;
+  std::vector<std::string> remarks_;
+  std::uint64_t polled_peak_ = 0;
+  bool finished_ = false;
+};
+
+bool belongs_to(const std::string& file, const V2Controllers& controllers) {
+  return controllers.has(file.substr(0, file.find('.')));
+}
+
+Status V2Group::prepare(const GroupRequest& request, const V2Controllers& controllers,
+                        const std::string& mount_point) {
+  for (const auto& [file, text] : v2_values(request.limits, request.oom_kills_job)) {
+    if (!belongs_to(file, controllers)) continue;
+    auto written = leaf_.job().write(file, text);
+    // Older kernels: no memory.oom.group (4.19), no swap accounting. The supervisor does the first.
+    const bool may_lack = file == "memory.oom.group" || file == "memory.swap.max";
+    if (!written && !(may_lack && written.error().errnum == ENOENT)) return written;
+  }
+  if (controllers.has("memory")) {
+    set_aggregate(request);
+    const auto open = [&](const char* file, CgroupFile& target) -> Status {
+      auto opened = CgroupFile::open(leaf_.job(), file);
+      if (!opened) return tl::unexpected(std::move(opened).error());
+      target = std::move(*opened);
+      return {};
+    };
+    JOBWARD_RETURN_IF_ERROR(open("memory.current", current_));
+    JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_));
+    static_cast<void>(open("memory.peak", peak_));
+  }
+  remember_ancestors(mount_point);
+  return {};
+}
+
+// Written only when it is another: every run comes by here.
+void V2Group::set_aggregate(const GroupRequest& request) {
+  if (!request.aggregate_bytes || !leaf_.owns_parent() || !leaf_.parent().valid()) return;
+  const std::uint64_t bytes = *request.aggregate_bytes;
+  const auto now = leaf_.parent().counter("memory.max");
+  if (now && *now && **now / 4096 == bytes / 4096) return;
+  if (auto set = leaf_.parent().write("memory.max", std::to_string(bytes)); !set)
+    remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
+}
+
+void V2Group::remember_ancestors(const std::string& mount_point) {
+  const std::string& job = leaf_.job().path();
+  std::string path = job.substr(0, job.rfind('/'));  // P/ID
+  bool is_parent = true;
+  while (path.size() > mount_point.size()) {
+    path = path.substr(0, path.rfind('/'));
+    auto dir = CgroupDir::open(path);
+    if (!dir) return;
+    const auto oom = value_or_zero(memory_events(*dir), "oom");
+    ancestors_.push_back({std::move(*dir), oom, is_parent});
+    is_parent = false;
+  }
+}
+
+Result<MemorySample> V2Group::sample() {
+  if (!current_.valid()) return polled_sample();
+  auto current = current_.counter();
+  if (!current) return tl::unexpected(std::move(current).error());
+  auto stat = stat_.keyed();
+  if (!stat) return tl::unexpected(std::move(stat).error());
+  MemorySample out;
+  out.current = *current;
+  if (peak_.valid())
+    if (const auto peak = peak_.counter()) out.peak = *peak;
+  // "file" includes shmem, which cannot be reclaimed without swap (cgroup-v2.rst, memory.stat).
+  const auto file = value_or_zero(*stat, "file");
+  out.shmem = value_or_zero(*stat, "shmem");
+  out.file = file > out.shmem ? file - out.shmem : 0;
+  out.anon = value_or_zero(*stat, "anon");
+  return out;
+}
+
+// Without the memory controller the processes are asked, as the backend without cgroups does.
+Result<MemorySample> V2Group::polled_sample() {
+  auto pids = leaf_.processes();
+  if (!pids) return tl::unexpected(std::move(pids).error());
+  auto memory = tree_memory(roots_, *pids, false);
+  if (memory.processes > 1 && memory.need > polled_peak_) memory = tree_memory(roots_, *pids, true);
+  polled_peak_ = std::max(polled_peak_, memory.need);
+  MemorySample out;
+  out.file = memory.file;
+  out.current = memory.need + memory.file;
+  out.anon = memory.anon;
+  out.shmem = memory.shmem;
+  out.processes = memory.processes;
+  return out;
+}
+
+LimitCounters V2Group::counters() {
+  LimitCounters out;
+  const auto job = memory_events(leaf_.job());
+  out.own_limit_hits = value_or_zero(job, "oom");
+  out.kills = value_or_zero(job, "oom_kill");
+  // A nested run has enabled the controller below `job`: our processes are counted in `main` now.
+  if (leaf_.main().has("memory.events.local"))
+    out.kills += value_or_zero(memory_events(leaf_.main()), "oom_kill");
+  out.refused_forks =
+      value_or_zero(own_events(leaf_.job(), kPidsEvents.first, kPidsEvents.second), "max");
+  for (const auto& ancestor : ancestors_) {
+    if (value_or_zero(memory_events(ancestor.dir), "oom") <= ancestor.oom) continue;
+    out.ancestor = ancestor.dir.path();
+    out.aggregate = ancestor.is_parent;
+    break;
+  }
+  return out;
+}
+
+void V2Group::read_final(GroupReport& report) {
+  report.problems.insert(report.problems.end(), remarks_.begin(), remarks_.end());
+  if (peak_.valid()) {
+    if (auto peak = peak_.counter())
+      report.usage.set(Metric::memory_peak, static_cast<double>(*peak));
+    else
+      report.problems.push_back(peak.error().message());
+  }
+  auto tasks = leaf_.job().counter("pids.peak");  // since Linux 6.1
+  if (tasks && *tasks) {
+    report.usage.set(Metric::processes_peak, static_cast<double>(**tasks));
+    report.usage.basis["processes_basis"] = "kernel, threads counted";
+  }
+  leaf_.read_final(report);
+  report.counters = counters();
+}
+
+GroupReport V2Group::finish() {
+  finished_ = true;
+  GroupReport report;
+  drain_group(
+      *this, [this] { return leaf_.processes(); }, report);
+  read_final(report);
+  leaf_.remove(report.problems);
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<JobGroup>> make_v2_group(KernelRoots roots, V2Leaf leaf,
+                                                const GroupRequest& request,
+                                                const V2Controllers& controllers,
+                                                const std::string& mount_point) {
+  auto group = std::make_unique<V2Group>(std::move(roots), std::move(leaf));
+  if (auto ready = group->prepare(request, controllers, mount_point); !ready)
+    return tl::unexpected(std::move(ready).error());
+  return group;
+}
+
+}  // namespace jobward::host

@@ -1,0 +1,31 @@
+#include "launcher/signal_gate.h"
+
+#include <array>
+#include <ctime>
+
+namespace jobward::launcher {
+namespace {
+
+// What is left to strike us as it would anybody: faults of our own, and what cannot be caught.
+constexpr std::array kNotTaken{SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
+                               SIGILL,  SIGTRAP, SIGSYS,  SIGABRT};
+
+}  // namespace
+
+SignalGate::SignalGate() {
+  sigfillset(&blocked_);
+  for (const int signal : kNotTaken)
+    sigdelset(&blocked_, signal);
+  ::sigprocmask(SIG_BLOCK, &blocked_, &original_);
+  ignored_children_ = ::signal(SIGCHLD, SIG_DFL) == SIG_IGN;
+}
+
+SignalGate::~SignalGate() {
+  const timespec at_once{};
+  while (::sigtimedwait(&blocked_, nullptr, &at_once) > 0) {
+  }
+  if (ignored_children_) ::signal(SIGCHLD, SIG_IGN);
+  ::sigprocmask(SIG_SETMASK, &original_, nullptr);
+}
+
+}  // namespace jobward::launcher
