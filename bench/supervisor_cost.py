@@ -111,12 +111,20 @@ def observe(process, seconds):
     return result
 
 
+def job_of(processes, duration):
+    """A job of so many processes that sleep."""
+    if processes == 1:
+        return [measure.program("sleep", "coreutils"), duration]
+    others = f"for i in $(seq {processes - 1}); do sleep {duration} & done; exec sleep {duration}"
+    return ["/bin/sh", "-c", others]
+
+
 def measure_supervisor(options, scratch, null):
     environment = {**os.environ, "JOBWARD_STATE_DIR": str(scratch / "state")}
     (scratch / "state").mkdir(mode=0o700)
     jobward = measure.jobward_binary(options.jobward)
     duration = str(SETTLE_SECONDS + options.seconds + SPARE_SECONDS)
-    argv = [jobward, "run", "--quiet", "--", measure.program("sleep", "coreutils"), duration]
+    argv = [jobward, "run", "--quiet", "--", *job_of(options.processes, duration)]
     pid = os.posix_spawn(jobward, argv, environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
     ended = False
     try:
@@ -150,6 +158,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="length of the interval (default 20)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="of the job (default 1)")
     parser.add_argument("--jobward", metavar="FILE", help="the binary (default build/release/bin/jobward)")
     parser.add_argument("--max-rss", type=float, metavar="MIB", help="exit 1 if its memory is above this")
     parser.add_argument("--max-cpu", type=float, metavar="PERCENT", help="exit 1 if it takes more of a core")

@@ -158,7 +158,9 @@ Json to_json(const launcher::RunResult& result) {
   out["digests"] = digests_json(result.request, &result.ending);
   out["findings"] = Json::array();
   out["recorded"] = result.recorded;
-  out["problems"] = result.problems;
+  auto problems = result.remarks;
+  problems.insert(problems.end(), result.problems.begin(), result.problems.end());
+  out["problems"] = problems;
   return out;
 }
 

@@ -49,7 +49,9 @@ Classification memory_end(const Supervision& seen, const host::LimitCounters& co
   out.memory_censored = true;
   out.wall_censored = true;
   const Limit* limit = limits.find(Resource::memory);
-  const bool own = limit != nullptr && (seen.killed_for_memory || counters.own_limit_hits > 0);
+  // Where an enclosing limit was hit the supervisor kills the rest of the job as well.
+  const bool own = limit != nullptr && (counters.own_limit_hits > 0 ||
+                                        (seen.killed_for_memory && counters.ancestor.empty()));
   const std::string killer = seen.killed_for_memory && counters.kills == 0
                                  ? "jobward ended it"
                                  : "the kernel's OOM killer ended it";
@@ -64,9 +66,14 @@ Classification memory_end(const Supervision& seen, const host::LimitCounters& co
                 limit->source + "; " + peak_words(usage) + ") and " + killer;
   } else if (!counters.ancestor.empty()) {
     out.outcome = Outcome::aggregate_limit;
-    out.cause = (counters.aggregate ? "all jobs together reached the cap on " + counters.ancestor
-                                    : "the memory limit of the enclosing cgroup " +
-                                          counters.ancestor + " was reached") +
+    const std::string amount =
+        counters.ancestor_limit
+            ? " of " + format_bytes(static_cast<double>(*counters.ancestor_limit))
+            : std::string();
+    out.cause = (counters.aggregate
+                     ? "all jobs together reached the cap" + amount + " on " + counters.ancestor
+                     : "the memory limit" + amount + " of the enclosing cgroup " +
+                           counters.ancestor + " was reached") +
                 ", not the job's own limit (" + peak_words(usage) + "), and " + killer;
   } else {
     out.outcome = Outcome::system_oom;

@@ -258,7 +258,8 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
     end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed, *plan.obstacle);
     return result;
   }
-  auto lines = std::move(plan.remarks);
+  result.remarks = std::move(plan.remarks);
+  auto lines = result.remarks;
   if (plan.plan.guessed) lines.push_back(guess_line(result, plan.plan));
 
   const auto place = shop.backend.place(*id);

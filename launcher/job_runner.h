@@ -55,6 +55,7 @@ struct RunResult {
   bool started = false;
   bool recorded = false;
   std::optional<int> die_of;          // the signal by which the supervisor should end itself
+  std::vector<std::string> remarks;   // about its limits, told when it started
   std::vector<std::string> problems;  // what a user must know beside the ending
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/text.h"
+#include "common/units.h"
 #include "estimator/estimator.h"
 #include "launcher/job_runner.h"
 #include "launcher/resolve_limits.h"
@@ -52,9 +53,20 @@ Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& re
   return none;
 }
 
-MemoryBounds memory_bounds(const Workshop& shop) {
+// The memory limit of the run that encloses this one: without cgroups nothing else tells.
+std::optional<std::uint64_t> enclosing_limit(const RunOrder& order, const Workshop& shop) {
+  if (!shop.backend.parent().empty()) return std::nullopt;
+  static constexpr std::string_view kName = "JOBWARD_MEM_LIMIT=";
+  for (const auto& entry : order.environment)
+    if (entry.compare(0, kName.size(), kName) == 0)
+      if (const auto bytes = parse_bytes(entry.substr(kName.size()))) return *bytes;
+  return std::nullopt;
+}
+
+MemoryBounds memory_bounds(const RunOrder& order, const Workshop& shop) {
   MemoryBounds bounds{shop.snapshot.available(), shop.snapshot.capacity()};
-  if (const auto cap = aggregate_bytes(shop)) {
+  for (const auto& cap : {aggregate_bytes(shop), enclosing_limit(order, shop)}) {
+    if (!cap) continue;
     bounds.capacity = std::min(bounds.capacity, *cap);
     bounds.available = std::min(bounds.available, *cap);
   }
@@ -139,7 +151,8 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   auto wishes = order.wishes;
   if (auto named = resolve_limits(shop.roots, order.job.cwd, wishes.limits); !named)
     out.obstacle = named.error().message();
-  out.plan = plan_limits(wishes, request.estimate, memory_bounds(shop), shop.settings, shop.policy);
+  out.plan =
+      plan_limits(wishes, request.estimate, memory_bounds(order, shop), shop.settings, shop.policy);
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
   request.enforcement = host::enforcements(shop.backend.support());

@@ -60,8 +60,14 @@ declare -gA package_use=(
   [libcli11-dev]='the command line'
   [libtomlplusplus-dev]='the configuration file'
   [libsodium-dev]='signatures and hashes'
+  [libsystemd-dev]='asking systemd for scopes (loaded at run time, when there is one)'
   [catch2]='the unit tests'
   [python3]='the example and the integration tests'
+  [qemu-system-x86]='the virtual machines of the tests'
+  [busybox-static]='the small test machine, and the start of the other'
+  [e2fsprogs]='makes the disks of the test machines'
+  [mmdebstrap]='makes the systemd test machine'
+  [util-linux]='mkswap, for the swap of the test machines; setpriv, unshare'
   [clang-format]='checks the formatting'
   [clang-tidy]='static analysis'
   [libbenchmark-dev]='the micro-benchmarks'
@@ -72,8 +78,8 @@ declare -gA package_use=(
 # shellcheck disable=SC2034  # these lists are for the scripts that source this file
 {
   build_packages=(g++ cmake ninja-build ccache libcgroup-dev libboost-dev libspdlog-dev libfmt-dev
-    nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev)
-  test_packages=(catch2 python3)
+    nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev)
+  test_packages=(catch2 python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
   lint_packages=(clang-format clang-tidy)
   bench_packages=(libbenchmark-dev cgroup-tools hyperfine)
 }

@@ -47,8 +47,11 @@ struct LimitCounters {
   std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own memory limit
   std::uint64_t kills = 0;           // processes of the job that any OOM killer killed
   std::uint64_t refused_forks = 0;   // at the job's own limit of processes
-  std::string ancestor;    // the enclosing cgroup whose memory limit was hit meanwhile, if any
-  bool aggregate = false;  // ... and it is P, which carries the aggregate cap
+  // The enclosing cgroup whose memory limit was hit meanwhile, if any; its limit in bytes; and
+  // whether it is P, which carries the aggregate cap.
+  std::string ancestor;
+  std::optional<std::uint64_t> ancestor_limit;
+  bool aggregate = false;
 };
 
 struct GroupReport {
@@ -94,7 +97,7 @@ struct GroupRequest {
   std::string run_id;
   Limits limits;              // those that the backend can hold are set, see Backend::support()
   bool oom_kills_job = true;  // at the memory limit: the whole job, or one process of it
-  std::optional<std::uint64_t> aggregate_bytes;  // the cap on P, not set inside another job
+  std::optional<std::uint64_t> aggregate_bytes;  // the cap on P; absent: none. Not set inside a job
   JobAttribute attribute;
 };
 

@@ -31,7 +31,7 @@ class Chooser {
     if (tree_.mode == CgroupMode::none)
       choice_.obstacles.emplace_back(
           "no cgroup hierarchy is mounted, or none that shows this process");
-    choice_.backend = make_none_backend(roots_);
+    choice_.backend = make_none_backend(roots_, delegation_command());
     choice_.reason = "no cgroup can be used: the process tree is polled";
     return std::move(choice_);
   }
@@ -39,7 +39,10 @@ class Chooser {
  private:
   bool take(Result<std::unique_ptr<Backend>> made, std::string reason) {
     if (!made) {
-      choice_.obstacles.push_back(made.error().message());
+      // The same for hybrid and v1, mostly.
+      const auto why = made.error().message();
+      if (choice_.obstacles.empty() || choice_.obstacles.back() != why)
+        choice_.obstacles.push_back(why);
       return false;
     }
     choice_.backend = std::move(*made);
@@ -58,6 +61,23 @@ class Chooser {
       return take(make_unified_backend(roots_, v2, *where), "cgroup v2 holds the limits itself");
     choice_.obstacles.push_back(where.error().message());
     return false;
+  }
+
+  // How root gives this user a part of the tree, where the job can then be started.
+  std::string delegation_command() const {
+    const std::string id = std::to_string(uid_);
+    const Hierarchy* memory = tree_.of("memory");
+    if (memory == nullptr) return {};
+    if (booted_by_systemd() && uid_ != 0) return "loginctl enable-linger " + id + "   (as root)";
+    const std::string& root = memory->mount_point;
+    const std::string own = root + "/user-" + id;
+    if (!memory->v2)
+      return "mkdir " + own + " && chown -R " + id + " " + own + " && echo PID > " + own +
+             "/cgroup.procs   (as root; PID: the shell that runs jobward)";
+    return "echo '+memory +pids +cpu' > " + root + "/cgroup.subtree_control; mkdir -p " + own +
+           "/shell && echo '+memory +pids +cpu' > " + own + "/cgroup.subtree_control && chown -R " +
+           id + " " + own + " && echo PID > " + own +
+           "/shell/cgroup.procs   (as root; PID: the shell that runs jobward)";
   }
 
   // systemd marks what it hands over (user.delegate since version 251). What was handed to the

@@ -34,6 +34,7 @@ class HybridGroup final : public JobGroup {
     auto outside = v1_.memory().processes_below();
     if (!in_leaf || !outside) return in_leaf;
     if (*in_leaf > 0 && signal != SIGKILL) return in_leaf;
+    if (signal == SIGKILL) v1_.thaw(*outside);
     if (auto sent = signal_each(*outside, signal); !sent)
       return tl::unexpected(std::move(sent).error());
     return std::max(*in_leaf, static_cast<int>(outside->size()));

@@ -123,7 +123,8 @@ class NoneGroup final : public JobGroup {
 
 class NoneBackend final : public Backend {
  public:
-  explicit NoneBackend(KernelRoots roots) : roots_(std::move(roots)), support_(supported()) {}
+  NoneBackend(KernelRoots roots, const std::string& mend)
+      : roots_(std::move(roots)), support_(supported(mend)) {}
   std::string_view name() const override { return "none"; }
   const Support& support() const override { return support_; }
   std::string parent() const override { return {}; }
@@ -136,18 +137,20 @@ class NoneBackend final : public Backend {
   }
 
  private:
-  static Support supported() {
+  static Support supported(const std::string& mend) {
     Support out = common_support();
     out.set(Resource::memory,
             held_by_polling("without a cgroup the process tree is summed up again "
-                            "and again; a fast job may overshoot"));
+                            "and again; a fast job may overshoot",
+                            mend));
     out.set(Resource::processes, held_by_polling("without a cgroup processes are counted again and "
-                                                 "again (RLIMIT_NPROC counts all of a user's)"));
+                                                 "again (RLIMIT_NPROC counts all of a user's)",
+                                                 mend));
     for (const Resource resource : {Resource::swap, Resource::cpus, Resource::cpu_weight,
                                     Resource::io_read_rate, Resource::io_write_rate})
-      out.set(resource, not_held("it needs a cgroup"));
+      out.set(resource, not_held("it needs a cgroup", mend));
     out.set(Resource::cpuset,
-            not_held("it needs a cgroup: a job could widen its own affinity again"));
+            not_held("it needs a cgroup: a job could widen its own affinity again", mend));
     return out;
   }
 
@@ -157,8 +160,8 @@ class NoneBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_none_backend(const KernelRoots& roots) {
-  return std::make_unique<NoneBackend>(roots);
+std::unique_ptr<Backend> make_none_backend(const KernelRoots& roots, const std::string& mend) {
+  return std::make_unique<NoneBackend>(roots, mend);
 }
 
 }  // namespace jobward::host

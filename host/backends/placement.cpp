@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "host/observe/cgroup_dir.h"
 #include "host/observe/job_attribute.h"
 
@@ -48,9 +50,23 @@ Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& pat
   return limit->has_value();
 }
 
-bool may_write(const Hierarchy& hierarchy, const std::string& path) {
+// Empty: none.
+std::string write_obstacle(const Hierarchy& hierarchy, const std::string& path) {
   const auto dir = CgroupDir::open(hierarchy.mount_point + path);
-  return dir && dir->writable();
+  if (!dir) return dir.error().message();
+  switch (dir->write_obstacle()) {
+    case 0:
+      return {};
+    case EROFS:
+      return "it is mounted read-only; `mount -o remount,rw " + hierarchy.mount_point +
+             "` (as root) would change that";
+    default:
+      return "no permission to write there";
+  }
+}
+
+bool may_write(const Hierarchy& hierarchy, const std::string& path) {
+  return write_obstacle(hierarchy, path).empty();
 }
 
 }  // namespace
@@ -61,8 +77,8 @@ Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
   if (*enclosing) return Placement{**enclosing, "inside the run that encloses this one", true};
 
   std::string path = hierarchy.own_path;
-  if (!may_write(hierarchy, path))
-    return error("make cgroups below", shown(hierarchy, path), "no permission to write there");
+  if (const auto why = write_obstacle(hierarchy, path); !why.empty())
+    return error("make cgroups below", shown(hierarchy, path), why);
   std::string reason = "the root of the hierarchy";
   while (!path.empty()) {
     auto limited = has_finite_limit(hierarchy, path);

@@ -1,7 +1,9 @@
 // Under systemd: each run in a transient scope, whose cgroup is delegated to us; of the user's own
 // manager, for root of the system's. SCOPE/super holds this process, SCOPE/job/main the job.
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "host/backends/backends.h"
@@ -41,7 +43,7 @@ class ScopeBackend final : public Backend {
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto bus = SystemdBus::connect(manager_);
     if (!bus) return tl::unexpected(std::move(bus).error());
-    if (auto capped = set_aggregate(*bus, request); !capped)
+    if (auto capped = set_aggregate(*bus, request.aggregate_bytes); !capped)
       return tl::unexpected(std::move(capped).error());
     auto started =
         bus->start_scope(scope_of(request.run_id), kSlice, "jobward run " + request.run_id);
@@ -53,20 +55,18 @@ class ScopeBackend final : public Backend {
       if (controllers_.has(controller)) wanted.push_back(std::move(controller));
     auto leaf = V2Leaf::create_in(std::move(*run), request, wanted);
     if (!leaf) return tl::unexpected(std::move(leaf).error());
-    auto scoped = request;
-    scoped.aggregate_bytes.reset();
-    return make_v2_group(roots_, std::move(*leaf), scoped, controllers_, v2_.mount_point);
+    return make_v2_group(roots_, std::move(*leaf), request, controllers_, v2_.mount_point);
   }
 
  private:
   // Through systemd, which owns the slice; only when it is another.
-  Status set_aggregate(SystemdBus& bus, const GroupRequest& request) const {
-    if (!request.aggregate_bytes) return {};
-    if (const auto slice = CgroupDir::open(parent()))
-      if (const auto now = slice->counter("memory.max");
-          now && *now && **now / 4096 == *request.aggregate_bytes / 4096)
-        return {};
-    return bus.set_memory_max(kSlice, *request.aggregate_bytes);
+  Status set_aggregate(SystemdBus& bus, const std::optional<std::uint64_t>& bytes) const {
+    const auto slice = CgroupDir::open(parent());
+    const auto now =
+        slice ? slice->counter("memory.max") : Result<std::optional<std::uint64_t>>(std::nullopt);
+    if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
+      return {};
+    return bus.set_memory_max(kSlice, bytes.value_or(UINT64_MAX));  // UINT64_MAX: infinity
   }
 
   // systemd has moved us into the scope; v2 wants nobody beside `job` there.
@@ -102,10 +102,21 @@ Status stays_inside(const Hierarchy& v2, const std::string& target) {
   return {};
 }
 
+// systemd would take our number for that of another process.
+bool in_own_pid_namespace(const KernelRoots& roots) {
+  constexpr ino_t kInitial = 0xEFFFFFFCU;  // include/linux/proc_ns.h: PROC_PID_INIT_INO
+  struct stat info {};
+  return ::stat((roots.proc + "/self/ns/pid").c_str(), &info) != 0 || info.st_ino != kInitial;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Backend>> make_scope_backend(const KernelRoots& roots, const Hierarchy& v2,
                                                     unsigned uid) {
+  if (in_own_pid_namespace(roots))
+    return error("use", "a systemd scope",
+                 "this process is in a pid namespace (a container): systemd knows it by another "
+                 "number");
   const std::string id = std::to_string(uid);
   const Manager manager = uid == 0 ? Manager::system : Manager::user;
   const std::string path =

@@ -29,6 +29,7 @@ class V1Group final : public JobGroup {
     if (signal == SIGKILL) v1_.stop_forks();
     auto pids = V1Group::processes();
     if (!pids) return tl::unexpected(std::move(pids).error());
+    if (signal == SIGKILL) v1_.thaw(*pids);
     if (auto sent = signal_each(*pids, signal); !sent)
       return tl::unexpected(std::move(sent).error());
     return static_cast<int>(pids->size());

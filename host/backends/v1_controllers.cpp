@@ -4,11 +4,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cinttypes>
 #include <cmath>
 
+#include "common/files.h"
+#include "common/text.h"
 #include "host/backends/drain.h"
 #include "host/backends/limit_support.h"
 #include "host/backends/v1_limits.h"
@@ -41,11 +44,12 @@ std::optional<std::uint64_t> limit_hits(const CgroupDir& dir) {
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// Written only when it is another: every run comes by here.
-Status set_aggregate(const CgroupDir& parent, std::uint64_t bytes) {
-  auto now = parent.counter("memory.limit_in_bytes");
-  if (now && *now && **now / 4096 == bytes / 4096) return {};
-  return parent.write("memory.limit_in_bytes", std::to_string(bytes));
+// Written only when it is another: every run comes by here. Absent: no cap.
+Status set_aggregate(const CgroupDir& parent, const std::optional<std::uint64_t>& bytes) {
+  auto now = own_memory_limit(parent.path(), false);
+  if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
+    return {};
+  return parent.write("memory.limit_in_bytes", bytes ? std::to_string(*bytes) : "-1");
 }
 
 }  // namespace
@@ -58,6 +62,8 @@ const V1Place* V1Places::of(std::string_view controller) const {
 
 Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid) {
   V1Places out;
+  if (const Hierarchy* freezer = tree.of("freezer"); freezer != nullptr && !freezer->v2)
+    out.freezer = *freezer;
   for (const auto* controller : {"memory", "pids", "cpu", "cpuset", "blkio", "cpuacct"}) {
     const Hierarchy* hierarchy = tree.of(controller);
     const bool there = hierarchy != nullptr && !hierarchy->v2;
@@ -111,6 +117,7 @@ const V1Directory* V1Controllers::of(std::string_view controller) const {
 Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupRequest& request,
                                             bool count_cpu) {
   V1Controllers made;
+  made.freezer_ = places.freezer;
   const auto undo = [&](Error failure) -> tl::unexpected<Error> {
     std::vector<std::string> ignored;
     made.remove(ignored);
@@ -124,8 +131,8 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
     made.directories_.push_back(std::move(*directory));
   }
   const auto* memory = made.of("memory");
-  if (request.aggregate_bytes && memory->owns_parent())
-    if (auto set = set_aggregate(memory->parent(), *request.aggregate_bytes); !set)
+  if (memory->owns_parent())
+    if (auto set = set_aggregate(memory->parent(), request.aggregate_bytes); !set)
       made.remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
   if (auto watched = made.watch_memory(); !watched) return undo(std::move(watched).error());
   if (auto seen = made.remember_ancestors(*places.of("memory")); !seen)
@@ -184,6 +191,29 @@ std::optional<double> V1Controllers::cpu_seconds() const {
   const auto used = cpuacct->job().counter("cpuacct.usage");
   if (!used || !*used) return std::nullopt;
   return static_cast<double>(**used) * 1e-9;
+}
+
+void V1Controllers::thaw(const std::vector<int>& pids) const {
+  if (!freezer_) return;
+  for (const int pid : pids) {
+    const auto text = read_file("/proc/" + std::to_string(pid) + "/cgroup");
+    const auto memberships = text ? parse_membership(*text) : Result<std::vector<Membership>>();
+    if (!memberships) continue;
+    for (const auto& membership : *memberships) {
+      const auto& names = membership.controllers;
+      if (std::find(names.begin(), names.end(), "freezer") == names.end()) continue;
+      const auto dir = CgroupDir::open(freezer_->mount_point + membership.path);
+      const auto state =
+          dir ? dir->read("freezer.state") : Result<std::optional<std::string>>(std::nullopt);
+      if (!state || !*state || trim(**state) == "THAWED") continue;
+      const auto inside = dir->processes();
+      const auto is_ours = [&](int member) {
+        return std::find(pids.begin(), pids.end(), member) != pids.end();
+      };
+      if (inside && std::all_of(inside->begin(), inside->end(), is_ours))
+        static_cast<void>(dir->write("freezer.state", "THAWED"));
+    }
+  }
 }
 
 void V1Controllers::stop_forks() const {
@@ -245,6 +275,7 @@ LimitCounters V1Controllers::counters() {
     const bool hit = limit_hits(ancestor.dir).value_or(0) > ancestor.hits || ancestor.was_full;
     if (!hit || !out.ancestor.empty()) continue;
     out.ancestor = ancestor.dir.path();
+    out.ancestor_limit = own_memory_limit(ancestor.dir.path(), false).value_or(std::nullopt);
     out.aggregate = ancestor.is_parent;
   }
   return out;

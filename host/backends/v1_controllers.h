@@ -17,6 +17,7 @@ namespace jobward::host {
 // they cannot be used.
 struct V1Places {
   std::vector<V1Place> places;
+  std::optional<Hierarchy> freezer;
   std::vector<std::pair<std::string, std::string>> gaps;  // controller, why
   [[nodiscard]] const V1Place* of(std::string_view controller) const;
 };
@@ -42,6 +43,9 @@ class V1Controllers {
   [[nodiscard]] LimitCounters counters();
   // No process of the job can start another from now on; where there is a pids controller.
   void stop_forks() const;
+  // A process in a frozen v1 cgroup cannot be killed, and a job that may make cgroups can freeze
+  // itself: lets go of those that hold processes of the job only.
+  void thaw(const std::vector<int>& pids) const;
   // Peak, processes and the counters; what cannot be read goes to report.problems.
   void read_final(GroupReport& report);
   // Removes the directories, and P too when it is ours and empty.
@@ -61,6 +65,7 @@ class V1Controllers {
   Status remember_ancestors(const V1Place& memory);
 
   std::vector<V1Directory> directories_;
+  std::optional<Hierarchy> freezer_;
   CgroupFile usage_file_;
   CgroupFile peak_file_;
   CgroupFile stat_file_;

@@ -15,8 +15,10 @@ namespace jobward::host {
 namespace {
 
 // Another run that ends may remove the shared parent between our mkdirs: start over, a bounded
-// number of times.
+// number of times. libcgroup does not always keep the errno: what it calls otherwise is tried a
+// second time, too.
 constexpr int kCreateTries = 20;
+constexpr int kTriesOfOthers = 2;
 
 Result<std::string> text_of(const std::string& directory, const char* file) {
   auto dir = CgroupDir::open(directory);
@@ -58,7 +60,7 @@ Result<V1Directory> V1Directory::create(const V1Place& place, const GroupRequest
   Status created;
   for (int attempt = 0; attempt < kCreateTries; ++attempt) {
     created = create_once(place, request);
-    if (created || created.error().errnum != ENOENT) break;
+    if (created || (created.error().errnum != ENOENT && attempt + 1 >= kTriesOfOthers)) break;
   }
   V1Directory made;
   made.controller_ = place.controller;

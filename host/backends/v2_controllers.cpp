@@ -38,12 +38,19 @@ Result<std::vector<std::string>> words_of(const CgroupDir& dir, const char* file
 // the one without cgroup.events.
 bool is_true_root(const CgroupDir& dir) { return !dir.has("cgroup.events"); }
 
-// Processes that keep the controllers of this directory from being enabled; ours alone does not.
-std::vector<int> in_the_way(const CgroupDir& dir) {
+// Who keeps the controllers of this directory from being enabled; empty: nobody, ours alone does
+// not.
+std::string in_the_way(const CgroupDir& dir) {
   if (is_true_root(dir)) return {};
-  auto pids = dir.processes();
-  if (!pids || (pids->size() == 1 && pids->front() == ::getpid())) return {};
-  return *pids;
+  const auto text = dir.read("cgroup.procs");
+  if (!text || !*text) return {};
+  const auto self = std::to_string(::getpid());
+  for (const auto line : split(**text, '\n')) {
+    if (line.empty() || line == self) continue;
+    // 0: of another pid namespace than ours.
+    return line == "0" ? "a process from outside our pid namespace" : "pid " + std::string(line);
+  }
+  return {};
 }
 
 std::string io_line(const Limits& limits, const std::string& device) {
@@ -112,13 +119,12 @@ V2Controllers probe_controllers(const CgroupDir& above) {
                (contains(*available, controller) && others.empty())) {
       out.usable.push_back(controller);
     } else if (contains(*available, controller)) {
-      out.gaps.push_back(
-          {controller,
-           "cgroup v2 gives controllers to the children of " + above.path() +
-               " only while no process is in it, and pid " + std::to_string(others.front()) +
-               (others.size() > 1 ? " and others are" : " is"),
-           "mkdir " + above.path() + "/others && for p in $(cat " + above.path() +
-               "/cgroup.procs); do echo $p > " + above.path() + "/others/cgroup.procs; done"});
+      out.gaps.push_back({controller,
+                          "cgroup v2 gives controllers to the children of " + above.path() +
+                              " only while no process is in it, and " + others + " is",
+                          "mkdir " + above.path() + "/others && for p in $(cat " + above.path() +
+                              "/cgroup.procs); do echo $p > " + above.path() +
+                              "/others/cgroup.procs; done"});
     } else {
       const std::string parent = above.path().substr(0, above.path().rfind('/'));
       out.gaps.push_back({controller,

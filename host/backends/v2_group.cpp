@@ -101,12 +101,13 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
 
 // Written only when it is another: every run comes by here.
 void V2Group::set_aggregate(const GroupRequest& request) {
-  if (!request.aggregate_bytes || !leaf_.owns_parent() || !leaf_.parent().valid()) return;
-  const std::uint64_t bytes = *request.aggregate_bytes;
+  if (!leaf_.owns_parent() || !leaf_.parent().valid()) return;
+  const auto& bytes = request.aggregate_bytes;
   const auto now = leaf_.parent().counter("memory.max");
-  if (now && *now && **now / 4096 == bytes / 4096) return;
-  if (auto set = leaf_.parent().write("memory.max", std::to_string(bytes)); !set)
-    remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
+  if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
+    return;
+  auto set = leaf_.parent().write("memory.max", bytes ? std::to_string(*bytes) : "max");
+  if (!set) remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
 }
 
 void V2Group::remember_ancestors(const std::string& mount_point) {
@@ -170,6 +171,7 @@ LimitCounters V2Group::counters() {
   for (const auto& ancestor : ancestors_) {
     if (value_or_zero(memory_events(ancestor.dir), "oom") <= ancestor.oom) continue;
     out.ancestor = ancestor.dir.path();
+    out.ancestor_limit = ancestor.dir.counter("memory.max").value_or(std::nullopt);
     out.aggregate = ancestor.is_parent;
     break;
   }

@@ -22,7 +22,10 @@ Result<CgroupDir> CgroupDir::child(const std::string& name, bool create) const {
   const std::string path = path_ + "/" + name;
   if (create && ::mkdirat(fd_.get(), name.c_str(), 0755) != 0 && errno != EEXIST)
     return errno_error("create cgroup", path);
-  Fd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+  Fd fd(::openat(fd_.get(), name.c_str(), kFlags));
+  if (!fd && errno == EACCES && ::fchmodat(fd_.get(), name.c_str(), 0755, 0) == 0)
+    fd = Fd(::openat(fd_.get(), name.c_str(), kFlags));
   if (!fd) return errno_error("open cgroup", path);
   return CgroupDir(std::move(fd), path);
 }
@@ -92,10 +95,13 @@ bool CgroupDir::has(const std::string& file) const {
   return ::faccessat(fd_.get(), file.c_str(), F_OK, 0) == 0;
 }
 
-bool CgroupDir::writable() const {
+bool CgroupDir::writable() const { return write_obstacle() == 0; }
+
+int CgroupDir::write_obstacle() const {
   // AT_EACCESS: the effective uid is what mkdir and write will be judged by.
-  return ::faccessat(fd_.get(), ".", W_OK, AT_EACCESS) == 0 &&
-         ::faccessat(fd_.get(), "cgroup.procs", W_OK, AT_EACCESS) == 0;
+  for (const auto* name : {".", "cgroup.procs"})
+    if (::faccessat(fd_.get(), name, W_OK, AT_EACCESS) != 0) return errno;
+  return 0;
 }
 
 std::vector<std::string> CgroupDir::children() const {

@@ -19,7 +19,8 @@ class CgroupDir {
  public:
   CgroupDir() = default;
   static Result<CgroupDir> open(const std::string& path);
-  // Opens `name` below this directory; with create = true makes it first if it is missing.
+  // Opens `name` below this directory; with create = true makes it first if it is missing. One that
+  // its owner has locked (mode 000) is unlocked first, where we may: a job cannot hide in it.
   [[nodiscard]] Result<CgroupDir> child(const std::string& name, bool create) const;
 
   [[nodiscard]] bool valid() const { return static_cast<bool>(fd_); }
@@ -37,6 +38,8 @@ class CgroupDir {
   [[nodiscard]] Result<Fd> open_file(const std::string& file, int flags) const;
   [[nodiscard]] bool has(const std::string& file) const;
   [[nodiscard]] bool writable() const;
+  // Why not, as an errno (EACCES, EROFS); 0 if it is.
+  [[nodiscard]] int write_obstacle() const;
   [[nodiscard]] std::vector<std::string> children() const;
   // The processes here and in all cgroups below.
   [[nodiscard]] Result<std::vector<int>> processes_below() const;

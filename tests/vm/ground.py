@@ -1,0 +1,239 @@
+#!/usr/bin/python3
+"""Test grounds in virtual machines: README.md beside this file says what they are.
+
+    ground.py run GROUND --binary PATH --tests DIR --out DIR   boots once, runs all tests of the ground
+    ground.py check OUT VARIANT TEST_ID                        shows one test's log; 0 only if it passed
+    ground.py exec GROUND --script FILE [--binary PATH]        boots, runs a script as root; its exit status
+    ground.py shell GROUND [--binary PATH]                     boots, with a root shell on this terminal
+
+A ground is `small` or `systemd`. Exit status 125: the ground could not be built or booted, or broke down.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # the checkout stays clean
+from host import cache, initramfs, machine, payload, results, system_image
+from host.cache import GroundError
+
+GROUNDS = {"small": ("unified", "delegated"), "systemd": ("scope", "system")}
+BOOT_SECONDS = 120
+GUEST_TESTS = "/ground/tests/cases"
+BROKEN = 125
+
+
+def time_factor():
+    """How much slower than ours this machine may be: all bounds are multiplied by it."""
+    text = os.environ.get("JOBWARD_VM_TIME_FACTOR", "1")
+    try:
+        return max(float(text), 0.1)
+    except ValueError:
+        raise GroundError(f"JOBWARD_VM_TIME_FACTOR must be a number, not {text!r}") from None
+
+
+@contextlib.contextmanager
+def working_directory():
+    """A temporary directory; the lock on it tells that it is in use. Removes those whose owner was killed."""
+    for old in Path(tempfile.gettempdir()).glob("jobward-vm-*"):
+        with contextlib.suppress(OSError):  # another's, or in use
+            descriptor = os.open(old, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if time.time() - old.stat().st_mtime > 3600:  # none that was just made and is not locked yet
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(old)
+            finally:
+                os.close(descriptor)
+    with tempfile.TemporaryDirectory(prefix="jobward-vm-") as directory:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield Path(directory)
+        finally:
+            os.close(descriptor)
+
+
+def make_payload(args, directory, mode, trees=(), **manifest):
+    """The disk with everything that this run brings along."""
+    path = directory / "payload.tar"
+    made = payload.Payload(path, args.ground)
+    if args.binary:
+        made.program("jobward", args.binary)
+    for name, program in args.extra:
+        made.program(name, program)
+    for source, destination in [*args.put, *trees]:
+        made.tree(source, destination)
+    made.close({"ground": args.ground, "mode": mode, **manifest})
+    return path
+
+
+@contextlib.contextmanager
+def booted(ground, directory, payload_path, console=False):
+    """The ground, booting."""
+    cache.need_tools(machine.TOOLS)
+    kernel = cache.kernel()
+    image = directory / "initramfs.cpio"
+    disks = [machine.Disk("payload", payload_path, False), *machine.scratch_disks(directory)]
+    arguments = ""
+    if ground == "small":
+        initramfs.write_small(image, kernel)
+    else:
+        initramfs.write_boot(image, kernel)
+        disks.append(machine.Disk("root", system_image.cached(), True))
+        arguments = f"ground.root=root {system_image.KERNEL_ARGUMENTS}"
+    with machine.Machine(directory, kernel / "vmlinuz", image, disks, arguments, console) as running:
+        yield running
+
+
+def list_tests(args):
+    """{variant: [test id]}, asked of the tests themselves."""
+    runner = Path(args.tests) / "run.py"
+    if not runner.is_file():
+        raise GroundError(f"no {runner}: --tests must name the directory with the tests")
+    tests = {}
+    for variant in args.variant or GROUNDS[args.ground]:
+        listed = cache.run([sys.executable, "-B", runner, "--list", variant], "the tests could not be listed")
+        tests[variant] = [name for name in listed.split() if args.only in name]
+        if not tests[variant] and not args.only:
+            raise GroundError(f"no tests for {variant}: see {runner} --list {variant}")
+    return tests
+
+
+def command_run(args):
+    factor, started = time_factor(), time.monotonic()
+    tests = list_tests(args)
+    kept = results.Results(args.out, tests)
+    test_seconds, total_seconds = args.test_seconds * factor, args.total_seconds * factor
+    with working_directory() as directory:
+        disk = make_payload(args, directory, "tests", [(args.tests, GUEST_TESTS)], variants=tests,
+                            test_seconds=test_seconds, total_seconds=total_seconds)
+        with booted(args.ground, directory, disk) as running:
+            print(f"{args.ground}: built in {running.started - started:.1f} s", flush=True)
+            boot = BOOT_SECONDS * factor
+            follow_tests(running, kept, (boot, test_seconds + 60, total_seconds + boot + 60), args.out)
+    if missing := kept.missing():
+        raise GroundError("the machine ran to its end, but nothing was told of:\n" + "\n".join(missing))
+    counts = ", ".join(f"{count} {status}" for status, count in kept.counts.items() if count)
+    print(f"{args.ground}: {counts}; {time.monotonic() - started:.1f} s in all; logs in {args.out}")
+    return 0
+
+
+def follow_tests(running, kept, bounds, out):
+    """Writes and shows the results as they come. A machine that breaks down leaves its console there."""
+    try:
+        for message in running.messages(*bounds):
+            if message["kind"] == "ready":
+                print(f"booted in {time.monotonic() - running.started:.1f} s", flush=True)
+            elif line := kept.take(message):
+                print(line, flush=True)
+    except GroundError as error:
+        kept.broke_down(str(error))
+        raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(running.console_log, Path(out) / "console.log")
+
+
+def command_exec(args):
+    factor = time_factor()
+    seconds, boot, status = args.seconds * factor, BOOT_SECONDS * factor, None
+    with working_directory() as directory:
+        disk = make_payload(args, directory, "script", [(args.script, "/ground/script")],
+                            script="/ground/script", total_seconds=seconds)
+        with booted(args.ground, directory, disk) as running:
+            for message in running.messages(boot, seconds + 30, seconds + boot + 60):
+                if message["kind"] == "output":
+                    sys.stdout.buffer.write(message["text"].encode(errors="surrogateescape"))
+                    sys.stdout.buffer.flush()
+                elif message["kind"] == "exit":
+                    status = message["status"]
+    return status
+
+
+def command_shell(args):
+    if not sys.stdin.isatty():
+        raise GroundError("a shell needs a terminal; for a script there is: ground.py exec")
+    with working_directory() as directory:
+        disk = make_payload(args, directory, "shell")
+        with booted(args.ground, directory, disk, console=True) as running:
+            print("`exit` ends the machine, Ctrl-A x kills it; `user-run COMMAND` runs it as uid 1000")
+            return running.process.wait()
+
+
+def command_check(args):
+    return results.check(args.out, args.variant, args.test)
+
+
+def pair(separator):
+    """For argparse: two words, or a plain message that they are not two."""
+    def split(text):
+        first, found, second = text.partition(separator)
+        if not (first and found and second):
+            raise argparse.ArgumentTypeError(f"{text!r} has no two sides of a {separator!r}")
+        return first, second
+    return split
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("ground", choices=GROUNDS)
+    common.add_argument("--binary", help="jobward, at /ground/bin/jobward inside")
+    common.add_argument("--extra", action="append", default=[], type=pair("="), metavar="NAME=PATH",
+                        help="one more program with its libraries, at /ground/bin/NAME inside")
+    common.add_argument("--put", action="append", default=[], type=pair(":"), metavar="SOURCE:DESTINATION",
+                        help="a file or directory, at an absolute path inside")
+
+    run = commands.add_parser("run", parents=[common], help="run all tests of a ground")
+    run.add_argument("--tests", required=True, help="the directory with run.py")
+    run.add_argument("--out", required=True, help="the directory for the logs")
+    run.add_argument("--variant", action="append", choices=sum(GROUNDS.values(), ()))
+    run.add_argument("--only", default="", metavar="TEXT", help="only tests with this in their id")
+    run.add_argument("--test-seconds", type=float, default=60, help="bound of one test (60)")
+    run.add_argument("--total-seconds", type=float, default=720, help="bound of all tests (720)")
+    run.set_defaults(command=command_run)
+
+    script = commands.add_parser("exec", parents=[common], help="run a script")
+    script.add_argument("--script", required=True)
+    script.add_argument("--seconds", type=float, default=600, help="bound of the script (600); 124 then")
+    script.set_defaults(command=command_exec)
+
+    shell = commands.add_parser("shell", parents=[common], help="a root shell inside")
+    shell.set_defaults(command=command_shell)
+
+    check = commands.add_parser("check", help="the result of one test")
+    check.add_argument("out")
+    check.add_argument("variant")
+    check.add_argument("test")
+    check.set_defaults(command=command_check)
+    return parser.parse_args()
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as exceptions, so that everything is put away
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    args = parse_arguments()
+    try:
+        return args.command(args)
+    except BrokenPipeError:  # who reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN
+    except (GroundError, OSError) as error:
+        sys.stdout.flush()
+        print(f"ground.py: {error}", file=sys.stderr)
+        return BROKEN
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
