@@ -12,6 +12,7 @@
 #include "cli/config_files.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "host/observe/process.h"
 #include "launcher/run_lock.h"
 #include "profiles/features.h"
 #include "profiles/project.h"
@@ -137,6 +138,8 @@ Records open_records(const Clock& clock) {
 Result<std::unique_ptr<Session>> open_session() {
   auto session = std::make_unique<Session>();
   JOBWARD_RETURN_IF_ERROR(read_configuration(*session));
+  if (auto proc = host::check_proc(session->roots); !proc)
+    return tl::unexpected(std::move(proc).error());
   auto tree = host::read_cgroup_tree(session->roots);
   if (!tree) return tl::unexpected(std::move(tree).error());
   session->tree = std::move(*tree);

@@ -10,6 +10,7 @@
 #include "host/backends/backends.h"
 #include "host/backends/drain.h"
 #include "host/backends/limit_support.h"
+#include "host/backends/tree_sampler.h"
 #include "host/observe/process.h"
 
 namespace jobward::host {
@@ -29,7 +30,7 @@ class NoneGroup final : public JobGroup {
   NoneGroup(KernelRoots roots, std::string run_id, std::optional<std::uint64_t> limit)
       : roots_(std::move(roots)),
         run_id_(std::move(run_id)),
-        limit_(limit),
+        sampler_(roots_, limit),
         known_(present_children(roots_)),
         reaped_before_(reaped_cpu_seconds()) {}
   NoneGroup(const NoneGroup&) = delete;
@@ -38,23 +39,7 @@ class NoneGroup final : public JobGroup {
     if (!finished_) static_cast<void>(NoneGroup::finish());
   }
 
-  Result<MemorySample> sample() override {
-    const auto pids = tree();
-    auto memory = tree_memory(roots_, pids, false);
-    // The fast sum counts pages shared after a fork once a process. Before it may cost a job its
-    // life, or become its record, it is counted exactly.
-    if ((limit_ && memory.need >= *limit_) || (memory.processes > 1 && memory.need > peak_))
-      memory = tree_memory(roots_, pids, true);
-    peak_ = std::max(peak_, memory.need);
-    processes_peak_ = std::max(processes_peak_, memory.processes);
-    MemorySample out;
-    out.file = memory.file;
-    out.current = memory.need + memory.file;
-    out.anon = memory.anon;
-    out.shmem = memory.shmem;
-    out.processes = memory.processes;
-    return out;
-  }
+  Result<MemorySample> sample() override { return sampler_.sample(tree()); }
 
   Result<int> signal_all(int signal) override {
     auto pids = tree();
@@ -83,8 +68,8 @@ class NoneGroup final : public JobGroup {
     drain_group(
         *this, [this]() -> Result<std::vector<int>> { return tree(); }, report);
     end_escaped(report);
-    if (processes_peak_ > 0) {
-      report.usage.set(Metric::processes_peak, processes_peak_);
+    if (const auto processes = sampler_.processes_peak()) {
+      report.usage.set(Metric::processes_peak, *processes);
       report.usage.basis["processes_basis"] = "sampled";
     }
     return report;
@@ -113,11 +98,9 @@ class NoneGroup final : public JobGroup {
   static constexpr std::size_t kManyPasses = 1U << 20U;
   KernelRoots roots_;
   std::string run_id_;
-  std::optional<std::uint64_t> limit_;
+  TreeSampler sampler_;
   std::vector<KnownProcess> known_;
   double reaped_before_ = 0;
-  std::uint64_t peak_ = 0;
-  int processes_peak_ = 0;
   bool finished_ = false;
 };
 

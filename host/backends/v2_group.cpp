@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "host/backends/drain.h"
-#include "host/observe/process.h"
+#include "host/backends/tree_sampler.h"
 
 namespace jobward::host {
 namespace {
@@ -56,7 +56,6 @@ class V2Group final : public JobGroup {
 
   void set_aggregate(const GroupRequest& request);
   void remember_ancestors(const std::string& mount_point);
-  Result<MemorySample> polled_sample();
   void read_final(GroupReport& report);
 
   KernelRoots roots_;
@@ -66,7 +65,7 @@ class V2Group final : public JobGroup {
   CgroupFile stat_;
   std::vector<Ancestor> ancestors_;
   std::vector<std::string> remarks_;
-  std::uint64_t polled_peak_ = 0;
+  std::optional<TreeSampler> polled_;
   bool finished_ = false;
 };
 
@@ -94,6 +93,11 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
     JOBWARD_RETURN_IF_ERROR(open("memory.current", current_));
     JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_));
     static_cast<void>(open("memory.peak", peak_));
+  } else {
+    const Limit* limit = request.limits.find(Resource::memory);
+    polled_.emplace(roots_, limit == nullptr
+                                ? std::nullopt
+                                : std::optional(static_cast<std::uint64_t>(limit->value)));
   }
   remember_ancestors(mount_point);
   return {};
@@ -125,7 +129,11 @@ void V2Group::remember_ancestors(const std::string& mount_point) {
 }
 
 Result<MemorySample> V2Group::sample() {
-  if (!current_.valid()) return polled_sample();
+  if (polled_) {  // without the memory controller, as the backend without cgroups does it
+    auto pids = leaf_.processes();
+    if (!pids) return tl::unexpected(std::move(pids).error());
+    return polled_->sample(*pids);
+  }
   auto current = current_.counter();
   if (!current) return tl::unexpected(std::move(current).error());
   auto stat = stat_.keyed();
@@ -139,22 +147,6 @@ Result<MemorySample> V2Group::sample() {
   out.shmem = value_or_zero(*stat, "shmem");
   out.file = file > out.shmem ? file - out.shmem : 0;
   out.anon = value_or_zero(*stat, "anon");
-  return out;
-}
-
-// Without the memory controller the processes are asked, as the backend without cgroups does.
-Result<MemorySample> V2Group::polled_sample() {
-  auto pids = leaf_.processes();
-  if (!pids) return tl::unexpected(std::move(pids).error());
-  auto memory = tree_memory(roots_, *pids, false);
-  if (memory.processes > 1 && memory.need > polled_peak_) memory = tree_memory(roots_, *pids, true);
-  polled_peak_ = std::max(polled_peak_, memory.need);
-  MemorySample out;
-  out.file = memory.file;
-  out.current = memory.need + memory.file;
-  out.anon = memory.anon;
-  out.shmem = memory.shmem;
-  out.processes = memory.processes;
   return out;
 }
 

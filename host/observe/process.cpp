@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <map>
@@ -138,6 +139,19 @@ bool wait_for_exit(const Fd& pidfd, int timeout_ms) {
                    timeout_ms);  // starts over after a signal: the bound may be passed a little
   } while (ready < 0 && errno == EINTR);
   return ready == 1;
+}
+
+Status check_proc(const KernelRoots& roots) {
+  const std::string self = roots.proc + "/self";
+  std::array<char, 32> target{};
+  const ssize_t length = ::readlink(self.c_str(), target.data(), target.size());
+  if (length < 0) return errno_error("read", self);
+  if (std::string_view(target.data(), static_cast<std::size_t>(length)) ==
+      std::to_string(::getpid()))
+    return {};
+  return error("use", roots.proc,
+               "it is that of another pid namespace; mount one for this (mount -t proc proc /proc, "
+               "or unshare --mount-proc)");
 }
 
 bool is_alive(const KernelRoots& roots, int pid) {

@@ -21,6 +21,10 @@ Status send_signal(const Fd& pidfd, int signal);
 // Waits until the process has exited or the time is over; true if it has.
 bool wait_for_exit(const Fd& pidfd, int timeout_ms);
 
+// An error where /proc is that of another pid namespace (`unshare --pid` without --mount-proc): its
+// numbers would name other processes than ours.
+Status check_proc(const KernelRoots& roots);
+
 // Neither gone nor a zombie without threads (a zombie main thread with live threads is alive).
 bool is_alive(const KernelRoots& roots, int pid);
 

@@ -45,6 +45,22 @@ void check_keyed(std::string_view text) {
   require(reread && *reread == *keyed, "keyed values survive being written out", again);
 }
 
+// Ascending CPUs that a machine can have; written out again it reads the same.
+void check_cpu_list(std::string_view text) {
+  constexpr int kMostCpus = 8192;
+  const auto cpus = parse_cpu_list(text);
+  if (!cpus) return;
+  std::string again;
+  int before = -1;
+  for (const int cpu : *cpus) {
+    require(cpu > before && cpu < kMostCpus, "CPUs are ascending and bounded", text);
+    before = cpu;
+    again += (again.empty() ? "" : ",") + std::to_string(cpu);
+  }
+  const auto reread = parse_cpu_list(again);
+  require(reread && *reread == *cpus, "a list of CPUs survives being written out", text);
+}
+
 // The name is between the first '(' and the last ')', whatever it holds.
 void check_stat(std::string_view text) {
   const auto stat = parse_stat(text);
@@ -85,6 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_numbers(text);
   check_keyed(text);
+  check_cpu_list(text);
   check_stat(text);
   check_cgroups(text);
   check_attribute(text);

@@ -1,9 +1,15 @@
 #include "host/backends/drain.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <deque>
+#include <future>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/child.h"
@@ -24,6 +30,41 @@ Pids living(std::vector<Child*> children) {
     if (!child->ended()) pids.push_back(child->pid());
   return pids;
 }
+
+// Children of which each ends by itself as soon as the one before it has ended.
+class Chain {
+ public:
+  explicit Chain(int length) {
+    for (int i = 0; i < length; ++i) {
+      auto before = std::move(last_);
+      last_ = test::make_pipe(O_CLOEXEC);
+      links_.push_back(std::make_unique<Child>([&](const auto& notify) {
+        last_.reader.reset();  // its writer is ours alone once the parent has let go of it
+        before.writer.reset();
+        notify(0);
+        if (!before.reader) return;
+        while (!test::readable(before.reader.get())) {
+        }
+        ::_exit(0);
+      }));
+      last_.writer.reset();
+    }
+  }
+  [[nodiscard]] int first() const { return links_.front()->pid(); }
+  Pids living() {
+    Pids pids;
+    for (auto& link : links_)
+      if (!link->ended()) pids.push_back(link->pid());
+    return pids;
+  }
+
+ private:
+  test::Pipe last_;
+  std::deque<std::unique_ptr<Child>> links_;
+};
+
+using Seconds = std::chrono::duration<double>;
+std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
@@ -91,8 +132,68 @@ TEST_CASE("drain: A list that cannot be read and a kill that fails are errors") 
   const auto list = [&]() -> Result<Pids> { return Pids{child.pid()}; };
   const auto no_list = []() -> Result<Pids> { return error("list", "processes", "broken"); };
   const auto no_kill = []() -> Status { return error("kill", "processes", "forbidden"); };
-  CHECK(drain(no_list, [] { return Status{}; }).error().detail == "broken");
+  const auto in_vain = [] { return Status{}; };
+  CHECK(drain(no_list, in_vain).error().detail == "broken");
+  auto waiting = std::async(std::launch::async, [&] { return drain(list, in_vain); });
   CHECK(drain(list, no_kill).error().detail == "forbidden");
+  const auto survived = waiting.get();
+  REQUIRE_FALSE(survived);
+  CHECK_THAT(survived.error().message(),
+             Catch::Contains("1 processes") && Catch::Contains(std::to_string(child.pid())));
+}
+
+TEST_CASE("drain: Many that end one after another are waited for, not listed again for each") {
+  constexpr int kLength = 60;
+  Chain chain(kLength);
+  int lists = 0;
+  const auto list = [&]() -> Result<Pids> {
+    ++lists;
+    return chain.living();
+  };
+  CHECK(drain(list, [&] { return signal_each({chain.first()}, SIGKILL); }).value() == kLength);
+  CHECK(lists < kLength / 4);  // usually 2
+}
+
+TEST_CASE("drain: It looks and kills again though none of those that it waits for has ended") {
+  Child child;
+  int kills = 0;
+  const auto list = [&]() -> Result<Pids> { return living({&child}); };
+  const auto kill = [&] { return signal_each({child.pid()}, ++kills < 3 ? 0 : SIGKILL); };
+  const auto begin = now();
+  CHECK(drain(list, kill).value() == 1);
+  CHECK(kills == 3);
+  CHECK(Seconds(now() - begin).count() < 5);
+}
+
+TEST_CASE("drain: One that leaves the list alive holds nobody up") {
+  Child child;
+  bool listed = false;
+  const auto list = [&]() -> Result<Pids> {
+    return std::exchange(listed, true) ? Pids{} : Pids{child.pid()};
+  };
+  const auto begin = now();
+  CHECK(drain(list, [] { return Status{}; }).value() == 1);
+  CHECK(Seconds(now() - begin).count() < 5);
+  CHECK_FALSE(child.ended());
+}
+
+TEST_CASE("drain: The time until it looks again is for all together, not for each") {
+  std::deque<Child> children(60);
+  Pids pids;
+  for (const auto& child : children)
+    pids.push_back(child.pid());
+  bool listed = false;
+  const auto list = [&]() -> Result<Pids> { return std::exchange(listed, true) ? Pids{} : pids; };
+  const auto begin = now();
+  CHECK(drain(list, [] { return Status{}; }).value() == 60);
+  CHECK(Seconds(now() - begin).count() < 3);  // 100 ms for each would be 6 s
+}
+
+TEST_CASE("drain: A listed process that is gone by now is not waited for") {
+  int lists = 0;
+  const auto list = [&]() -> Result<Pids> { return ++lists < 3 ? Pids{kNoSuchPid} : Pids{}; };
+  CHECK(drain(list, [] { return Status{}; }).value() == 1);
+  CHECK(lists == 3);
 }
 
 TEST_CASE("drain: An empty directory is removed and one that is gone is fine") {

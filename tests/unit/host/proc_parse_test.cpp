@@ -89,6 +89,7 @@ TEST_CASE("proc_parse: stat is read field by field") {
   CHECK(stat->session == 4000);
   CHECK(stat->user_ticks == 77);
   CHECK(stat->system_ticks == 33);
+  CHECK(stat->waited_ticks == 5 + 6);
   CHECK(stat->threads == 3);
   CHECK(stat->start_ticks == 987654);
 }
@@ -122,10 +123,19 @@ TEST_CASE("proc_parse: A broken stat is an error") {
         stat_text("cat", ' '),
         std::string("4242 (cat) SS 17 1 1 0 0 0 0 0 0 0 7 3 0 0 20 0 1 0 9 0\n"),
         std::string("4242 (cat) S 99999999999 1 1 0 0 0 0 0 0 0 7 3 0 0 20 0 1 0 9 0\n"),
-        std::string("4242 (cat) S 17 1 1 0 0 0 0 0 0 0 -7 3 0 0 20 0 1 0 9 0\n")}) {
+        std::string("4242 (cat) S 17 1 1 0 0 0 0 0 0 0 -7 3 0 0 20 0 1 0 9 0\n"),
+        std::string("4242 (cat) S 17 1 1 0 0 0 0 0 0 0 7 3 x 0 20 0 1 0 9 0\n"),
+        std::string(
+            "4242 (cat) S 17 1 1 0 0 0 0 0 0 0 7 3 0 9223372036854775808 20 0 1 0 9 0\n")}) {
     CAPTURE(text);
     CHECK_FALSE(parse_stat(text));
   }
+}
+
+TEST_CASE("proc_parse: The time of children is signed in the kernel, and less than none is none") {
+  const auto stat = parse_stat("4242 (cat) S 17 1 1 0 0 0 0 0 0 0 7 3 -8 6 20 0 1 0 9 0\n");
+  REQUIRE(stat);
+  CHECK(stat->waited_ticks == 6);
 }
 
 TEST_CASE("proc_parse: io counts storage, not what the caches took") {
@@ -135,9 +145,14 @@ TEST_CASE("proc_parse: io counts storage, not what the caches took") {
   REQUIRE(io);
   CHECK(io->read_bytes == 4096);
   CHECK(io->write_bytes == 8192);
+  CHECK(io->transferred == 11 + 12);  // also through caches, pipes and terminals
   for (const auto* text : {"", "read_bytes: 1\n", "read_bytes: 1\nwrite_bytes: -1\n",
-                           "read_bytes: x\nwrite_bytes: 1\n", "read_bytes 1 2\nwrite_bytes: 1\n"})
+                           "read_bytes: x\nwrite_bytes: 1\n", "read_bytes 1 2\nwrite_bytes: 1\n",
+                           "rchar: x\nread_bytes: 1\nwrite_bytes: 1\n",
+                           "wchar: -1\nread_bytes: 1\nwrite_bytes: 1\n"}) {
+    CAPTURE(text);
     CHECK_FALSE(parse_io(text));
+  }
 }
 
 TEST_CASE("proc_parse: The memory of a process is read from its status") {
@@ -210,5 +225,29 @@ TEST_CASE("proc_parse: A pid that is not there to signal is never returned") {
   for (const auto* text : {"-1\n", "x\n", "1\n2x\n", "4294967296\n", "1,2\n"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_pids(text));
+  }
+}
+
+TEST_CASE("proc_parse: A list of CPUs is numbers and ranges, ascending") {
+  using Cpus = std::vector<int>;
+  CHECK(parse_cpu_list("0\n").value() == Cpus{0});
+  CHECK(parse_cpu_list("0-3,8\n").value() == Cpus{0, 1, 2, 3, 8});
+  CHECK(parse_cpu_list("5-5,7,9-10").value() == Cpus{5, 7, 9, 10});
+  CHECK(parse_cpu_list("8190-8191").value() == Cpus{8190, 8191});
+  CHECK(parse_cpu_list("0-8191").value().size() == 8192);
+}
+
+TEST_CASE("proc_parse: An empty list of CPUs is no error") {
+  CHECK(parse_cpu_list("").value().empty());
+  CHECK(parse_cpu_list("\n").value().empty());
+}
+
+TEST_CASE("proc_parse: A broken list of CPUs is an error, and costs no memory") {
+  for (const auto* text :
+       {"x",    "-1",     "1-",           "-",          ",",          "1,",  ",1",   "1,,2", "3-1",
+        "2,1",  "1,1",    "0-3,3",        "1-2-3",      "+1",         "1 2", "1, 2", "1;2",  "0x1",
+        "8192", "0-8192", "0-2147483647", "2147483647", "99999999999"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_cpu_list(text));
   }
 }

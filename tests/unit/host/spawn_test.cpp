@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/files.h"
@@ -18,6 +20,7 @@
 #include "host/observe/process.h"
 #include "tests/support/child.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/host/ordinary_user.h"
 
 using namespace jobward;
 using namespace jobward::host;
@@ -114,6 +117,29 @@ Spawned spawn_with_early_signal(const SpawnRequest& wanted) {
   ::sigprocmask(SIG_SETMASK, &mask_before, nullptr);
   if (!spawned) throw std::runtime_error("it did not start");
   return std::move(*spawned);
+}
+
+// "Max open files   SOFT   HARD   files" of /proc/PID/limits, without the names.
+Words open_files_of(const std::string& limits) {
+  constexpr std::string_view kName = "Max open files";
+  for (const auto line : split(limits, '\n')) {
+    if (line.substr(0, kName.size()) != kName) continue;
+    Words out;
+    for (const auto word : split(line.substr(kName.size()), ' '))
+      if (!word.empty()) out.emplace_back(word);
+    return out;
+  }
+  return {};
+}
+
+// A failure in one number that is not 0.
+int encoded(Stage stage, int errnum) { return (static_cast<int>(stage) + 1) * 1000 + errnum; }
+
+int spawned_as_what(const SpawnRequest& wanted) {
+  const auto spawned = spawn(wanted);
+  if (!spawned) return encoded(spawned.error().stage, spawned.error().errnum);
+  ::waitpid(spawned->pid, nullptr, 0);
+  return 0;
 }
 
 void check_no_child_is_left() {
@@ -309,4 +335,145 @@ TEST_CASE("spawn: The child outlives its supervisor when asked to") {
   CHECK_FALSE(wait_for_exit(*job, 100));
   alive.writer.reset();  // now it reads the end and exits by itself
   CHECK(wait_for_exit(*job, test::kPatienceMs));
+}
+
+TEST_CASE("spawn: The child has the nice value asked for, its supervisor keeps its own") {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  auto wanted = request(kStopped);
+  wanted.nice = std::min(own + 3, 19);
+  Started started(wanted);
+  started.wait(WUNTRACED);
+  const auto pid = static_cast<id_t>(started.child().pid);
+  CHECK(::getpriority(PRIO_PROCESS, pid) == wanted.nice);
+  CHECK(::getpriority(PRIO_PROCESS, 0) == own);
+}
+
+TEST_CASE("spawn: Without settings nice value, open files and oom score are inherited") {
+  Started started(request(kStopped));
+  started.wait(WUNTRACED);
+  const auto pid = static_cast<id_t>(started.child().pid);
+  CHECK(::getpriority(PRIO_PROCESS, pid) == ::getpriority(PRIO_PROCESS, 0));
+  CHECK(open_files_of(started.proc("limits")) ==
+        open_files_of(read_file("/proc/self/limits").value()));
+  CHECK(started.proc("oom_score_adj") == read_file("/proc/self/oom_score_adj").value());
+}
+
+TEST_CASE("spawn: A nice value that is not permitted stops the run") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"touch", dir.path("ran")});
+  wanted.nice = -20;
+  const auto answer = test::as_ordinary_user(dir, [&] { return spawned_as_what(wanted); });
+  if (!answer) return;
+  CHECK(*answer == encoded(Stage::nice, EACCES));
+  CHECK_FALSE(std::filesystem::exists(dir.path("ran")));
+}
+
+TEST_CASE("spawn: The child's open files are limited for good, its supervisor's are not") {
+  const auto own = open_files_of(read_file("/proc/self/limits").value());
+  auto wanted = request(kStopped);
+  wanted.open_files = 17;
+  Started started(wanted);
+  started.wait(WUNTRACED);
+  CHECK(open_files_of(started.proc("limits")) == Words{"17", "17", "files"});
+  CHECK(open_files_of(read_file("/proc/self/limits").value()) == own);
+}
+
+TEST_CASE("spawn: More open files than the system has stop the run") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"touch", dir.path("ran")});
+  wanted.open_files = 1ULL << 40U;  // beyond any fs.nr_open: not even root may
+  const auto failed = failure(wanted);
+  CHECK(failed.stage == Stage::open_files);
+  CHECK(failed.errnum == EPERM);
+  CHECK_FALSE(std::filesystem::exists(dir.path("ran")));
+  check_no_child_is_left();
+}
+
+TEST_CASE("spawn: More open files than the hard limit stop the run of an ordinary user") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"touch", dir.path("ran")});
+  wanted.open_files = 65;
+  const auto answer = test::as_ordinary_user(dir, [&] {
+    const rlimit few{64, 64};
+    return ::setrlimit(RLIMIT_NOFILE, &few) == 0 ? spawned_as_what(wanted) : 1;
+  });
+  if (!answer) return;
+  CHECK(*answer == encoded(Stage::open_files, EPERM));
+  CHECK_FALSE(std::filesystem::exists(dir.path("ran")));
+}
+
+TEST_CASE("spawn: An oom score that must hold and does is that of the child only") {
+  const auto own = own_oom_score_adj(KernelRoots{});
+  REQUIRE(own);
+  auto wanted = request(kStopped);
+  wanted.oom_score_adj = std::min(*own + 7, 1000);
+  wanted.oom_score_must_hold = true;
+  wanted.oom_score_adj_file = "/proc/self/oom_score_adj";
+  Started started(wanted);
+  started.wait(WUNTRACED);
+  CHECK(trim(started.proc("oom_score_adj")) == std::to_string(*wanted.oom_score_adj));
+  CHECK(own_oom_score_adj(KernelRoots{}) == own);
+}
+
+TEST_CASE("spawn: An oom score that must hold and cannot stops the run") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"touch", dir.path("ran")});
+  wanted.oom_score_adj = 17;
+  wanted.oom_score_must_hold = true;
+  wanted.oom_score_adj_file = dir.path("missing/file");
+  auto failed = failure(wanted);
+  CHECK(failed.stage == Stage::oom_score);
+  CHECK(failed.errnum == ENOENT);
+  wanted.oom_score_adj_file = "/proc/self/oom_score_adj";
+  wanted.oom_score_adj = 1001;  // out of range
+  failed = failure(wanted);
+  CHECK(failed.stage == Stage::oom_score);
+  CHECK(failed.errnum == EINVAL);
+  CHECK_FALSE(std::filesystem::exists(dir.path("ran")));
+  check_no_child_is_left();
+}
+
+TEST_CASE("spawn: An ordinary user's oom score that must hold may rise but not fall") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"true"});
+  wanted.oom_score_must_hold = true;
+  wanted.oom_score_adj_file = "/proc/self/oom_score_adj";
+  const auto with_score = [&](int score) {
+    wanted.oom_score_adj = score;
+    return test::as_ordinary_user(dir, [&] {
+      ::prctl(PR_SET_DUMPABLE, 1);  // lost with the change of user: /proc/self would be root's
+      return spawned_as_what(wanted);
+    });
+  };
+  if (const auto higher = with_score(1000)) CHECK(*higher == 0);
+  if (const auto lower = with_score(-1000)) CHECK(*lower == encoded(Stage::oom_score, EACCES));
+}
+
+TEST_CASE("spawn: Who dies before it executes its program still has the name of a beginner") {
+  const TemporaryDirectory dir;
+  auto wanted = request({"true"});
+  wanted.oom_score_adj = 17;
+  wanted.oom_score_adj_file = dir.write("oom_score_adj", "");
+  const auto spawned = spawn_with_early_signal(wanted);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(spawned.pid), &info, WEXITED | WNOWAIT) == 0);
+  CHECK(name_of(KernelRoots{}, spawned.pid) == std::string(kNameBeforeExec));
+  ::waitpid(spawned.pid, nullptr, 0);
+}
+
+TEST_CASE("spawn: Who has executed its program has its name, also when it is killed at once") {
+  auto wanted = request({"/bin/sh", "-c", "kill -KILL $$"});
+  const auto spawned = spawn(wanted);
+  REQUIRE(spawned);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(spawned->pid), &info, WEXITED | WNOWAIT) == 0);
+  CHECK(name_of(KernelRoots{}, spawned->pid) == std::string("sh"));
+  ::waitpid(spawned->pid, nullptr, 0);
+}
+
+TEST_CASE("spawn: A program is found by name, by path, or not at all") {
+  CHECK(can_be_found("sh"));
+  CHECK(can_be_found("/bin/sh"));
+  CHECK_FALSE(can_be_found("jobward-no-such-program"));
+  CHECK_FALSE(can_be_found("/no/such/program"));
 }
