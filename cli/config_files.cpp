@@ -58,7 +58,19 @@ Result<Configuration> load_config(uid_t uid, const Environment& environment,
     return without(std::move(*config), path, *objection);
   auto text = read_fd((*opened)->fd.get(), path, kLargest);
   if (!text) return rethrow(std::move(text).error(), "configuration");
-  return parse_config(*text, path, std::move(*config));
+  // The cap on all jobs together is not one project's to set.
+  const auto aggregate = config->settings.aggregate;
+  auto with_project = parse_config(*text, path, std::move(*config));
+  if (!with_project) return with_project;
+  const auto& set = with_project->settings.aggregate;
+  const bool changed =
+      set.has_value() != aggregate.has_value() || (set && set->source != aggregate->source);
+  if (changed)
+    with_project->warnings.push_back("[aggregate] in " + printable(path) +
+                                     " is ignored: it concerns the jobs of all projects; set it in "
+                                     "your own configuration");
+  with_project->settings.aggregate = aggregate;
+  return with_project;
 }
 
 }  // namespace jobward::cli

@@ -103,7 +103,7 @@ Json plan_gaps(const PlanView& view) {
 }
 
 std::vector<std::string> all_remarks(const PlanView& view) {
-  auto remarks = view.preview.plan.remarks;
+  auto remarks = view.preview.remarks;
   remarks.insert(remarks.end(), view.remarks.begin(), view.remarks.end());
   return remarks;
 }

@@ -146,6 +146,8 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
   const auto tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
+  for (const auto& remark : prepared->remarks)
+    tell(remark);
   auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, tell);
   // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and
   // gains nothing: the kernel closes it when we exit.

@@ -57,12 +57,10 @@ Result<std::optional<OpenedFile>> open_for_trust(const std::string& path) {
 std::optional<std::string> project_objection(const OpenedFile& opened, uid_t user) {
   const auto& file = opened.file;
   if (!S_ISREG(file.st_mode)) return "it is no regular file";
-  // Root obeys root alone: another user's project may not give a job of root's a priority.
-  const bool trusts_owner = user != 0 && file.st_uid == opened.in.st_uid;
-  if (file.st_uid != 0 && file.st_uid != user && !trusts_owner)
+  // As git's safe.directory: what another user's project says is not for one's own jobs.
+  if (file.st_uid != 0 && file.st_uid != user)
     return "it belongs to " + uid_text(file.st_uid) +
-           (user == 0 ? ", not to root"
-                      : ", who is neither you, nor root, nor the owner of the project");
+           (user == 0 ? ", not to root" : ", who is neither you nor root");
   if ((file.st_mode & S_IWOTH) != 0)
     return "everybody can write it (mode " + mode_text(file) + "); mend it with `chmod o-w " +
            shell_quoted({opened.path}) + "`";

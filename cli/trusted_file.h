@@ -24,8 +24,8 @@ struct OpenedFile {
 // errno; ELOOP: it is a symbolic link.
 Result<std::optional<OpenedFile>> open_for_trust(const std::string& path);
 
-// Why a project's configuration is not obeyed; absent: it is. Root, the user and the owner of the
-// project may write it, the whole world may not. Root itself obeys root alone.
+// Why a project's configuration is not obeyed; absent: it is. It belongs to root or the user, and
+// not the whole world may write it.
 std::optional<std::string> project_objection(const OpenedFile& opened, uid_t user);
 
 // The same for the system's policy, with the command that mends it: file and directory are root's,

@@ -52,9 +52,13 @@ Classification memory_end(const Supervision& seen, const host::LimitCounters& co
   // Where an enclosing limit was hit the supervisor kills the rest of the job as well.
   const bool own = limit != nullptr && (counters.own_limit_hits > 0 ||
                                         (seen.killed_for_memory && counters.ancestor.empty()));
-  const std::string killer = seen.killed_for_memory && counters.kills == 0
-                                 ? "jobward ended it"
-                                 : "the kernel's OOM killer ended it";
+  // One process or several where the job was to go on (--oom-kill=process).
+  const std::string killer =
+      seen.killed_for_memory && counters.kills == 0 ? "jobward ended it"
+      : seen.killed_for_memory || seen.main.signal == SIGKILL
+          ? "the kernel's OOM killer ended it"
+          : "the kernel's OOM killer ended " + std::to_string(counters.kills) +
+                (counters.kills == 1 ? " process of it" : " processes of it");
   if (own && (seen.died_before_exec || limit->value < kSmallestLoad)) {
     out.outcome = Outcome::memory_limit;
     out.cause = "the memory limit of " + format_bytes(limit->value) + " (" + limit->source +
@@ -84,7 +88,12 @@ Classification memory_end(const Supervision& seen, const host::LimitCounters& co
     end_by_limit(out, seen.main, exit_code::kSignalBase + SIGKILL);
   } else {
     end_by_job(out, seen.main);
-    out.cause += "; its main process had already ended by itself";
+    out.cause += seen.killed_for_memory
+                     ? "; its main process had already ended by itself"
+                     : "; its main process went on to its own end (" +
+                           (seen.main.signal == 0 ? "exit status " + std::to_string(seen.main.code)
+                                                  : signal_name(seen.main.signal)) +
+                           ")";
   }
   return out;
 }
@@ -158,7 +167,8 @@ Classification classify(const Supervision& seen, const host::LimitCounters& coun
   if (seen.killed_for_memory || (counters.kills > 0 && !seen.ended_by))
     return memory_end(seen, counters, limits, usage);
   if (seen.ended_by) return time_end(seen, limits);
-  if (seen.killed_for_processes || counters.refused_forks > 0)
+  const bool refused = counters.refused_forks > 0 && limits.contains(Resource::processes);
+  if (seen.killed_for_processes || (refused && !ended_by_stop(seen)))
     return processes_end(seen, counters, limits);
   Classification out;
   end_by_job(out, seen.main);

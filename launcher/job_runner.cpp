@@ -88,7 +88,8 @@ std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Works
   result.request.where.backend = none->name();
   result.request.where.cgroup.clear();
   result.request.where.memory_cgroup.clear();
-  auto group = none->create({result.request.id, result.request.limits, true, {}, {}});
+  auto group = none->create(
+      {result.request.id, result.request.limits, order.settings.oom_kills_job, {}, {}});
   return group ? std::move(*group) : nullptr;
 }
 
@@ -117,9 +118,10 @@ bool accept_record(const RunOrder& order, const std::string& problem, RunResult&
 
 // Kills what is left of the job, also what left its cgroup, and reads what was used.
 host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const NeedTracker& tracker,
-                          const ChildMeter& meter, const std::vector<host::KnownProcess>& known) {
+                          const ChildMeter& meter, const std::vector<host::KnownProcess>& known,
+                          const host::JobMark& mark) {
   auto report = group.finish();
-  const auto escaped = reap_descendants(shop.roots, known);
+  const auto escaped = reap_descendants(shop.roots, known, mark);
   if (!escaped) report.problems.push_back(escaped.error().message());
   if (escaped && *escaped > 0) {
     report.killed_leftovers += *escaped;
@@ -207,13 +209,20 @@ NeedTracker::Levels watched_levels(const RunOrder& order, const profiles::RunReq
 void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
                 const SignalGate& gate, RunResult& result) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const auto known = host::present_children(shop.roots);
+  const auto known = host::present_descendants(shop.roots);
   const ChildMeter meter(shop.roots, order.job.cwd);
+  if (const int signal = gate.pending_stop(); signal != 0) {
+    end_unstarted(result, Outcome::cancelled, exit_code::kSignalBase + signal,
+                  "stopped by " + signal_name(signal) + " before it started");
+    result.die_of = signal;
+    return;
+  }
   auto child = start_job(order, result.request, {shop.roots, group, gate});
   if (!child) {
     end_unstarted(result, Outcome::launch_failed, child.error().exit_code, child.error().cause);
     return;
   }
+  group.set_main(child->pid);
   result.started = true;
   result.at.spawned = shop.clock.wall_ms();
   NeedTracker tracker(watched_levels(order, result.request));
@@ -226,7 +235,8 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
                               gate,
                               shop.roots};
   auto seen = supervise(watch, tracker);
-  auto report = wind_up(shop, group, tracker, meter, known);
+  auto report = wind_up(shop, group, tracker, meter, known,
+                        {child->pid, "JOBWARD_RUN_ID=" + result.request.id});
   if (seen) {
     conclude(*seen, std::move(report), tracker, order, result);
   } else {
@@ -255,7 +265,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
     return result;
   }
   if (plan.obstacle) {
-    end_unstarted(result, Outcome::refused, exit_code::kLauncherFailed, *plan.obstacle);
+    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, *plan.obstacle);
     return result;
   }
   result.remarks = std::move(plan.remarks);

@@ -74,12 +74,6 @@ void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& est
   }
 }
 
-// A memory limit means what it says only if the job cannot swap instead.
-void plan_swap(LimitPlan& plan) {
-  if (plan.limits.contains(Resource::memory) && !plan.limits.contains(Resource::swap))
-    plan.limits.set(Resource::swap, {0, "default", LimitOrigin::automatic, {}});
-}
-
 // A cap on a set of CPUs, or on one disk, cannot be escaped to other ones.
 bool exceeds(const Limit& limit, const Limit& cap, Resource resource) {
   if (resource == Resource::cpuset) {
@@ -100,6 +94,19 @@ std::string cap_words(Resource resource, const Limit& cap) {
 
 void refuse(LimitPlan& plan, const std::string& why) {
   plan.refusal = plan.refusal ? *plan.refusal + "; " + why : why;
+}
+
+// A memory limit means what it says only if the job cannot swap instead.
+// So does a policy's cap on memory, unless the policy says something about swap.
+void plan_swap(LimitPlan& plan, const Policy& policy) {
+  if (!plan.limits.contains(Resource::memory)) return;
+  const Limit* asked = plan.limits.find(Resource::swap);
+  if (asked == nullptr)
+    return plan.limits.set(Resource::swap, {0, "default", LimitOrigin::automatic, {}});
+  const Limit* cap = policy.caps.find(Resource::memory);
+  if (cap != nullptr && !policy.caps.contains(Resource::swap) && asked->value > 0)
+    refuse(plan, "the " + limit_words(Resource::swap, *asked) + " (" + asked->source +
+                     ") would loosen the policy's cap on memory (" + cap->source + ")");
 }
 
 void apply_caps(LimitPlan& plan, const Policy& policy) {
@@ -147,8 +154,8 @@ LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
   if (wishes.no_memory_limit && policy.forbids_no_limit)
     refuse(plan, "--no-limit is forbidden by the policy (" + *policy.forbids_no_limit + ")");
   plan_memory(plan, wishes, estimate, bounds, settings);
-  plan_swap(plan);
   apply_caps(plan, policy);
+  plan_swap(plan, policy);
   apply_blocks(plan, estimate, policy);
   const auto* predicted = estimate.by.find(Resource::memory);
   if (const auto* limit = plan.limits.find(Resource::memory))

@@ -1,7 +1,8 @@
 #include "launcher/limit_timers.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "host/observe/process.h"
@@ -10,7 +11,8 @@ namespace jobward::launcher {
 namespace {
 
 double most_cpus(const Limits& limits) {
-  const double machine = std::max(1U, std::thread::hardware_concurrency());
+  // Not those that we may use: a job can widen its own affinity.
+  const auto machine = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   const Limit* cpus = limits.find(Resource::cpus);
   return cpus != nullptr ? std::min(cpus->value, machine) : machine;
 }

@@ -19,7 +19,9 @@ bool StallWatch::is_stalled(double now, std::optional<double> cpu_seconds, std::
   if (last_) {
     const bool computed = cpu_seconds && last_->cpu_seconds &&
                           *cpu_seconds - *last_->cpu_seconds > kIdleShare * (now - last_->at);
-    if (computed || activity != last_->activity) last_progress_ = now;
+    // A look that comes far too late: we were stopped (Ctrl-Z), and the job with us.
+    const bool late = now - last_->at > limit_;
+    if (computed || late || activity != last_->activity) last_progress_ = now;
   }
   last_ = Look{now, cpu_seconds, activity};
   return now - last_progress_ >= limit_;

@@ -6,8 +6,6 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#include <cerrno>
-
 #include "host/backends/drain.h"
 #include "host/observe/process.h"
 
@@ -64,7 +62,11 @@ void ChildMeter::fill(Usage& usage) const {
 }
 
 Result<int> reap_descendants(const host::KernelRoots& roots,
-                             const std::vector<host::KnownProcess>& known) {
+                             const std::vector<host::KnownProcess>& known,
+                             const host::JobMark& mark) {
+  const auto list = [&]() -> Result<std::vector<int>> {
+    return host::descendants_but(roots, known, mark);
+  };
   // A killed process leaves its cgroup a moment before it can be waited for.
   constexpr int kMoment = 50;  // ms
   constexpr int kPatience = 10000;
@@ -72,14 +74,14 @@ Result<int> reap_descendants(const host::KernelRoots& roots,
   for (int waited = 0;; ++waited) {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
-    const auto left = host::descendants_but(roots, known);
+    const auto left = host::descendants_but(roots, known, mark);
     if (left.empty()) return killed;
     if (waited >= kPatience)
       return error("end", std::to_string(left.size()) + " processes that had left the job's cgroup",
                    "they are still there, the first is pid " + std::to_string(left.front()));
     if (waited == kMoment) killed = static_cast<int>(left.size());
     if (waited >= kMoment && waited % kMoment == 0)
-      static_cast<void>(host::signal_each(left, SIGKILL));
+      static_cast<void>(host::signal_members(list, SIGKILL));
     ::poll(nullptr, 0, 1);
   }
 }

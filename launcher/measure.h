@@ -35,6 +35,7 @@ class ChildMeter {
 // still lives below this process and is not in `known`, 50 ms after the cgroup was emptied. Bounded
 // to 10 s. Returns how many had to be killed; an error if some are still there.
 Result<int> reap_descendants(const host::KernelRoots& roots,
-                             const std::vector<host::KnownProcess>& known);
+                             const std::vector<host::KnownProcess>& known,
+                             const host::JobMark& mark);
 
 }  // namespace jobward::launcher

@@ -1,5 +1,7 @@
 #include "launcher/resolve_limits.h"
 
+#include <sched.h>
+
 #include <algorithm>
 
 #include "common/files.h"
@@ -21,6 +23,13 @@ Status check_cpuset(const host::KernelRoots& roots, const Limit& limit) {
     if (std::find(online->begin(), online->end(), cpu) == online->end())
       return error("use", "CPU " + std::to_string(cpu) + " of " + limit.source + " " + limit.detail,
                    "it is not online; there are " + std::string(trim(*text)));
+  // What encloses us (a cpuset, another run, taskset) has the last word in the kernel.
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return {};
+  for (const int cpu : *wanted)
+    if (cpu < CPU_SETSIZE && !CPU_ISSET(static_cast<std::size_t>(cpu), &allowed))
+      return error("use", "CPU " + std::to_string(cpu) + " of " + limit.source + " " + limit.detail,
+                   "it is outside of what encloses this process (a cpuset, another run, taskset)");
   return {};
 }
 

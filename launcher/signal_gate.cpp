@@ -20,6 +20,14 @@ SignalGate::SignalGate() {
   ignored_children_ = ::signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 }
 
+int SignalGate::pending_stop() const {
+  sigset_t pending{};
+  ::sigpending(&pending);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    if (sigismember(&pending, signal) == 1) return signal;
+  return 0;
+}
+
 SignalGate::~SignalGate() {
   const timespec at_once{};
   while (::sigtimedwait(&blocked_, nullptr, &at_once) > 0) {

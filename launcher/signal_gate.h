@@ -19,6 +19,8 @@ class SignalGate {
   ~SignalGate();
   [[nodiscard]] const sigset_t& blocked() const { return blocked_; }
   [[nodiscard]] const sigset_t& original() const { return original_; }
+  // INT, TERM, HUP or QUIT that came meanwhile and waits; 0: none.
+  [[nodiscard]] int pending_stop() const;
   // The caller ignored SIGCHLD; so must the job.
   [[nodiscard]] bool ignored_children() const { return ignored_children_; }
 

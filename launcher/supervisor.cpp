@@ -202,13 +202,22 @@ class Loop {
     }
     info = {};
     const auto main = static_cast<id_t>(order_.child.pid);
-    if (::waitid(P_PID, main, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) job_stopped();
+    if (::waitid(P_PID, main, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0)
+      job_stopped(info.si_status);
   }
 
-  void job_stopped() {
-    // Without a terminal there is nobody to continue us: keep the limits held. The SIGCONT that
-    // ends the stop comes through the signalfd and is passed on.
-    if (has_terminal()) stop_self();
+  // Only with a terminal, where somebody can continue us, and as terminals stop jobs: a job must
+  // not get rid of its supervisor by a SIGSTOP to itself. While we are stopped nobody holds what is
+  // polled, so all of the job stops then. The SIGCONT that ends the stop comes through the signalfd
+  // and is passed on.
+  void job_stopped(int signal) {
+    const bool by_terminal = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+    if (!by_terminal || !has_terminal()) return;
+    const bool polls =
+        polled(Resource::memory) != nullptr || polled(Resource::processes) != nullptr;
+    if (polls) signal_all(SIGSTOP);
+    stop_self();
+    if (polls) signal_all(SIGCONT);
   }
 
   void wait_oom() {
@@ -284,10 +293,14 @@ class Loop {
 
   // What the kernel's OOM killer would do.
   void kill_largest() {
-    const auto pids = order_.group.processes();
-    if (!pids) return log::warn(pids.error().message());
-    if (const auto largest = host::largest_of(order_.roots, *pids))
-      static_cast<void>(host::signal_each({*largest}, SIGKILL));
+    const auto largest = [this]() -> Result<std::vector<int>> {
+      auto pids = order_.group.processes();
+      if (!pids) return pids;
+      const auto found = host::largest_of(order_.roots, *pids);
+      return found ? std::vector<int>{*found} : std::vector<int>{};
+    };
+    if (auto killed = host::signal_members(largest, SIGKILL); !killed)
+      log::warn(killed.error().message());
   }
 
   void hold_processes(const host::MemorySample& sample) {

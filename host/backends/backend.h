@@ -71,6 +71,10 @@ class JobGroup {
   JobGroup& operator=(const JobGroup&) = delete;
 
   [[nodiscard]] const BirthPlace& birth_place() const { return birth_; }
+  // Something about the making of this group that a user must know; finish() reports it.
+  void remark(std::string text) { remarks_.push_back(std::move(text)); }
+  // The job's main process, once it is born.
+  void set_main(int pid) { main_pid_ = pid; }
   // Becomes readable when the job runs out of memory at a limit; -1 where the kernel offers none.
   [[nodiscard]] int oom_event() const { return oom_event_; }
 
@@ -90,6 +94,8 @@ class JobGroup {
 
  protected:
   BirthPlace birth_;
+  int main_pid_ = 0;
+  std::vector<std::string> remarks_;
   int oom_event_ = -1;
 };
 

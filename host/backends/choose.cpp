@@ -26,7 +26,7 @@ class Chooser {
              "v1 controllers hold the limits, a v2 leaf the processes"))
       return std::move(choice_);
     if ((tree_.mode == CgroupMode::hybrid || tree_.mode == CgroupMode::v1) &&
-        take(make_v1_backend(tree_, uid_), "v1 controllers alone"))
+        take(make_v1_backend(roots_, tree_, uid_), "v1 controllers alone"))
       return std::move(choice_);
     if (tree_.mode == CgroupMode::none)
       choice_.obstacles.emplace_back(

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -35,15 +36,24 @@ void wait_for_all(const std::vector<int>& pids) {
 
 }  // namespace
 
-Status signal_each(const std::vector<int>& pids, int signal) {
+Result<int> signal_members(const ListProcesses& list, int signal) {
+  auto pids = list();
+  if (!pids) return tl::unexpected(std::move(pids).error());
+  std::vector<std::pair<int, Fd>> held;
+  for (const int pid : *pids)
+    if (auto process = open_pidfd(pid)) held.emplace_back(pid, std::move(*process));
+  auto again = list();
+  if (!again) return tl::unexpected(std::move(again).error());
+  std::sort(again->begin(), again->end());
   Status first;  // one that may not be signalled (setuid) must not protect the others
-  for (const int pid : pids) {
-    const auto process = open_pidfd(pid);
-    auto sent = process ? send_signal(*process, signal) : Status(tl::unexpected(process.error()));
+  for (const auto& [pid, process] : held) {
+    if (!std::binary_search(again->begin(), again->end(), pid)) continue;
+    auto sent = send_signal(process, signal);
     if (!sent && sent.error().errnum != ESRCH && first)
       first = rethrow(std::move(sent).error(), "pid " + std::to_string(pid));
   }
-  return first;
+  if (!first) return tl::unexpected(first.error());
+  return static_cast<int>(pids->size());
 }
 
 Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill) {

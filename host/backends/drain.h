@@ -15,9 +15,11 @@ namespace jobward::host {
 
 using ListProcesses = std::function<Result<std::vector<int>>()>;
 
-// Sends `signal` to each process through a pidfd; those that are gone meanwhile are passed over.
-// All are tried; the first failure is returned.
-Status signal_each(const std::vector<int>& pids, int signal);
+// Sends `signal` to each process that list() names, through a pidfd; a second look at the list
+// tells that the pid had not changed hands before the pidfd was opened. Those that are gone
+// meanwhile are passed over. All are tried; the first failure is returned. Returns how many there
+// were.
+Result<int> signal_members(const ListProcesses& list, int signal);
 
 // Calls kill() and waits on the processes that list() names until it names none. Gives up after 10
 // s (a process in uninterruptible sleep cannot be killed): an error that names how many are left.

@@ -27,23 +27,21 @@ class HybridGroup final : public JobGroup {
 
   Result<MemorySample> sample() override { return v1_.sample(); }
   Result<int> signal_all(int signal) override {
-    auto in_leaf = leaf_.signal_all(signal);
+    if (signal == SIGKILL) v1_.prepare_kill();
+    const auto in_leaf = leaf_.signal_all(signal);
+    if (in_leaf && *in_leaf > 0 && signal != SIGKILL) return in_leaf;
     // A job of root's may have moved a process to another v2 cgroup; its memory is still counted
-    // here.
-    if (signal == SIGKILL) v1_.stop_forks();
-    auto outside = v1_.memory().processes_below();
-    if (!in_leaf || !outside) return in_leaf;
-    if (*in_leaf > 0 && signal != SIGKILL) return in_leaf;
-    if (signal == SIGKILL) v1_.thaw(*outside);
-    if (auto sent = signal_each(*outside, signal); !sent)
-      return tl::unexpected(std::move(sent).error());
-    return std::max(*in_leaf, static_cast<int>(outside->size()));
+    // here. Also tried when the leaf could not be killed.
+    const auto outside =
+        signal_members([this] { return v1_.memory().processes_below(true); }, signal);
+    if (!in_leaf || !outside) return in_leaf ? outside : in_leaf;
+    return std::max(*in_leaf, *outside);
   }
 
   Result<std::vector<int>> processes() override {
     auto in_leaf = leaf_.processes();
     if (!in_leaf || !in_leaf->empty()) return in_leaf;
-    return v1_.memory().processes_below();
+    return v1_.memory().processes_below(true);
   }
   std::optional<double> cpu_seconds() override { return leaf_.cpu_seconds(); }
   LimitCounters counters() override { return v1_.counters(); }

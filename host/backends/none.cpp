@@ -1,7 +1,6 @@
 // No cgroups at all: the job is the tree of processes below this one, which is their subreaper.
 // Limits are held by polling; nothing here is as tight as a cgroup, and the enforcement says so.
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,23 +15,14 @@
 namespace jobward::host {
 namespace {
 
-double reaped_cpu_seconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_CHILDREN, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
 class NoneGroup final : public JobGroup {
  public:
   NoneGroup(KernelRoots roots, std::string run_id, std::optional<std::uint64_t> limit)
       : roots_(std::move(roots)),
         run_id_(std::move(run_id)),
         sampler_(roots_, limit),
-        known_(present_children(roots_)),
-        reaped_before_(reaped_cpu_seconds()) {}
+        known_(present_descendants(roots_)),
+        reaped_before_(waited_children_cpu_seconds()) {}
   NoneGroup(const NoneGroup&) = delete;
   NoneGroup& operator=(const NoneGroup&) = delete;
   ~NoneGroup() override {
@@ -42,23 +32,22 @@ class NoneGroup final : public JobGroup {
   Result<MemorySample> sample() override { return sampler_.sample(tree()); }
 
   Result<int> signal_all(int signal) override {
-    auto pids = tree();
+    const auto list = [this]() -> Result<std::vector<int>> { return tree(); };
     if (signal == SIGKILL) {
       // Nothing here outruns forks at a stroke: all are stopped before the first is killed, as long
       // as new ones turn up.
-      for (std::size_t seen = 0; pids.size() > seen && seen < kManyPasses;) {
-        seen = pids.size();
-        static_cast<void>(signal_each(pids, SIGSTOP));
-        pids = tree();
+      for (int seen = -1, now = 0; now > seen;) {
+        seen = now;
+        const auto stopped = signal_members(list, SIGSTOP);
+        if (!stopped) break;
+        now = *stopped;
       }
     }
-    if (auto sent = signal_each(pids, signal); !sent)
-      return tl::unexpected(std::move(sent).error());
-    return static_cast<int>(pids.size());
+    return signal_members(list, signal);
   }
   Result<std::vector<int>> processes() override { return tree(); }
   std::optional<double> cpu_seconds() override {
-    return tree_cpu_seconds(roots_, tree()) + reaped_cpu_seconds() - reaped_before_;
+    return tree_cpu_seconds(roots_, tree()) + waited_children_cpu_seconds() - reaped_before_;
   }
   LimitCounters counters() override { return {}; }
 
@@ -77,7 +66,9 @@ class NoneGroup final : public JobGroup {
 
  private:
   // Living processes only: a zombie waits for its parent, who may be us, and holds nothing.
-  std::vector<int> tree() const { return descendants_but(roots_, known_); }
+  std::vector<int> tree() const {
+    return descendants_but(roots_, known_, {main_pid_, "JOBWARD_RUN_ID=" + run_id_});
+  }
 
   // What is no descendant of ours any more (it was adopted elsewhere, or a server of the job's user
   // started it) still carries the run's id in its environment.
@@ -88,14 +79,17 @@ class NoneGroup final : public JobGroup {
         if (is_alive(roots_, pid)) out.push_back(pid);
       return out;
     };
-    const auto ended = drain(list, [&] { return signal_each(*list(), SIGKILL); });
+    const auto ended = drain(list, [&]() -> Status {
+      auto killed = signal_members(list, SIGKILL);
+      if (!killed) return tl::unexpected(std::move(killed).error());
+      return {};
+    });
     if (!ended)
       report.problems.push_back(ended.error().message());
     else
       report.killed_leftovers += *ended;
   }
 
-  static constexpr std::size_t kManyPasses = 1U << 20U;
   KernelRoots roots_;
   std::string run_id_;
   TreeSampler sampler_;

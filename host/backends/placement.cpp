@@ -1,10 +1,13 @@
 #include "host/backends/placement.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
+#include "common/text.h"
 #include "host/observe/cgroup_dir.h"
 #include "host/observe/job_attribute.h"
 
@@ -27,27 +30,30 @@ bool is_believable(const std::string& directory) {
 // The managed job that encloses us, by the attribute on its directory.
 Result<std::optional<std::string>> enclosing_job(const Hierarchy& hierarchy) {
   for (std::string path = hierarchy.own_path; !path.empty(); path = parent_of(path)) {
+    // What somebody else wrote there, broken or not, says nothing to us.
+    if (!is_believable(hierarchy.mount_point + path)) continue;
     auto attribute = read_job_attribute(hierarchy.mount_point + path);
     if (!attribute) return tl::unexpected(std::move(attribute).error());
-    if (*attribute && is_believable(hierarchy.mount_point + path)) return std::optional(path);
+    if (*attribute) return std::optional(path);
   }
   return std::nullopt;
 }
 
-// A limit that jobs must not climb out of: memory, and the number of processes (systemd's
-// TasksMax).
-Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& path) {
-  const std::string directory = hierarchy.mount_point + path;
-  if (hierarchy.has("pids")) {
-    const auto dir = CgroupDir::open(directory);
-    const auto limit =
-        dir ? dir->counter("pids.max") : Result<std::optional<std::uint64_t>>(std::nullopt);
-    if (limit && *limit) return true;
-  }
-  if (!hierarchy.has("memory")) return false;
-  auto limit = own_memory_limit(directory, hierarchy.v2);
-  if (!limit) return tl::unexpected(std::move(limit).error());
-  return limit->has_value();
+// Is anything in this file of the directory: a number, a quota, a list? "max" and -1 say no.
+bool has_bound(const CgroupDir& dir, const char* file) {
+  const auto text = dir.read(file);
+  if (!text || !*text) return false;
+  const auto first = trim(**text).substr(0, trim(**text).find_first_of(" \n"));
+  return !first.empty() && first != "max" && first != "-1";
+}
+
+// v1's cpuset is never empty: a bound is a set smaller than its parent's.
+bool has_narrower_cpuset(const CgroupDir& dir) {
+  const auto own = dir.read("cpuset.cpus");
+  const auto above = CgroupDir::open(parent_of(dir.path()));
+  const auto all =
+      above ? above->read("cpuset.cpus") : Result<std::optional<std::string>>(std::nullopt);
+  return own && *own && all && *all && **own != **all;
 }
 
 // Empty: none.
@@ -69,7 +75,37 @@ bool may_write(const Hierarchy& hierarchy, const std::string& path) {
   return write_obstacle(hierarchy, path).empty();
 }
 
+// systemd marks a part of the tree that it has handed over (user.delegate since version 251): what
+// is above it is systemd's.
+bool is_delegated(const Hierarchy& hierarchy, const std::string& path) {
+  std::array<char, 8> value{};
+  const std::string directory = hierarchy.mount_point + path;
+  for (const auto* name : {"user.delegate", "trusted.delegate"})
+    if (::getxattr(directory.c_str(), name, value.data(), value.size()) == 1 && value[0] == '1')
+      return true;
+  return false;
+}
+
 }  // namespace
+
+Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& path, Bounds bounds) {
+  const std::string directory = hierarchy.mount_point + path;
+  if (hierarchy.has("memory")) {
+    auto limit = own_memory_limit(directory, hierarchy.v2);
+    if (!limit) return tl::unexpected(std::move(limit).error());
+    if (*limit) return true;
+  }
+  const auto dir = CgroupDir::open(directory);
+  if (!dir) return false;
+  if (bounds == Bounds::all && has_bound(*dir, "pids.max")) return true;
+  if (!hierarchy.v2)
+    return has_bound(*dir, "cpu.cfs_quota_us") ||
+           has_bound(*dir, "blkio.throttle.read_bps_device") ||
+           has_bound(*dir, "blkio.throttle.write_bps_device") ||
+           (hierarchy.has("cpuset") && has_narrower_cpuset(*dir));
+  return has_bound(*dir, "memory.high") || has_bound(*dir, "memory.swap.max") ||
+         has_bound(*dir, "cpu.max") || has_bound(*dir, "cpuset.cpus") || has_bound(*dir, "io.max");
+}
 
 Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
   auto enclosing = enclosing_job(hierarchy);
@@ -81,7 +117,11 @@ Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
     return error("make cgroups below", shown(hierarchy, path), why);
   std::string reason = "the root of the hierarchy";
   while (!path.empty()) {
-    auto limited = has_finite_limit(hierarchy, path);
+    if (is_delegated(hierarchy, path)) {
+      reason = "the directory that systemd has delegated";
+      break;
+    }
+    auto limited = has_finite_limit(hierarchy, path, Bounds::all);
     if (!limited) return tl::unexpected(std::move(limited).error());
     if (*limited) {
       reason = "the highest ancestor inside the limit of " + shown(hierarchy, path);

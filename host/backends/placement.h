@@ -17,8 +17,15 @@ struct Placement {
 };
 
 // Inside a managed job: that job's directory. Else jobward-UID below the highest ancestor that can
-// be reached without crossing a finite memory limit or a directory this process may not write; an
+// be reached without crossing a finite limit, the edge of a delegation or a directory this process
+// may not write; an
 // error if even its own cgroup cannot be written.
 Result<Placement> place(const Hierarchy& hierarchy, unsigned uid);
+
+// Is there a bound on this directory that jobs must not climb out of: memory, swap, CPU quota,
+// cpuset, I/O, processes? `but_tasks`: systemd sets TasksMax= on all users' slices, and systemd-run
+// leaves it as well.
+enum class Bounds { all, but_tasks };
+Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& path, Bounds bounds);
 
 }  // namespace jobward::host

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "common/text.h"
 #include "host/backends/backends.h"
 #include "host/backends/limit_support.h"
 #include "host/backends/systemd_bus.h"
@@ -27,7 +28,7 @@ class ScopeBackend final : public Backend {
         manager_(manager),
         directory_(std::move(directory)),
         controllers_(std::move(controllers)),
-        support_(v2_support(controllers_, true)) {}
+        support_(v2_support(controllers_, counts_swap(v2_))) {}
 
   std::string_view name() const override { return "systemd-scope"; }
   const Support& support() const override { return support_; }
@@ -43,10 +44,9 @@ class ScopeBackend final : public Backend {
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto bus = SystemdBus::connect(manager_);
     if (!bus) return tl::unexpected(std::move(bus).error());
-    if (auto capped = set_aggregate(*bus, request.aggregate_bytes); !capped)
-      return tl::unexpected(std::move(capped).error());
-    auto started =
-        bus->start_scope(scope_of(request.run_id), kSlice, "jobward run " + request.run_id);
+    const auto capped = set_aggregate(*bus, request.aggregate_bytes);
+    auto started = bus->start_scope(scope_of(request.run_id), kSlice,
+                                    "jobward run " + request.run_id, own_unit());
     if (!started) return tl::unexpected(std::move(started).error());
     auto run = step_aside(request);
     if (!run) return tl::unexpected(std::move(run).error());
@@ -55,7 +55,10 @@ class ScopeBackend final : public Backend {
       if (controllers_.has(controller)) wanted.push_back(std::move(controller));
     auto leaf = V2Leaf::create_in(std::move(*run), request, wanted);
     if (!leaf) return tl::unexpected(std::move(leaf).error());
-    return make_v2_group(roots_, std::move(*leaf), request, controllers_, v2_.mount_point);
+    auto group = make_v2_group(roots_, std::move(*leaf), request, controllers_, v2_.mount_point);
+    if (group && !capped)
+      (*group)->remark("the aggregate cap could not be set: " + capped.error().message());
+    return group;
   }
 
  private:
@@ -66,7 +69,24 @@ class ScopeBackend final : public Backend {
         slice ? slice->counter("memory.max") : Result<std::optional<std::uint64_t>>(std::nullopt);
     if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
       return {};
+    const auto used = memory_in_use(parent());
+    if (bytes && used && *used > *bytes)
+      return error("set", parent(),
+                   "the jobs there use more than " + std::to_string(*bytes) + " bytes already");
     return bus.set_memory_max(kSlice, bytes.value_or(UINT64_MAX));  // UINT64_MAX: infinity
+  }
+
+  // The unit of the same manager that we are started from, if it is one: who stops it stops the
+  // run.
+  std::string own_unit() const {
+    const std::string below = v2_.own_directory() + "/";
+    if (below.compare(0, directory_.size() + 1, directory_ + "/") != 0) return {};
+    const std::string path = below.substr(directory_.size(), below.size() - directory_.size() - 1);
+    for (const auto word : split(path, '/'))
+      for (const std::string_view kind : {".service", ".scope"})
+        if (word.size() > kind.size() && word.substr(word.size() - kind.size()) == kind)
+          return std::string(word);
+    return {};
   }
 
   // systemd has moved us into the scope; v2 wants nobody beside `job` there.
@@ -89,15 +109,15 @@ class ScopeBackend final : public Backend {
   Support support_;
 };
 
-// A run must not climb out of a finite memory limit that holds its caller.
+// A run must not climb out of a limit that holds its caller.
 Status stays_inside(const Hierarchy& v2, const std::string& target) {
   for (std::string path = v2.own_path; !path.empty(); path = path.substr(0, path.rfind('/'))) {
     if ((target + "/").compare(0, path.size() + 1, path + "/") == 0) return {};
-    auto limit = own_memory_limit(v2.mount_point + path, true);
-    if (!limit) return tl::unexpected(std::move(limit).error());
-    if (*limit)
+    auto limited = has_finite_limit(v2, path, Bounds::but_tasks);
+    if (!limited) return tl::unexpected(std::move(limited).error());
+    if (*limited)
       return error("use", "a systemd scope",
-                   "it would leave the memory limit of " + v2.mount_point + path);
+                   "it would leave the limits of " + v2.mount_point + path);
   }
   return {};
 }
@@ -113,6 +133,8 @@ bool in_own_pid_namespace(const KernelRoots& roots) {
 
 Result<std::unique_ptr<Backend>> make_scope_backend(const KernelRoots& roots, const Hierarchy& v2,
                                                     unsigned uid) {
+  if (auto loaded = SystemdBus::available(); !loaded)
+    return rethrow(std::move(loaded).error(), "use a systemd scope (install libsystemd0)");
   if (in_own_pid_namespace(roots))
     return error("use", "a systemd scope",
                  "this process is in a pid namespace (a container): systemd knows it by another "

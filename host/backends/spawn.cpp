@@ -65,6 +65,7 @@ bool set_oom_score(const ChildPlan& plan) {
 [[noreturn]] void run_child(const void* argument) {
   const auto& plan = *static_cast<const ChildPlan*>(argument);
   using Stage = SpawnFailure::Stage;
+  ::prctl(PR_SET_NAME, kNameBeforeExec);
   if (plan.die_with_supervisor) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, Stage::place);
     // It may have died before the request took effect.
@@ -79,7 +80,6 @@ bool set_oom_score(const ChildPlan& plan) {
     give_up(plan, Stage::nice);
   if (plan.open_files != nullptr && ::setrlimit(RLIMIT_NOFILE, plan.open_files) != 0)
     give_up(plan, Stage::open_files);
-  ::prctl(PR_SET_NAME, kNameBeforeExec);
   if (::sigprocmask(SIG_SETMASK, plan.mask, nullptr) != 0) give_up(plan, Stage::place);
   ::execvpe(plan.argv[0], plan.argv, plan.environment);
   give_up(plan, Stage::execute);

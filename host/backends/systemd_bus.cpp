@@ -12,7 +12,8 @@
 namespace jobward::host {
 namespace {
 
-constexpr auto kBusPatience = std::chrono::seconds(25);  // sd-bus's own default for a call
+// For each of the two or three calls of a run, during which it answers to no signal.
+constexpr auto kBusPatience = std::chrono::seconds(5);
 constexpr const char* kDestination = "org.freedesktop.systemd1";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
@@ -181,7 +182,7 @@ Status SystemdBus::wait_for(const std::string& job) {
     if (handled < 0) return bus_error("wait for", "systemd", handled);
     if (handled > 0) continue;
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return error("wait for", "systemd", "the unit did not start in 25 s");
+    if (left.count() <= 0) return error("wait for", "systemd", "the unit did not start in 5 s");
     const int waited = lib.wait(connection_->bus, microseconds(left));
     if (waited < 0 && waited != -EINTR) return bus_error("wait for", "systemd", waited);
   }
@@ -191,22 +192,38 @@ Status SystemdBus::wait_for(const std::string& job) {
   return {};
 }
 
+Status SystemdBus::available() {
+  auto loaded = library();
+  if (!loaded) return tl::unexpected(std::move(loaded).error());
+  return {};
+}
+
 Status SystemdBus::start_scope(const std::string& name, const std::string& slice,
-                               const std::string& description) {
+                               const std::string& description, const std::string& part_of) {
   const Library& lib = *connection_->library;
   sd_bus_message* message = nullptr;
   int built = lib.new_call(connection_->bus, &message, kDestination, kPath, kInterface,
                            "StartTransientUnit");
-  if (built >= 0)
-    built = lib.append(message, "ssa(sv)a(sa(sv))", name.c_str(), "fail", 6,     //
-                       "Description", "s", description.c_str(),                  //
-                       "Slice", "s", slice.c_str(),                              //
-                       "Delegate", "b", 1,                                       //
-                       "TasksMax", "t", UINT64_MAX,                              //
-                       "CollectMode", "s", "inactive-or-failed",                 //
-                       "PIDs", "au", 1, static_cast<std::uint32_t>(::getpid()),  //
-                       0);
-  if (built < 0) return bus_error("build", "a request to systemd", built);
+  const auto pid = static_cast<std::uint32_t>(::getpid());
+  if (built >= 0 && part_of.empty())
+    built = lib.append(message, "ssa(sv)a(sa(sv))", name.c_str(), "fail", 6,  //
+                       "Description", "s", description.c_str(),               //
+                       "Slice", "s", slice.c_str(), "Delegate", "b", 1,       //
+                       "TasksMax", "t", UINT64_MAX,                           //
+                       "CollectMode", "s", "inactive-or-failed",              //
+                       "PIDs", "au", 1, pid, 0);
+  else if (built >= 0)
+    built = lib.append(message, "ssa(sv)a(sa(sv))", name.c_str(), "fail", 7,  //
+                       "Description", "s", description.c_str(),               //
+                       "Slice", "s", slice.c_str(), "Delegate", "b", 1,       //
+                       "TasksMax", "t", UINT64_MAX,                           //
+                       "CollectMode", "s", "inactive-or-failed",              //
+                       "PartOf", "as", 1, part_of.c_str(),                    //
+                       "PIDs", "au", 1, pid, 0);
+  if (built < 0) {
+    lib.unref(message);
+    return bus_error("build", "a request to systemd", built);
+  }
   auto job = call(message);
   if (!job) return rethrow(std::move(job).error(), "scope " + name);
   return wait_for(*job);
@@ -219,7 +236,10 @@ Status SystemdBus::set_memory_max(const std::string& slice, std::uint64_t bytes)
                            "SetUnitProperties");
   if (built >= 0)
     built = lib.append(message, "sba(sv)", slice.c_str(), 1, 1, "MemoryMax", "t", bytes);
-  if (built < 0) return bus_error("build", "a request to systemd", built);
+  if (built < 0) {
+    lib.unref(message);
+    return bus_error("build", "a request to systemd", built);
+  }
   auto done = call(message);
   if (!done) return rethrow(std::move(done).error(), "slice " + slice);
   return {};

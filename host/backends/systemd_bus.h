@@ -23,10 +23,13 @@ class SystemdBus {
   SystemdBus& operator=(const SystemdBus&) = delete;
   ~SystemdBus();
 
+  // Is there a libsystemd?
+  static Status available();
   // Makes the transient scope NAME (Delegate=yes: what is below it is ours), moves this process
-  // into it, and waits until that is done.
+  // into it, and waits until that is done. It is stopped together with the unit `part_of`, if that
+  // is not empty.
   Status start_scope(const std::string& name, const std::string& slice,
-                     const std::string& description);
+                     const std::string& description, const std::string& part_of);
   // MemoryMax= of a slice, until the next boot.
   Status set_memory_max(const std::string& slice, std::uint64_t bytes);
 

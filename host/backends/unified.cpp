@@ -22,8 +22,7 @@ class UnifiedBackend final : public Backend {
         v2_(std::move(v2)),
         place_(std::move(place)),
         controllers_(std::move(controllers)),
-        // The kernel counts swap for cgroups wherever it can swap (CONFIG_SWAP).
-        support_(v2_support(controllers_, ::access((roots_.proc + "/swaps").c_str(), F_OK) == 0)) {}
+        support_(v2_support(controllers_, counts_swap(v2_))) {}
 
   std::string_view name() const override { return "unified"; }
   const Support& support() const override { return support_; }

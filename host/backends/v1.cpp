@@ -7,13 +7,17 @@
 #include "host/backends/backends.h"
 #include "host/backends/drain.h"
 #include "host/backends/v1_controllers.h"
+#include "host/observe/process.h"
 
 namespace jobward::host {
 namespace {
 
 class V1Group final : public JobGroup {
  public:
-  explicit V1Group(V1Controllers v1) : v1_(std::move(v1)) {
+  V1Group(KernelRoots roots, V1Controllers v1)
+      : roots_(std::move(roots)),
+        v1_(std::move(v1)),
+        waited_before_(waited_children_cpu_seconds()) {
     birth_ = {-1, v1_.task_files()};
     oom_event_ = v1_.oom_event();
   }
@@ -26,17 +30,18 @@ class V1Group final : public JobGroup {
   Result<MemorySample> sample() override { return v1_.sample(); }
 
   Result<int> signal_all(int signal) override {
-    if (signal == SIGKILL) v1_.stop_forks();
-    auto pids = V1Group::processes();
-    if (!pids) return tl::unexpected(std::move(pids).error());
-    if (signal == SIGKILL) v1_.thaw(*pids);
-    if (auto sent = signal_each(*pids, signal); !sent)
-      return tl::unexpected(std::move(sent).error());
-    return static_cast<int>(pids->size());
+    const auto list = [this] { return V1Group::processes(); };
+    if (signal == SIGKILL) v1_.prepare_kill();
+    return signal_members(list, signal);
   }
 
-  Result<std::vector<int>> processes() override { return v1_.memory().processes_below(); }
-  std::optional<double> cpu_seconds() override { return v1_.cpu_seconds(); }
+  Result<std::vector<int>> processes() override { return v1_.memory().processes_below(true); }
+  std::optional<double> cpu_seconds() override {
+    if (const auto counted = v1_.cpu_seconds()) return counted;
+    const auto pids = V1Group::processes();
+    if (!pids) return std::nullopt;
+    return tree_cpu_seconds(roots_, *pids) + waited_children_cpu_seconds() - waited_before_;
+  }
   LimitCounters counters() override { return v1_.counters(); }
 
   GroupReport finish() override {
@@ -50,14 +55,19 @@ class V1Group final : public JobGroup {
   }
 
  private:
+  KernelRoots roots_;
   V1Controllers v1_;
+  double waited_before_ = 0;
   bool finished_ = false;
 };
 
 class V1Backend final : public Backend {
  public:
-  explicit V1Backend(V1Places places)
-      : places_(std::move(places)), memory_(*places_.of("memory")), support_(v1_support(places_)) {}
+  V1Backend(KernelRoots roots, V1Places places)
+      : roots_(std::move(roots)),
+        places_(std::move(places)),
+        memory_(*places_.of("memory")),
+        support_(v1_support(places_)) {}
   std::string_view name() const override { return "v1"; }
   const Support& support() const override { return support_; }
   std::string parent() const override {
@@ -71,10 +81,11 @@ class V1Backend final : public Backend {
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto v1 = V1Controllers::create(places_, request, true);
     if (!v1) return tl::unexpected(std::move(v1).error());
-    return std::make_unique<V1Group>(std::move(*v1));
+    return std::make_unique<V1Group>(roots_, std::move(*v1));
   }
 
  private:
+  KernelRoots roots_;
   V1Places places_;
   V1Place memory_;
   Support support_;
@@ -82,10 +93,11 @@ class V1Backend final : public Backend {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> make_v1_backend(const CgroupTree& tree, unsigned uid) {
+Result<std::unique_ptr<Backend>> make_v1_backend(const KernelRoots& roots, const CgroupTree& tree,
+                                                 unsigned uid) {
   auto places = place_v1(tree, uid);
   if (!places) return tl::unexpected(std::move(places).error());
-  return std::make_unique<V1Backend>(std::move(*places));
+  return std::make_unique<V1Backend>(roots, std::move(*places));
 }
 
 }  // namespace jobward::host

@@ -5,14 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cinttypes>
-#include <cmath>
+#include <set>
 
 #include "common/files.h"
 #include "common/text.h"
-#include "host/backends/drain.h"
 #include "host/backends/limit_support.h"
 #include "host/backends/v1_limits.h"
 
@@ -49,6 +46,10 @@ Status set_aggregate(const CgroupDir& parent, const std::optional<std::uint64_t>
   auto now = own_memory_limit(parent.path(), false);
   if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
     return {};
+  const auto used = memory_in_use(parent.path());
+  if (bytes && used && *used > *bytes)
+    return error("set", parent.path(),
+                 "the jobs there use more than " + std::to_string(*bytes) + " bytes already");
   return parent.write("memory.limit_in_bytes", bytes ? std::to_string(*bytes) : "-1");
 }
 
@@ -171,7 +172,8 @@ Status V1Controllers::remember_ancestors(const V1Place& memory) {
       auto dir = CgroupDir::open(directory);
       if (!dir) return tl::unexpected(std::move(dir).error());
       const auto hits = limit_hits(*dir).value_or(0);
-      ancestors_.push_back({std::move(*dir), hits, false, path == memory.placement.path});
+      ancestors_.push_back({std::move(*dir), hits, false,
+                            !memory.placement.nested && path == memory.placement.path});
     }
     if (path.empty()) return {};
   }
@@ -193,31 +195,58 @@ std::optional<double> V1Controllers::cpu_seconds() const {
   return static_cast<double>(**used) * 1e-9;
 }
 
-void V1Controllers::thaw(const std::vector<int>& pids) const {
+std::uint64_t V1Controllers::refused_forks() const {
+  if (refused_before_kill_) return *refused_before_kill_;
+  const auto* pids = of("pids");
+  if (pids == nullptr) return 0;
+  const auto events = pids->job().keyed("pids.events");
+  return events && *events ? value_or_zero(**events, "max") : 0;
+}
+
+void V1Controllers::prepare_kill() {
+  stop_forks();
+  thaw();
+}
+
+void V1Controllers::stop_forks() {
+  const auto* pids = of("pids");
+  if (pids == nullptr) return;
+  if (!refused_before_kill_) refused_before_kill_ = refused_forks();
+  static_cast<void>(pids->job().write("pids.max", "0"));
+}
+
+// The freezer's directory of each process of the job; most have none but the caller's.
+void V1Controllers::thaw() const {
   if (!freezer_) return;
-  for (const int pid : pids) {
+  const auto pids = memory().processes_below(true);
+  if (!pids) return;
+  std::set<std::string> paths;
+  for (const int pid : *pids) {
     const auto text = read_file("/proc/" + std::to_string(pid) + "/cgroup");
     const auto memberships = text ? parse_membership(*text) : Result<std::vector<Membership>>();
     if (!memberships) continue;
     for (const auto& membership : *memberships) {
       const auto& names = membership.controllers;
       if (std::find(names.begin(), names.end(), "freezer") == names.end()) continue;
-      const auto dir = CgroupDir::open(freezer_->mount_point + membership.path);
-      const auto state =
-          dir ? dir->read("freezer.state") : Result<std::optional<std::string>>(std::nullopt);
-      if (!state || !*state || trim(**state) == "THAWED") continue;
-      const auto inside = dir->processes();
-      const auto is_ours = [&](int member) {
-        return std::find(pids.begin(), pids.end(), member) != pids.end();
-      };
-      if (inside && std::all_of(inside->begin(), inside->end(), is_ours))
-        static_cast<void>(dir->write("freezer.state", "THAWED"));
+      paths.insert(membership.path == "/" ? "" : membership.path);
     }
   }
+  paths.erase(freezer_->own_path);
+  for (const auto& path : paths)
+    thaw(path, *pids);
 }
 
-void V1Controllers::stop_forks() const {
-  if (const auto* pids = of("pids")) static_cast<void>(pids->job().write("pids.max", "0"));
+void V1Controllers::thaw(const std::string& path, const std::vector<int>& pids) const {
+  const auto dir = CgroupDir::open(freezer_->mount_point + path);
+  const auto state =
+      dir ? dir->read("freezer.state") : Result<std::optional<std::string>>(std::nullopt);
+  if (!state || !*state || trim(**state) == "THAWED") return;
+  const auto inside = dir->processes_below();
+  const auto is_ours = [&](int pid) {
+    return std::find(pids.begin(), pids.end(), pid) != pids.end();
+  };
+  if (inside && std::all_of(inside->begin(), inside->end(), is_ours))
+    static_cast<void>(dir->write("freezer.state", "THAWED"));
 }
 
 Result<MemorySample> V1Controllers::sample() const {
@@ -264,10 +293,7 @@ LimitCounters V1Controllers::counters() {
   out.own_limit_hits = limit_hits(memory()).value_or(0);
   const auto control = memory().keyed("memory.oom_control");
   if (control && *control) out.kills = value_or_zero(**control, "oom_kill");
-  if (const auto* pids = of("pids")) {
-    const auto events = pids->job().keyed("pids.events");
-    if (events && *events) out.refused_forks = value_or_zero(**events, "max");
-  }
+  out.refused_forks = refused_forks();
   for (auto& ancestor : ancestors_) {
     // Its failure count may stay 0 (see limit_hits): asked while the job is being killed, the
     // usage tells as well.

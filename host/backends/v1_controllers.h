@@ -41,11 +41,10 @@ class V1Controllers {
   [[nodiscard]] std::optional<double> cpu_seconds() const;
   // A counter that cannot be read counts as 0 here: the final report tells the problem.
   [[nodiscard]] LimitCounters counters();
-  // No process of the job can start another from now on; where there is a pids controller.
-  void stop_forks() const;
-  // A process in a frozen v1 cgroup cannot be killed, and a job that may make cgroups can freeze
-  // itself: lets go of those that hold processes of the job only.
-  void thaw(const std::vector<int>& pids) const;
+  // Before the processes are killed one by one: none can start another from now on (where there is
+  // a pids controller), and none is frozen. A process in a frozen v1 cgroup cannot be killed, and a
+  // job that may make cgroups can freeze itself; only a cgroup that holds nobody else is thawed.
+  void prepare_kill();
   // Peak, processes and the counters; what cannot be read goes to report.problems.
   void read_final(GroupReport& report);
   // Removes the directories, and P too when it is ours and empty.
@@ -60,12 +59,18 @@ class V1Controllers {
   };
 
   V1Controllers() = default;
+  void stop_forks();
+  void thaw() const;
+  void thaw(const std::string& path, const std::vector<int>& pids) const;
+  [[nodiscard]] std::uint64_t refused_forks() const;
   [[nodiscard]] const V1Directory* of(std::string_view controller) const;
   Status watch_memory();
   Status remember_ancestors(const V1Place& memory);
 
   std::vector<V1Directory> directories_;
   std::optional<Hierarchy> freezer_;
+  // Before we forbade all forks ourselves.
+  std::optional<std::uint64_t> refused_before_kill_;
   CgroupFile usage_file_;
   CgroupFile peak_file_;
   CgroupFile stat_file_;

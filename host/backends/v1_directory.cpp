@@ -69,6 +69,8 @@ Result<V1Directory> V1Directory::create(const V1Place& place, const GroupRequest
   auto parent = CgroupDir::open(place.hierarchy.mount_point + place.placement.path);
   if (!created) {
     if (parent) static_cast<void>(parent->remove_child(request.run_id));
+    if (made.own_parent_)  // EBUSY: other runs are alive
+      static_cast<void>(::rmdir((place.hierarchy.mount_point + place.placement.path).c_str()));
     return rethrow(std::move(created).error(), place.controller + " cgroup");
   }
   if (!parent) return tl::unexpected(std::move(parent).error());

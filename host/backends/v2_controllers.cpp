@@ -1,5 +1,6 @@
 #include "host/backends/v2_controllers.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,12 @@ Result<std::vector<std::string>> words_of(const CgroupDir& dir, const char* file
 // Only the root of the whole hierarchy may have processes beside children with controllers; it is
 // the one without cgroup.events.
 bool is_true_root(const CgroupDir& dir) { return !dir.has("cgroup.events"); }
+
+// Of what can be seen: also the root of a cgroup namespace.
+bool is_topmost(const CgroupDir& dir) {
+  const auto slash = dir.path().rfind('/');
+  return ::access((dir.path().substr(0, slash) + "/cgroup.controllers").c_str(), F_OK) != 0;
+}
 
 // Who keeps the controllers of this directory from being enabled; empty: nobody, ours alone does
 // not.
@@ -129,9 +136,9 @@ V2Controllers probe_controllers(const CgroupDir& above) {
       const std::string parent = above.path().substr(0, above.path().rfind('/'));
       out.gaps.push_back({controller,
                           "controller " + controller + " is not available in " + above.path(),
-                          is_true_root(above) ? std::string()
-                                              : "echo +" + controller + " > " + parent +
-                                                    "/cgroup.subtree_control   (as its owner)"});
+                          is_topmost(above) ? std::string()
+                                            : "echo +" + controller + " > " + parent +
+                                                  "/cgroup.subtree_control   (as its owner)"});
     }
   }
   return out;
@@ -156,7 +163,7 @@ V2Controllers probe_user_manager(const CgroupDir& manager) {
   return out;
 }
 
-Status enable_controllers(const CgroupDir& dir, const std::vector<std::string>& wanted) {
+Result<bool> enable_controllers(const CgroupDir& dir, const std::vector<std::string>& wanted) {
   auto available = words_of(dir, "cgroup.controllers");
   if (!available) return tl::unexpected(std::move(available).error());
   auto enabled = words_of(dir, "cgroup.subtree_control");
@@ -165,13 +172,37 @@ Status enable_controllers(const CgroupDir& dir, const std::vector<std::string>& 
   for (const auto& controller : wanted)
     if (contains(*available, controller) && !contains(*enabled, controller))
       text += (text.empty() ? "+" : " +") + controller;
-  if (text.empty()) return {};
+  if (text.empty()) return false;
   auto written = dir.write("cgroup.subtree_control", text);
-  if (written || written.error().errnum != EBUSY || !in_the_way(dir).empty()) return written;
+  if (written) return false;
+  if (written.error().errnum != EBUSY || !in_the_way(dir).empty())
+    return tl::unexpected(std::move(written).error());
   auto aside = dir.child(kStepAside, true);
   if (!aside) return tl::unexpected(std::move(aside).error());
   JOBWARD_RETURN_IF_ERROR(aside->write("cgroup.procs", "0"));
-  return dir.write("cgroup.subtree_control", text);
+  JOBWARD_RETURN_IF_ERROR(dir.write("cgroup.subtree_control", text));
+  return true;
+}
+
+void step_back(const CgroupDir& dir) {
+  const auto enabled = words_of(dir, "cgroup.subtree_control");
+  if (!enabled) return;
+  std::string text;
+  for (const auto& controller : *enabled)
+    text += (text.empty() ? "-" : " -") + controller;
+  if (!text.empty() && !dir.write("cgroup.subtree_control", text)) return;
+  if (!dir.write("cgroup.procs", "0")) return;
+  static_cast<void>(::unlinkat(dir.fd(), kStepAside, AT_REMOVEDIR));
+}
+
+bool counts_swap(const Hierarchy& v2) {
+  const auto root = CgroupDir::open(v2.mount_point);
+  if (!root) return true;
+  for (const auto& name : root->children()) {
+    const auto child = root->child(name, false);
+    if (child && child->has("memory.current")) return child->has("memory.swap.max");
+  }
+  return true;
 }
 
 Support v2_support(const V2Controllers& controllers, bool counts_swap) {

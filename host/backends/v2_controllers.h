@@ -10,6 +10,7 @@
 #include "common/result.h"
 #include "host/backends/backend.h"
 #include "host/observe/cgroup_dir.h"
+#include "host/observe/cgroup_tree.h"
 
 namespace jobward::host {
 
@@ -39,8 +40,16 @@ V2Controllers probe_user_manager(const CgroupDir& manager);
 
 // Adds those of `wanted` that are available to cgroup.subtree_control. v2 refuses while a process
 // is in the directory itself: no process of others is ever moved, but if we are the only one there
-// we step aside into a child, "jobward-super".
-Status enable_controllers(const CgroupDir& dir, const std::vector<std::string>& wanted);
+// we step aside into a child, "jobward-super". Returns whether we did: then step_back() when done.
+Result<bool> enable_controllers(const CgroupDir& dir, const std::vector<std::string>& wanted);
+
+// Leaves the directory as it was before we stepped aside: without controllers for its children, and
+// with us in it. While other runs need them it stays as it is.
+void step_back(const CgroupDir& dir);
+
+// Does the kernel count swap for cgroups? The root has no file that tells, any other directory has;
+// where there is no other one yet, it is taken to.
+bool counts_swap(const Hierarchy& v2);
 
 Support v2_support(const V2Controllers& controllers, bool counts_swap);
 

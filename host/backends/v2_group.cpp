@@ -4,6 +4,7 @@
 
 #include "host/backends/drain.h"
 #include "host/backends/tree_sampler.h"
+#include "host/observe/cgroup_tree.h"
 
 namespace jobward::host {
 namespace {
@@ -23,6 +24,10 @@ constexpr auto kPidsEvents = std::pair("pids.events.local", "pids.events");
 
 FlatKeyed memory_events(const CgroupDir& dir) {
   return own_events(dir, kMemoryEvents.first, kMemoryEvents.second);
+}
+
+std::uint64_t pids_refused(const CgroupDir& dir) {
+  return value_or_zero(own_events(dir, kPidsEvents.first, kPidsEvents.second), "max");
 }
 
 class V2Group final : public JobGroup {
@@ -64,8 +69,8 @@ class V2Group final : public JobGroup {
   CgroupFile peak_;  // since Linux 5.19
   CgroupFile stat_;
   std::vector<Ancestor> ancestors_;
-  std::vector<std::string> remarks_;
   std::optional<TreeSampler> polled_;
+  bool counts_processes_ = false;  // the limit of processes is polled
   bool finished_ = false;
 };
 
@@ -78,8 +83,10 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
   for (const auto& [file, text] : v2_values(request.limits, request.oom_kills_job)) {
     if (!belongs_to(file, controllers)) continue;
     auto written = leaf_.job().write(file, text);
-    // Older kernels: no memory.oom.group (4.19), no swap accounting. The supervisor does the first.
-    const bool may_lack = file == "memory.oom.group" || file == "memory.swap.max";
+    // Jobward's own default where the kernel counts no swap; one that was asked for has been
+    // refused.
+    const Limit* swap = request.limits.find(Resource::swap);
+    const bool may_lack = file == "memory.swap.max" && swap->origin == LimitOrigin::automatic;
     if (!written && !(may_lack && written.error().errnum == ENOENT)) return written;
   }
   if (controllers.has("memory")) {
@@ -99,6 +106,7 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
                                 ? std::nullopt
                                 : std::optional(static_cast<std::uint64_t>(limit->value)));
   }
+  counts_processes_ = !controllers.has("pids") && request.limits.contains(Resource::processes);
   remember_ancestors(mount_point);
   return {};
 }
@@ -110,14 +118,20 @@ void V2Group::set_aggregate(const GroupRequest& request) {
   const auto now = leaf_.parent().counter("memory.max");
   if (now && now->has_value() == bytes.has_value() && (!bytes || **now / 4096 == *bytes / 4096))
     return;
-  auto set = leaf_.parent().write("memory.max", bytes ? std::to_string(*bytes) : "max");
+  const auto used = memory_in_use(leaf_.parent().path());
+  auto set = bytes && used && *used > *bytes
+                 ? Status(error(
+                       "set", leaf_.parent().path(),
+                       "the jobs there use more than " + std::to_string(*bytes) + " bytes already"))
+                 : leaf_.parent().write("memory.max", bytes ? std::to_string(*bytes) : "max");
   if (!set) remarks_.push_back("the aggregate cap could not be set: " + set.error().message());
 }
 
 void V2Group::remember_ancestors(const std::string& mount_point) {
   const std::string& job = leaf_.job().path();
   std::string path = job.substr(0, job.rfind('/'));  // P/ID
-  bool is_parent = true;
+  // Of a nested run the directory above is the job that encloses it.
+  bool is_parent = leaf_.owns_parent() || !leaf_.parent().valid();
   while (path.size() > mount_point.size()) {
     path = path.substr(0, path.rfind('/'));
     auto dir = CgroupDir::open(path);
@@ -147,6 +161,8 @@ Result<MemorySample> V2Group::sample() {
   out.shmem = value_or_zero(*stat, "shmem");
   out.file = file > out.shmem ? file - out.shmem : 0;
   out.anon = value_or_zero(*stat, "anon");
+  if (counts_processes_)
+    if (const auto pids = leaf_.processes()) out.processes = static_cast<int>(pids->size());
   return out;
 }
 
@@ -158,8 +174,8 @@ LimitCounters V2Group::counters() {
   // A nested run has enabled the controller below `job`: our processes are counted in `main` now.
   if (leaf_.main().has("memory.events.local"))
     out.kills += value_or_zero(memory_events(leaf_.main()), "oom_kill");
-  out.refused_forks =
-      value_or_zero(own_events(leaf_.job(), kPidsEvents.first, kPidsEvents.second), "max");
+  out.refused_forks = pids_refused(leaf_.job());
+  if (leaf_.main().has("pids.events")) out.refused_forks += pids_refused(leaf_.main());
   for (const auto& ancestor : ancestors_) {
     if (value_or_zero(memory_events(ancestor.dir), "oom") <= ancestor.oom) continue;
     out.ancestor = ancestor.dir.path();

@@ -16,18 +16,6 @@ constexpr int kCreateTries =
     20;  // as in v1_controllers.cpp: the shared parent may vanish between two mkdirs
 constexpr double kMicro = 1e-6;
 
-Result<CgroupDir> open_parent(const Hierarchy& hierarchy, const Placement& placement,
-                              const std::vector<std::string>& controllers) {
-  if (placement.nested) return CgroupDir::open(hierarchy.mount_point + placement.path);
-  const auto slash = placement.path.rfind('/');
-  auto above = CgroupDir::open(hierarchy.mount_point + placement.path.substr(0, slash));
-  if (!above) return above;
-  if (!controllers.empty())
-    if (auto enabled = enable_controllers(*above, controllers); !enabled)
-      return tl::unexpected(std::move(enabled).error());
-  return above->child(placement.path.substr(slash + 1), true);
-}
-
 void set_pressure(const CgroupDir& job, const char* file, Metric some, std::optional<Metric> full,
                   GroupReport& report) {
   auto pressure = job.pressure(file);
@@ -39,6 +27,22 @@ void set_pressure(const CgroupDir& job, const char* file, Metric some, std::opti
 }
 
 }  // namespace
+
+// P, made where it is missing.
+Result<CgroupDir> V2Leaf::open_parent(const Hierarchy& hierarchy, const Placement& placement,
+                                      const std::vector<std::string>& controllers) {
+  if (placement.nested) return CgroupDir::open(hierarchy.mount_point + placement.path);
+  const auto slash = placement.path.rfind('/');
+  auto above = CgroupDir::open(hierarchy.mount_point + placement.path.substr(0, slash));
+  if (!above) return above;
+  if (!controllers.empty()) {
+    auto aside = enable_controllers(*above, controllers);
+    if (!aside) return tl::unexpected(std::move(aside).error());
+    if (*aside)
+      if (auto left = CgroupDir::open(above->path())) left_ = std::move(*left);
+  }
+  return above->child(placement.path.substr(slash + 1), true);
+}
 
 // P and P/ID. Each level hands the controllers on to the next before there is anything in it.
 Status V2Leaf::make_run(const Hierarchy& hierarchy, const Placement& placement,
@@ -105,31 +109,31 @@ std::optional<double> V2Leaf::cpu_seconds() const {
 
 Result<std::vector<int>> V2Leaf::processes() const {
   auto events = job_.keyed("cgroup.events");
-  if (!events) return tl::unexpected(std::move(events).error());
-  if (*events) {
+  if (events && *events) {
     const auto populated = (*events)->find("populated");
     if (populated != (*events)->end() && populated->second == 0) return std::vector<int>{};
   }
-  return job_.processes_below();
+  return job_.processes_below(true);
 }
 
 Status V2Leaf::kill() const {
   auto killed = job_.write("cgroup.kill", "1");
+  if (!killed && killed.error().errnum == EACCES) {  // a job of the same user can lock the file
+    job_.unlock("cgroup.kill");
+    killed = job_.write("cgroup.kill", "1");
+  }
   if (killed || killed.error().errnum != ENOENT) return killed;
-  auto pids = processes();
-  if (!pids) return tl::unexpected(std::move(pids).error());
-  return signal_each(*pids, SIGKILL);
+  auto sent = signal_members([this] { return processes(); }, SIGKILL);
+  if (!sent) return tl::unexpected(std::move(sent).error());
+  return {};
 }
 
 Result<int> V2Leaf::signal_all(int signal) const {
+  if (signal != SIGKILL) return signal_members([this] { return processes(); }, signal);
   auto pids = processes();
-  if (signal == SIGKILL) {  // also when the processes could not be listed
-    if (auto killed = kill(); !killed) return tl::unexpected(std::move(killed).error());
-  }
+  // Also when the processes could not be listed.
+  if (auto killed = kill(); !killed) return tl::unexpected(std::move(killed).error());
   if (!pids) return tl::unexpected(std::move(pids).error());
-  if (signal != SIGKILL)
-    if (auto sent = signal_each(*pids, signal); !sent)
-      return tl::unexpected(std::move(sent).error());
   return static_cast<int>(pids->size());
 }
 
@@ -163,6 +167,8 @@ void V2Leaf::remove(std::vector<std::string>& problems) {
   if (own_parent_)
     static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive
   parent_ = CgroupDir();
+  if (left_.valid()) step_back(left_);
+  left_ = CgroupDir();
 }
 
 }  // namespace jobward::host

@@ -44,6 +44,8 @@ class V2Leaf {
 
  private:
   V2Leaf() = default;
+  Result<CgroupDir> open_parent(const Hierarchy& hierarchy, const Placement& placement,
+                                const std::vector<std::string>& controllers);
   Status make_run(const Hierarchy& hierarchy, const Placement& placement,
                   const std::vector<std::string>& controllers);
   Status make_job(const GroupRequest& request, const std::vector<std::string>& controllers);
@@ -53,6 +55,7 @@ class V2Leaf {
   CgroupDir run_;
   CgroupDir job_;
   CgroupDir main_;
+  CgroupDir left_;  // the directory that we left to make room, to go back to
 };
 
 }  // namespace jobward::host

@@ -1,5 +1,6 @@
 #include "host/observe/block_device.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -17,23 +18,42 @@ std::string numbers(unsigned long device) {
   return std::to_string(major(device)) + ":" + std::to_string(minor(device));
 }
 
-// Where the file system of this device number was mounted from: btrfs and some others answer
-// stat(2) with a number that is no block device's.
+// What a mount shows: btrfs and some others answer stat(2) with a number that is no block device's.
 struct MountOf {
   std::string type;
   std::string source;
 };
-std::optional<MountOf> mount_of(const KernelRoots& roots, const std::string& device) {
+
+// Space, tab, newline and backslash are written as octal escapes: proc_pid_mountinfo(5).
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digits = text.substr(i + 1, 3);
+    const bool octal = text[i] == '\\' && digits.size() == 3 &&
+                       digits.find_first_not_of("01234567") == std::string_view::npos;
+    out += octal
+               ? static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + digits[2] - '0')
+               : text[i];
+    if (octal) i += 3;
+  }
+  return out;
+}
+
+// By the id of the mount (Linux 5.8): the device numbers of stat(2) and mountinfo may differ.
+std::optional<MountOf> mount_of(const KernelRoots& roots, const std::string& path) {
+  struct statx info {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &info) != 0 ||
+      (info.stx_mask & STATX_MNT_ID) == 0)
+    return std::nullopt;
   const auto text = read_file(roots.proc + "/self/mountinfo");
   if (!text) return std::nullopt;
   for (const auto line : split(*text, '\n')) {
-    // proc_pid_mountinfo(5): id parent MAJOR:MINOR root point options [fields...] - type source ...
-    const auto fields = split(line, ' ');
-    if (fields.size() < 3 || fields[2] != device) continue;
+    // id parent MAJOR:MINOR root point options [fields...] - type source ...
+    if (line.substr(0, line.find(' ')) != std::to_string(info.stx_mnt_id)) continue;
     const auto dash = line.find(" - ");
     if (dash == std::string_view::npos) continue;
     const auto tail = split(line.substr(dash + 3), ' ');
-    if (tail.size() >= 2) return MountOf{std::string(tail[0]), std::string(tail[1])};
+    if (tail.size() >= 2) return MountOf{std::string(tail[0]), unescaped(tail[1])};
   }
   return std::nullopt;
 }
@@ -64,7 +84,7 @@ Result<std::string> block_device_of(const KernelRoots& roots, const std::string&
     return error("find the device of", path, "it is a character device, not a disk");
   const std::string device = numbers(info.st_dev);
   if (is_block_device(roots, device)) return whole_disk(roots, device);
-  const auto mount = mount_of(roots, device);
+  const auto mount = mount_of(roots, path);
   struct stat source {};
   if (mount && !mount->source.empty() && mount->source.front() == '/' &&
       ::stat(mount->source.c_str(), &source) == 0 && S_ISBLK(source.st_mode))

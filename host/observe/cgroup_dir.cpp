@@ -24,10 +24,23 @@ Result<CgroupDir> CgroupDir::child(const std::string& name, bool create) const {
     return errno_error("create cgroup", path);
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
   Fd fd(::openat(fd_.get(), name.c_str(), kFlags));
-  if (!fd && errno == EACCES && ::fchmodat(fd_.get(), name.c_str(), 0755, 0) == 0)
-    fd = Fd(::openat(fd_.get(), name.c_str(), kFlags));
   if (!fd) return errno_error("open cgroup", path);
   return CgroupDir(std::move(fd), path);
+}
+
+Result<CgroupDir> CgroupDir::unlocked_child(const std::string& name) const {
+  auto opened = child(name, false);
+  // Mode 0400 lets it be opened, but nothing in it be reached.
+  const bool locked = opened ? ::faccessat(opened->fd(), ".", X_OK, AT_EACCESS) != 0
+                             : opened.error().errnum == EACCES;
+  if (!locked) return opened;
+  if (::fchmodat(fd_.get(), name.c_str(), 0755, 0) != 0)
+    return errno_error("unlock cgroup", path_ + "/" + name);
+  return child(name, false);
+}
+
+void CgroupDir::unlock(const std::string& file) const {
+  static_cast<void>(::fchmodat(fd_.get(), file.c_str(), 0644, 0));
 }
 
 Result<std::optional<std::string>> CgroupDir::read(const std::string& file) const {
@@ -118,13 +131,18 @@ std::vector<std::string> CgroupDir::children() const {
   return names;
 }
 
-Result<std::vector<int>> CgroupDir::processes_below() const {
+Result<std::vector<int>> CgroupDir::processes_below(bool unlock) const {
   auto all = processes();
+  if (!all && unlock && all.error().errnum == EACCES) {
+    this->unlock("cgroup.procs");
+    all = processes();
+  }
   if (!all) return all;
   for (const auto& name : children()) {
-    const auto below = child(name, false);
-    if (!below) continue;  // removed meanwhile
-    auto pids = below->processes_below();
+    const auto below = unlock ? unlocked_child(name) : child(name, false);
+    if (!below && below.error().errnum == ENOENT) continue;  // removed meanwhile
+    if (!below) return tl::unexpected(below.error());
+    auto pids = below->processes_below(unlock);
     if (!pids) return pids;
     all->insert(all->end(), pids->begin(), pids->end());
   }
@@ -134,7 +152,7 @@ Result<std::vector<int>> CgroupDir::processes_below() const {
 Status CgroupDir::remove_child(const std::string& name) const {
   if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
   // Not empty, perhaps: what a caller left below, or nested runs whose supervisor was killed.
-  if (const auto below = child(name, false))
+  if (const auto below = unlocked_child(name))
     for (const auto& grandchild : below->children())
       JOBWARD_RETURN_IF_ERROR(below->remove_child(grandchild));
   if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)

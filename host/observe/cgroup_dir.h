@@ -19,9 +19,15 @@ class CgroupDir {
  public:
   CgroupDir() = default;
   static Result<CgroupDir> open(const std::string& path);
-  // Opens `name` below this directory; with create = true makes it first if it is missing. One that
-  // its owner has locked (mode 000) is unlocked first, where we may: a job cannot hide in it.
+  // Opens `name` below this directory; with create = true makes it first if it is missing.
   [[nodiscard]] Result<CgroupDir> child(const std::string& name, bool create) const;
+
+  // The same for one that a job may have locked (mode 000), to hide in it: it is unlocked, where we
+  // may. Only for what is to be killed or removed.
+  [[nodiscard]] Result<CgroupDir> unlocked_child(const std::string& name) const;
+
+  // The same for a file of this directory.
+  void unlock(const std::string& file) const;
 
   [[nodiscard]] bool valid() const { return static_cast<bool>(fd_); }
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -41,8 +47,8 @@ class CgroupDir {
   // Why not, as an errno (EACCES, EROFS); 0 if it is.
   [[nodiscard]] int write_obstacle() const;
   [[nodiscard]] std::vector<std::string> children() const;
-  // The processes here and in all cgroups below.
-  [[nodiscard]] Result<std::vector<int>> processes_below() const;
+  // The processes here and in all cgroups below; with `unlock` also in locked ones, see above.
+  [[nodiscard]] Result<std::vector<int>> processes_below(bool unlock = false) const;
   // Removes the child and all below it, deepest first; one that is already gone is fine. Moves
   // nobody: the kernel refuses (EBUSY) while a process is left in one of them.
   [[nodiscard]] Status remove_child(const std::string& name) const;

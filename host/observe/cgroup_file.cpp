@@ -14,6 +14,8 @@ using Buffer = std::array<char, kLargest>;
 Result<std::string_view> read_again(const Fd& fd, Buffer& buffer, const std::string& name) {
   const ssize_t got = ::pread(fd.get(), buffer.data(), buffer.size(), 0);
   if (got < 0) return errno_error("read", name);
+  if (static_cast<std::size_t>(got) == buffer.size())
+    return error("read", name, "it is longer than expected");
   return std::string_view(buffer.data(), static_cast<std::size_t>(got));
 }
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +74,7 @@ Result<ProcessIo> own_threads_io(const KernelRoots& roots) {
     if (!io) return io;
     sum.read_bytes += io->read_bytes;
     sum.write_bytes += io->write_bytes;
+    sum.transferred += io->transferred;
   }
   return sum;
 }
@@ -115,6 +117,14 @@ std::optional<FoundMemory> memory_of(const KernelRoots& roots, int pid) {
   for (const int tid : numeric_entries(directory + "/task"))
     if (auto found = memory_at(directory + "/task/" + std::to_string(tid))) return found;
   return std::nullopt;
+}
+
+// False also for one that is gone, or not ours to look at.
+bool has_environment(const KernelRoots& roots, int pid, std::string_view entry) {
+  const auto text = read_file(pid_path(roots, pid) + "/environ");
+  if (!text) return false;
+  const auto entries = split(*text, '\0');
+  return std::find(entries.begin(), entries.end(), entry) != entries.end();
 }
 
 }  // namespace
@@ -184,21 +194,24 @@ std::vector<int> descendants(const KernelRoots& roots, int ancestor) {
   return found;
 }
 
-std::vector<KnownProcess> present_children(const KernelRoots& roots) {
+std::vector<KnownProcess> present_descendants(const KernelRoots& roots) {
   std::vector<KnownProcess> out;
-  for (const int pid : direct_children(roots, ::getpid()))
+  for (const int pid : descendants(roots, ::getpid()))
     if (const auto stat = stat_of(roots, pid)) out.push_back({pid, stat->start_ticks});
   return out;
 }
 
-std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known) {
+std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known,
+                                 const JobMark& mark) {
   std::vector<int> out;
   for (const int pid : direct_children(roots, ::getpid())) {
     const auto stat = stat_of(roots, pid);
     const bool is_known = std::any_of(known.begin(), known.end(), [&](const KnownProcess& process) {
       return process.pid == pid && stat && process.start_ticks == stat->start_ticks;
     });
-    if (is_known) continue;
+    const bool is_ours =
+        known.empty() || pid == mark.main_pid || has_environment(roots, pid, mark.environment);
+    if (is_known || !is_ours) continue;
     if (is_alive(roots, pid)) out.push_back(pid);
     for (const int below : descendants(roots, pid))
       if (is_alive(roots, below)) out.push_back(below);
@@ -229,15 +242,16 @@ TreeMemory tree_memory(const KernelRoots& roots, const std::vector<int>& pids, b
 
 std::optional<int> largest_of(const KernelRoots& roots, const std::vector<int>& pids) {
   std::optional<int> largest;
-  std::uint64_t most = 0;
+  std::pair<std::uint64_t, std::uint64_t> most;  // need, start
   for (const int pid : pids) {
     const auto found = memory_of(roots, pid);
     if (!found) continue;
     const auto& memory = found->memory;
-    const std::uint64_t need = memory.anon + memory.shmem + memory.swap;
-    if (need < most) continue;
+    const auto stat = stat_of(roots, pid);
+    const std::pair rank{memory.anon + memory.shmem + memory.swap, stat ? stat->start_ticks : 0};
+    if (largest && rank < most) continue;
     largest = pid;
-    most = need;
+    most = rank;
   }
   return largest;
 }
@@ -250,26 +264,32 @@ double tree_cpu_seconds(const KernelRoots& roots, const std::vector<int>& pids) 
   return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
+double waited_children_cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 std::uint64_t activity_of(const KernelRoots& roots, const std::vector<int>& pids) {
   constexpr std::uint64_t kPrime = 1099511628211U;  // FNV-1a, 64 bits
   std::uint64_t sum = 0;
   for (const int pid : pids) {
     std::uint64_t transferred = 0;
     if (const auto text = read_file(pid_path(roots, pid) + "/io"))
-      if (const auto io = parse_io(*text)) transferred = io->transferred;
-    sum += (static_cast<std::uint64_t>(pid) * kPrime) ^ transferred;
+      if (const auto io = parse_io(*text))
+        transferred = io->transferred + io->read_bytes + io->write_bytes;  // mapped files, too
+    sum += static_cast<std::uint64_t>(pid) * kPrime + transferred;
   }
   return sum;
 }
 
 std::vector<int> processes_with_environment(const KernelRoots& roots, std::string_view entry) {
   std::vector<int> out;
-  for (const int pid : numeric_entries(roots.proc)) {
-    const auto text = read_file(pid_path(roots, pid) + "/environ");
-    if (!text) continue;  // gone, or not ours to look at
-    const auto entries = split(*text, '\0');
-    if (std::find(entries.begin(), entries.end(), entry) != entries.end()) out.push_back(pid);
-  }
+  for (const int pid : numeric_entries(roots.proc))
+    if (has_environment(roots, pid, entry)) out.push_back(pid);
   return out;
 }
 

@@ -39,11 +39,18 @@ struct KnownProcess {
   std::uint64_t start_ticks = 0;
 };
 
-// The living children that this process has before it starts a job: `exec jobward` leaves it with
-// those of the program that it replaced (`exec > >(tee log)` in a script). They are not the job's.
-std::vector<KnownProcess> present_children(const KernelRoots& roots);
-// The living processes below this one, without `known` and those below them.
-std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known);
+// The processes below this one before it starts a job: `exec jobward` leaves it with those of the
+// program that it replaced (`exec > >(tee log)` in a script). They are not the job's.
+std::vector<KnownProcess> present_descendants(const KernelRoots& roots);
+// The living processes of a job, as the tree below this one: without `known` and those below them.
+// Where there are such strangers, their orphans come to us as well: then only the job's main
+// process and children that carry its environment entry count as the job's, and what is below them.
+struct JobMark {
+  int main_pid = 0;
+  std::string environment;  // "JOBWARD_RUN_ID=..."
+};
+std::vector<int> descendants_but(const KernelRoots& roots, const std::vector<KnownProcess>& known,
+                                 const JobMark& mark);
 
 // Memory of a set of processes, in bytes. `need` is anon + shmem + swap. With exact = false pages
 // shared after fork count once a process (fast, too high); with exact = true by their share (PSS,
@@ -63,6 +70,9 @@ std::optional<int> largest_of(const KernelRoots& roots, const std::vector<int>& 
 // CPU time of these processes and of those that they have waited for, in seconds; the kernel counts
 // in ticks of 10 ms.
 double tree_cpu_seconds(const KernelRoots& roots, const std::vector<int>& pids);
+
+// CPU time of the children that this process has waited for, and theirs in turn, in seconds.
+double waited_children_cpu_seconds();
 
 // A number that changes whenever one of these processes reads or writes anything, or one of them
 // comes or goes. /proc/PID/io is only for the owner: processes that cannot be read do not count.

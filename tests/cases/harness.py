@@ -277,7 +277,7 @@ class Case(unittest.TestCase):
 
     def assert_refused(self, run, *words):
         """Nothing ran, because a limit cannot be enforced, and the cause names it."""
-        self.assert_outcome(run, "refused", 125, "jobward")
+        self.assert_outcome(run, "launch_failed", 125, "jobward")
         self.assertFalse(run.result["started"], run)
         for word in words:
             self.assertRegex(run.said, word)

@@ -69,7 +69,7 @@ class Outcomes(Case):
 
     @not_on("unified", "delegated", "system", because="with all controllers every limit can be enforced; a refusal "
                                                       "by the policy is in test_configuration")
-    def test_refused_for_a_limit_that_cannot_be_enforced(self):
+    def test_launch_failed_for_a_limit_that_cannot_be_enforced(self):
         options = {"none": ("--cpus", "0.5"), "scope": ("--cpuset", "0")}.get(
             self.variant, ("--io-write", f"5M/s@{self.work}"))
         self.assert_refused(self.run_job(["true"], *ROOMY, *options), options[0].removeprefix("--").split("-")[0])

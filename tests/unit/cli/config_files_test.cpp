@@ -138,11 +138,11 @@ TEST_CASE("config_files: A project's file that is none is ignored, and said") {
   }
 }
 
-TEST_CASE("config_files: Root, the user and the owner of the project may write its file") {
+TEST_CASE("config_files: A project's file is obeyed if it is root's or one's own") {
   CHECK(!project_objection(owned(S_IFREG | 0644, 0, 5), 1000));
   CHECK(!project_objection(owned(S_IFREG | 0664, 1000, 5), 1000));
-  CHECK(!project_objection(owned(S_IFREG | 0644, 5, 5), 1000));
-  // In /tmp, say: the directory is root's, the file a stranger's.
+  CHECK(project_objection(owned(S_IFREG | 0644, 5, 5), 1000));
+  CHECK(project_objection(owned(S_IFREG | 0644, 1000, 1000), 0));
   CHECK_THAT(project_objection(owned(S_IFREG | 0644, 5, 0), 1000).value_or(""), Contains("uid 5"));
   CHECK(project_objection(owned(S_IFREG | 0646, 1000, 1000), 1000));
   CHECK(project_objection(owned(S_IFIFO | 0644, 1000, 1000), 1000));

@@ -124,7 +124,7 @@ TEST_CASE("render_plan: Policy, configuration, aggregate cap and remarks are tol
   Scene scene;
   scene.policy.file = "/etc/jobward/policy.toml";
   scene.config.files = {"/home/u/c.toml", "/p/.jobward.toml"};
-  scene.preview.plan.remarks = {"held to the cap"};
+  scene.preview.remarks = {"held to the cap"};
   scene.remarks = {"does not apply"};
   CHECK_THAT(scene.text(), Contains("/etc/jobward/policy.toml") &&
                                Contains("/home/u/c.toml, /p/.jobward.toml") &&

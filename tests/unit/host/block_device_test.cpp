@@ -103,10 +103,7 @@ TEST_CASE("block_device: A number that is no block device's is looked up among t
   CHECK_FALSE(block_device_of(kernel.roots(), kernel.path("")));
 }
 
-// TODO(issue 3): on btrfs stat(2) gives a subvolume's number, mountinfo that of the file system:
-// only the mount's own number (statx, STATX_MNT_ID) tells which it is.
-TEST_CASE("block_device: A subvolume with a device number of its own is found by its mount",
-          "[!shouldfail]") {
+TEST_CASE("block_device: A subvolume with a device number of its own is found by its mount") {
   const auto disk = any_disk();
   REQUIRE(disk);
   FakeKernel kernel;
@@ -116,8 +113,7 @@ TEST_CASE("block_device: A subvolume with a device number of its own is found by
   CHECK(*found == disk->number);
 }
 
-TEST_CASE("block_device: The source of a mount may have a space in its name", "[!shouldfail]") {
-  // TODO(issue 3): mountinfo escapes it, mount_of() does not read the escape
+TEST_CASE("block_device: The source of a mount may have a space in its name") {
   const auto disk = any_disk();
   REQUIRE(disk);
   FakeKernel kernel;

@@ -42,7 +42,7 @@ std::optional<Locked> with_child_locked(mode_t mode) {
     const auto lock = [&] { return ::chmod(tmp.path("job/hidden").c_str(), mode) == 0; };
     const auto job = CgroupDir::open(tmp.path("job"));
     if (!job || !lock()) return 0;
-    const auto pids = job->processes_below();
+    const auto pids = job->processes_below(true);
     const bool listed = pids && *pids == std::vector<int>{4711, 4712};
     // Unlike a cgroup's, the files of a directory keep it from being removed.
     std::filesystem::permissions(tmp.path("job/hidden"), std::filesystem::perms::owner_all);
@@ -194,11 +194,25 @@ TEST_CASE("cgroup_dir: No job hides in a directory that it has locked") {
   check_not_hidden(0300);
 }
 
-// TODO(issue 3): child() looks at EACCES of openat() only; this one opens, and nothing in it does.
-TEST_CASE("cgroup_dir: No job hides in a directory that can be listed but not entered",
-          "[!shouldfail]") {
+TEST_CASE("cgroup_dir: No job hides in a directory that can be listed but not entered") {
   check_not_hidden(0400);
   check_not_hidden(0600);
+}
+
+TEST_CASE("cgroup_dir: Who only looks unlocks nothing") {
+  const TemporaryDirectory tmp;
+  const auto answer = jobward::test::as_ordinary_user(tmp, [&] {
+    tmp.write("job/cgroup.procs", "");
+    tmp.write("job/hidden/cgroup.procs", "");
+    const auto dir = CgroupDir::open(tmp.path("job"));
+    if (!dir || ::chmod(tmp.path("job/hidden").c_str(), 0000) != 0) return 1;
+    static_cast<void>(dir->processes_below());
+    static_cast<void>(dir->child("hidden", false));
+    struct stat info {};
+    return ::stat(tmp.path("job/hidden").c_str(), &info) == 0 && (info.st_mode & 0777U) == 0 ? 0
+                                                                                             : 2;
+  });
+  if (answer) CHECK(*answer == 0);
 }
 
 TEST_CASE("cgroup_dir: A locked directory of somebody else's stays locked and is an error") {
@@ -210,7 +224,7 @@ TEST_CASE("cgroup_dir: A locked directory of somebody else's stays locked and is
   if (::geteuid() != 0) return;  // nobody else's
   const auto answer = jobward::test::as_ordinary_user(tmp, [&] {
     const auto dir = CgroupDir::open(others.path());
-    return dir && !dir->child("hidden", false) ? 1 : 0;
+    return dir && !dir->unlocked_child("hidden") ? 1 : 0;
   });
   if (!answer) return;
   CHECK(*answer == 1);

@@ -24,11 +24,22 @@ namespace {
 
 constexpr int kNoSuchPid = 4194305;  // above PID_MAX_LIMIT
 
-Pids living(std::vector<Child*> children) {
+Pids living(const std::vector<Child*>& children) {
   Pids pids;
   for (auto* child : children)
     if (!child->ended()) pids.push_back(child->pid());
   return pids;
+}
+
+ListProcesses always(const Pids& pids) {
+  return [pids]() -> Result<Pids> { return pids; };
+}
+
+// What the kernel does at once: only children that are not reaped yet.
+Status kill_all(const Pids& pids) {
+  for (const int pid : pids)
+    if (::kill(pid, SIGKILL) != 0) return errno_error("kill", std::to_string(pid));
+  return {};
 }
 
 // Children of which each ends by itself as soon as the one before it has ended.
@@ -71,10 +82,11 @@ std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::
 TEST_CASE("drain: Each process gets the signal and those that are gone are passed over") {
   Child first;
   Child second;
-  REQUIRE(signal_each({first.pid(), kNoSuchPid, second.pid()}, SIGTERM));
+  const Pids pids{first.pid(), kNoSuchPid, second.pid()};
+  CHECK(signal_members(always(pids), SIGTERM).value() == 3);
   CHECK(WTERMSIG(first.wait()) == SIGTERM);
   CHECK(WTERMSIG(second.wait()) == SIGTERM);
-  CHECK(signal_each({}, SIGTERM));
+  CHECK(signal_members(always({}), SIGTERM).value() == 0);
 }
 
 TEST_CASE("drain: A zombie that nobody has reaped is no obstacle") {
@@ -83,20 +95,62 @@ TEST_CASE("drain: A zombie that nobody has reaped is no obstacle") {
   REQUIRE(::kill(first.pid(), SIGKILL) == 0);
   siginfo_t info{};
   REQUIRE(::waitid(P_PID, static_cast<id_t>(first.pid()), &info, WEXITED | WNOWAIT) == 0);
-  CHECK(signal_each({first.pid(), second.pid()}, SIGTERM));
+  CHECK(signal_members(always({first.pid(), second.pid()}), SIGTERM));
   CHECK(WTERMSIG(second.wait()) == SIGTERM);
 }
 
 TEST_CASE("drain: A signal that cannot be sent is an error") {
   const Child child;
-  CHECK_FALSE(signal_each({child.pid()}, 9999));
+  CHECK_FALSE(signal_members(always({child.pid()}), 9999));
+}
+
+TEST_CASE("drain: A pid that is no member any more at the second look is not signalled") {
+  Child member;
+  Child stranger;
+  bool looked = false;
+  const auto list = [&]() -> Result<Pids> {
+    return std::exchange(looked, true) ? Pids{member.pid()} : Pids{member.pid(), stranger.pid()};
+  };
+  CHECK(signal_members(list, SIGTERM));
+  CHECK(WTERMSIG(member.wait()) == SIGTERM);
+  // Sent after it would have been: had it got the first, it would not end by this one.
+  REQUIRE(::kill(stranger.pid(), SIGKILL) == 0);
+  CHECK(WTERMSIG(stranger.wait()) == SIGKILL);
+}
+
+TEST_CASE("drain: One that ends between the second look and the signal is passed over") {
+  Child child;
+  const int pid = child.pid();
+  int looks = 0;
+  const auto list = [&]() -> Result<Pids> {
+    if (++looks == 2) {
+      CHECK(::kill(pid, SIGKILL) == 0);
+      child.wait();
+    }
+    return Pids{pid};
+  };
+  CHECK(signal_members(list, SIGTERM).value() == 1);
+}
+
+TEST_CASE("drain: A list that cannot be read, at the first or the second look, is an error") {
+  const Child child;
+  for (const int good : {0, 1}) {
+    int looks = 0;
+    const auto list = [&]() -> Result<Pids> {
+      if (looks++ == good) return error("list", "processes", "broken");
+      return Pids{child.pid()};
+    };
+    const auto sent = signal_members(list, SIGKILL);
+    REQUIRE_FALSE(sent);
+    CHECK(sent.error().detail == "broken");
+  }
 }
 
 TEST_CASE("drain: It kills until none is left and tells how many there were") {
   Child first;
   Child second;
   const auto list = [&]() -> Result<Pids> { return living({&first, &second}); };
-  const auto drained = drain(list, [&] { return signal_each(living({&first, &second}), SIGKILL); });
+  const auto drained = drain(list, [&] { return kill_all(living({&first, &second})); });
   REQUIRE(drained);
   CHECK(*drained == 2);
   CHECK(living({&first, &second}).empty());
@@ -112,7 +166,7 @@ TEST_CASE("drain: One that appears meanwhile is killed too") {
     seen_late = true;
     return living({&late});
   };
-  const auto kill = [&] { return signal_each(living({seen_late ? &late : &first}), SIGKILL); };
+  const auto kill = [&] { return kill_all(living({seen_late ? &late : &first})); };
   CHECK(drain(list, kill).value() == 1);
   CHECK(late.ended());
 }
@@ -150,7 +204,7 @@ TEST_CASE("drain: Many that end one after another are waited for, not listed aga
     ++lists;
     return chain.living();
   };
-  CHECK(drain(list, [&] { return signal_each({chain.first()}, SIGKILL); }).value() == kLength);
+  CHECK(drain(list, [&] { return kill_all({chain.first()}); }).value() == kLength);
   CHECK(lists < kLength / 4);  // usually 2
 }
 
@@ -158,7 +212,7 @@ TEST_CASE("drain: It looks and kills again though none of those that it waits fo
   Child child;
   int kills = 0;
   const auto list = [&]() -> Result<Pids> { return living({&child}); };
-  const auto kill = [&] { return signal_each({child.pid()}, ++kills < 3 ? 0 : SIGKILL); };
+  const auto kill = [&] { return ++kills < 3 ? Status{} : kill_all({child.pid()}); };
   const auto begin = now();
   CHECK(drain(list, kill).value() == 1);
   CHECK(kills == 3);

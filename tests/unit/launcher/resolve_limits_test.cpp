@@ -1,10 +1,13 @@
 #include "launcher/resolve_limits.h"
 
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "tests/support/fake_kernel.h"
 
@@ -22,10 +25,27 @@ void online(FakeKernel& kernel, const std::string& text) {
 std::string on_a_disk(FakeKernel& kernel) {
   struct stat info {};
   REQUIRE(::stat(kernel.path("").c_str(), &info) == 0);
-  const std::string device =
+  std::string device =
       std::to_string(major(info.st_dev)) + ":" + std::to_string(minor(info.st_dev));
   kernel.directory().write("sys/dev/block/" + device + "/dev", device + "\n");
   return device;
+}
+
+// Where this process may run: a limit cannot reach further.
+std::vector<std::string> own_cpus() {
+  cpu_set_t set;
+  REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
+  std::vector<std::string> out;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) out.push_back(std::to_string(cpu));
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words)
+    out += (out.empty() ? "" : ",") + word;
+  return out;
 }
 
 Limits only(Resource resource, const std::string& detail, const std::string& source) {
@@ -36,10 +56,12 @@ Limits only(Resource resource, const std::string& detail, const std::string& sou
 
 }  // namespace
 
-TEST_CASE("resolve_limits: A cpuset of CPUs that are online stays as it is") {
+TEST_CASE("resolve_limits: A cpuset of CPUs that are online and ours stays as it is") {
   FakeKernel kernel;
-  online(kernel, "0-3,8\n");
-  for (const auto* list : {"0", "8", "0-3", "1,3,8", "0-3,8"}) {
+  online(kernel, "0-1023\n");
+  const auto own = own_cpus();
+  for (const auto& list : {own.front(), own.back(), joined(own)}) {
+    CAPTURE(list);
     auto limits = only(Resource::cpuset, list, "--cpuset");
     CHECK(resolve_limits(kernel.roots(), kernel.path(""), limits));
     CHECK(limits.find(Resource::cpuset)->detail == list);
@@ -59,6 +81,25 @@ TEST_CASE(
                    Catch::Contains(std::string("preset training ") + list) &&
                    Catch::Contains("0-3,8"));
   }
+}
+
+TEST_CASE("resolve_limits: A CPU that is online but closed to this process is an error") {
+  FakeKernel kernel;
+  online(kernel, "0-1023\n");
+  const auto own = own_cpus();
+  if (own.size() == CPU_SETSIZE) {
+    WARN("this process may run on all CPUs that there can be: none is closed to it");
+    return;
+  }
+  int closed = 0;
+  while (std::find(own.begin(), own.end(), std::to_string(closed)) != own.end())
+    ++closed;
+  auto limits = only(Resource::cpuset, std::to_string(closed), "--cpuset");
+  const auto resolved = resolve_limits(kernel.roots(), kernel.path(""), limits);
+  REQUIRE_FALSE(resolved);
+  CHECK_THAT(resolved.error().message(), Catch::Contains("CPU " + std::to_string(closed)) &&
+                                             Catch::Contains("--cpuset") &&
+                                             Catch::Contains("encloses"));
 }
 
 TEST_CASE("resolve_limits: Where it cannot be known which CPUs are online no cpuset is taken") {
