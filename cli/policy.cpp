@@ -66,6 +66,9 @@ Status read_cap(const TomlEntry& entry, const LimitOption& option, Policy& out) 
   if (!limit) return tl::unexpected(std::move(limit).error());
   limit->source = entry.where;
   limit->origin = LimitOrigin::policy;
+  if (info(option.resource).unit == Unit::bytes_per_second && limit->detail.empty())
+    return error("read policy", entry.where,
+                 std::string(option.key) + ": a cap names its disk, as in \"100M/s@/data\"");
   out.caps.set(option.resource, std::move(*limit));
   return {};
 }

@@ -74,6 +74,8 @@ Status write_file_atomic(const std::string& path, std::string_view text) {
 }
 
 Status make_private_directories(const std::string& path) {
+  struct stat present {};
+  if (::stat(path.c_str(), &present) == 0 && S_ISDIR(present.st_mode)) return {};  // as always
   for (std::size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
     const std::string part = path.substr(0, at);

@@ -44,7 +44,7 @@ struct MemorySample {
 
 // Counters from which an end at a limit is told, over the whole run.
 struct LimitCounters {
-  std::uint64_t own_limit_hits = 0;  // charges that failed at the job's own memory limit
+  std::uint64_t own_limit_hits = 0;  // out of memory at the job's own limit, at least so often
   std::uint64_t kills = 0;           // processes of the job that any OOM killer killed
   std::uint64_t refused_forks = 0;   // at the job's own limit of processes
   // The enclosing cgroup whose memory limit was hit meanwhile, if any; its limit in bytes; and

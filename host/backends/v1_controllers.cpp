@@ -16,29 +16,6 @@
 namespace jobward::host {
 namespace {
 
-// So close to its limit a cgroup is full: the charges that each CPU holds ready (64 pages:
-// mm/memcontrol.c, MEMCG_CHARGE_BATCH) and a failed allocation of a huge page.
-constexpr std::uint64_t kFull = 4U << 20U;
-
-bool is_full(const CgroupDir& dir) {
-  const auto used = dir.counter("memory.usage_in_bytes");
-  const auto limit = dir.counter("memory.limit_in_bytes");
-  return used && *used && limit && *limit && **used + kFull >= **limit;
-}
-
-// How often a charge failed at this cgroup's own limit, at least. Where memory + swap is limited to
-// the same value, its counter is charged first and takes the failures (mm/memcontrol.c,
-// try_charge_memcg). Linux 6.18 sometimes counts none at all for a job that was killed at its
-// limit: a peak that reached the limit counts as one. Absent without limit.
-std::optional<std::uint64_t> limit_hits(const CgroupDir& dir) {
-  const auto memory = dir.counter("memory.failcnt");
-  const auto limit = dir.counter("memory.limit_in_bytes");
-  const auto peak = dir.counter("memory.max_usage_in_bytes");
-  if (!memory || !*memory || !limit || !*limit || !peak || !*peak) return std::nullopt;
-  const auto with_swap = dir.counter("memory.memsw.failcnt");
-  return **memory + (with_swap && *with_swap ? **with_swap : 0) + (**peak >= **limit ? 1 : 0);
-}
-
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 // Written only when it is another: every run comes by here. Absent: no cap.
@@ -141,8 +118,6 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
   return made;
 }
 
-// v1 tells of an OOM through an eventfd registered in cgroup.event_control (cgroup-v1/memory.rst, 9
-// and 10).
 Status V1Controllers::watch_memory() {
   const auto open = [&](const char* file, CgroupFile& target) -> Status {
     auto opened = CgroupFile::open(memory(), file);
@@ -153,14 +128,32 @@ Status V1Controllers::watch_memory() {
   JOBWARD_RETURN_IF_ERROR(open("memory.usage_in_bytes", usage_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.max_usage_in_bytes", peak_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_file_));
-  CgroupFile control;
-  JOBWARD_RETURN_IF_ERROR(open("memory.oom_control", control));
-  Fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event) return errno_error("create", "an eventfd");
-  JOBWARD_RETURN_IF_ERROR(memory().write(
-      "cgroup.event_control", std::to_string(event.get()) + " " + std::to_string(control.fd())));
-  oom_event_ = std::move(event);
+  for (auto* watch : {&oom_event_, &oom_}) {
+    auto started = OomWatch::start(memory());
+    if (!started) return tl::unexpected(std::move(started).error());
+    *watch = std::move(*started);
+  }
   return {};
+}
+
+// v1 tells of an OOM through an eventfd registered in cgroup.event_control (cgroup-v1/memory.rst, 9
+// and 10): the cgroup that ran out and all below it are told, before anybody is killed.
+Result<OomWatch> OomWatch::start(const CgroupDir& dir) {
+  auto control = dir.open_file("memory.oom_control", O_RDONLY);
+  if (!control) return tl::unexpected(std::move(control).error());
+  OomWatch watch;
+  watch.event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!watch.event_) return errno_error("create", "an eventfd");
+  JOBWARD_RETURN_IF_ERROR(
+      dir.write("cgroup.event_control",
+                std::to_string(watch.event_.get()) + " " + std::to_string(control->get())));
+  return watch;
+}
+
+bool OomWatch::has_fired() {
+  std::uint64_t count = 0;
+  if (event_ && ::read(event_.get(), &count, sizeof count) == sizeof count) fired_ = true;
+  return fired_;
 }
 
 Status V1Controllers::remember_ancestors(const V1Place& memory) {
@@ -171,9 +164,11 @@ Status V1Controllers::remember_ancestors(const V1Place& memory) {
     if (*limit) {
       auto dir = CgroupDir::open(directory);
       if (!dir) return tl::unexpected(std::move(dir).error());
-      const auto hits = limit_hits(*dir).value_or(0);
-      ancestors_.push_back({std::move(*dir), hits, false,
-                            !memory.placement.nested && path == memory.placement.path});
+      // Not ours to watch: an OOM there then counts as the system's.
+      auto oom = OomWatch::start(*dir);
+      if (oom)
+        ancestors_.push_back({std::move(*dir), std::move(*oom),
+                              !memory.placement.nested && path == memory.placement.path});
     }
     if (path.empty()) return {};
   }
@@ -283,27 +278,24 @@ void V1Controllers::read_final(GroupReport& report) {
       report.usage.basis["processes_basis"] = "kernel, threads counted";
     }
   }
-  for (const auto* file : {"memory.failcnt", "memory.oom_control"})
-    if (auto text = memory().read(file); !text) note(text.error());
+  if (auto text = memory().read("memory.oom_control"); !text) note(text.error());
   report.counters = counters();
 }
 
+// Who ran out of memory: the highest that was told. Counters alone do not say: page cache that was
+// given back counts as failures too.
 LimitCounters V1Controllers::counters() {
   LimitCounters out;
-  out.own_limit_hits = limit_hits(memory()).value_or(0);
   const auto control = memory().keyed("memory.oom_control");
   if (control && *control) out.kills = value_or_zero(**control, "oom_kill");
   out.refused_forks = refused_forks();
   for (auto& ancestor : ancestors_) {
-    // Its failure count may stay 0 (see limit_hits): asked while the job is being killed, the
-    // usage tells as well.
-    if (out.kills > 0 && is_full(ancestor.dir)) ancestor.was_full = true;
-    const bool hit = limit_hits(ancestor.dir).value_or(0) > ancestor.hits || ancestor.was_full;
-    if (!hit || !out.ancestor.empty()) continue;
+    if (!ancestor.oom.has_fired()) continue;
     out.ancestor = ancestor.dir.path();
     out.ancestor_limit = own_memory_limit(ancestor.dir.path(), false).value_or(std::nullopt);
     out.aggregate = ancestor.is_parent;
   }
+  if (oom_.has_fired() && out.ancestor.empty()) out.own_limit_hits = 1;
   return out;
 }
 

@@ -26,6 +26,22 @@ Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid);
 // What the v1 controllers hold, the rest as for every backend.
 Support v1_support(const V1Places& places);
 
+// Whether a v1 cgroup, or one above it, has run out of memory since this was made.
+class OomWatch {
+ public:
+  OomWatch() = default;
+  // Fails where we may not write cgroup.event_control.
+  static Result<OomWatch> start(const CgroupDir& dir);
+  [[nodiscard]] int fd() const { return event_.get(); }
+  [[nodiscard]] bool valid() const { return static_cast<bool>(event_); }
+  // Remembers: what was announced once stays so.
+  bool has_fired();
+
+ private:
+  Fd event_;
+  bool fired_ = false;
+};
+
 // Owns the job's v1 directories until remove().
 class V1Controllers {
  public:
@@ -34,7 +50,7 @@ class V1Controllers {
                                       bool count_cpu);
 
   [[nodiscard]] std::vector<int> task_files() const;
-  [[nodiscard]] int oom_event() const { return oom_event_.get(); }
+  [[nodiscard]] int oom_event() const { return oom_event_.fd(); }
   [[nodiscard]] const CgroupDir& memory() const { return of("memory")->job(); }
 
   [[nodiscard]] Result<MemorySample> sample() const;
@@ -53,8 +69,7 @@ class V1Controllers {
  private:
   struct Ancestor {
     CgroupDir dir;
-    std::uint64_t hits = 0;  // failures when the run began
-    bool was_full = false;   // seen at its limit when a process of the job was killed
+    OomWatch oom;
     bool is_parent = false;  // it is P
   };
 
@@ -74,7 +89,8 @@ class V1Controllers {
   CgroupFile usage_file_;
   CgroupFile peak_file_;
   CgroupFile stat_file_;
-  Fd oom_event_;
+  OomWatch oom_event_;  // the supervisor's, who consumes it
+  OomWatch oom_;
   std::vector<Ancestor> ancestors_;  // with a finite limit, nearest first
   std::vector<std::string> remarks_;
 };

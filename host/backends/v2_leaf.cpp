@@ -79,6 +79,7 @@ Result<V2Leaf> V2Leaf::create(const Hierarchy& hierarchy, const Placement& place
   V2Leaf leaf;
   leaf.id_ = request.run_id;
   leaf.own_parent_ = !placement.nested;
+  leaf.has_controllers_ = !controllers.empty();
   auto made = leaf.make_run(hierarchy, placement, controllers);
   if (made) made = leaf.make_job(request, controllers);
   if (made) return leaf;
@@ -164,8 +165,10 @@ void V2Leaf::remove(std::vector<std::string>& problems) {
     return;
   }
   note(remove_drained(parent_, id_, {"job/main", "job"}));
-  if (own_parent_)
-    static_cast<void>(::rmdir(parent_.path().c_str()));  // EBUSY: other runs are alive
+  // With controllers P stays: it carries the aggregate cap, and to make it anew costs each run as
+  // much as its own directories do. EBUSY: other runs are alive.
+  if (own_parent_ && (!has_controllers_ || left_.valid()))
+    static_cast<void>(::rmdir(parent_.path().c_str()));
   parent_ = CgroupDir();
   if (left_.valid()) step_back(left_);
   left_ = CgroupDir();

@@ -51,6 +51,7 @@ class V2Leaf {
   Status make_job(const GroupRequest& request, const std::vector<std::string>& controllers);
   CgroupDir parent_;
   bool own_parent_ = false;
+  bool has_controllers_ = false;
   std::string id_;
   CgroupDir run_;
   CgroupDir job_;

@@ -5,12 +5,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <memory>
 
 #include "common/files.h"
 
 namespace jobward::host {
+namespace {
+
+// A cgroup file in one read(2), mostly: the kernel fills the buffer as long as a record fits in,
+// and none is half as long. A second one, only to see the end, would double what a run costs here.
+Result<std::string> read_all(const Fd& fd, const std::string& name) {
+  std::array<char, 4096> buffer;
+  ssize_t got = 0;
+  do {
+    got = ::read(fd.get(), buffer.data(), buffer.size());
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return errno_error("read", name);
+  std::string text(buffer.data(), static_cast<std::size_t>(got));
+  if (text.size() < buffer.size() / 2) return text;
+  auto rest = read_fd(fd.get(), name);
+  if (!rest) return rest;
+  return text + *rest;
+}
+
+}  // namespace
 
 Result<CgroupDir> CgroupDir::open(const std::string& path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -47,7 +67,7 @@ Result<std::optional<std::string>> CgroupDir::read(const std::string& file) cons
   const Fd fd(::openat(fd_.get(), file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) return errno_error("open", path_ + "/" + file);
-  auto text = read_fd(fd.get(), path_ + "/" + file);
+  auto text = read_all(fd, path_ + "/" + file);
   // EOPNOTSUPP: the kernel has the file but not the function (PSI switched off at boot).
   if (!text && text.error().errnum == EOPNOTSUPP) return std::nullopt;
   if (!text) return tl::unexpected(std::move(text).error());
