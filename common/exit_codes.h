@@ -6,7 +6,7 @@ namespace jobward::exit_code {
 inline constexpr int kUsage = 2;         // everywhere but `run`, which uses kLauncherFailed
 inline constexpr int kNotAdmitted = 75;  // EX_TEMPFAIL: try again later
 inline constexpr int kRefused = 77;      // EX_NOPERM: refused by policy, guard, or could never fit
-inline constexpr int kTimeLimit = 124;    // wall, CPU time or stall; as timeout(1)
+inline constexpr int kTimeLimit = 124;   // wall, CPU time or stall; as timeout(1)
 inline constexpr int kLauncherFailed = 125;
 inline constexpr int kNotExecutable = 126;
 inline constexpr int kNotFound = 127;

@@ -15,12 +15,11 @@ class Chooser {
   Chooser(const KernelRoots& roots, const CgroupTree& tree) : roots_(roots), tree_(tree) {}
 
   BackendChoice choose() {
-    if (const Hierarchy* v2 = tree_.v2(); v2 != nullptr && v2->has("memory")) {
-      if (use_v2(*v2)) return std::move(choice_);
-    } else if (tree_.mode == CgroupMode::unified) {
-      // Without the memory controller, too: the processes are held together and killed at a stroke.
-      if (use_v2(*v2)) return std::move(choice_);
-    }
+    // Also without the memory controller where there is nothing else: the processes are held
+    // together and killed at a stroke.
+    const Hierarchy* v2 = tree_.v2();
+    const bool is_first = v2 != nullptr && (v2->has("memory") || tree_.mode == CgroupMode::unified);
+    if (is_first && use_v2(*v2)) return std::move(choice_);
     if (tree_.mode == CgroupMode::hybrid &&
         take(make_hybrid_backend(tree_, uid_),
              "v1 controllers hold the limits, a v2 leaf the processes"))

@@ -28,12 +28,11 @@ class HybridGroup final : public JobGroup {
   Result<MemorySample> sample() override { return v1_.sample(); }
   Result<int> signal_all(int signal) override {
     if (signal == SIGKILL) v1_.prepare_kill();
-    const auto in_leaf = leaf_.signal_all(signal);
+    auto in_leaf = leaf_.signal_all(signal);
     if (in_leaf && *in_leaf > 0 && signal != SIGKILL) return in_leaf;
     // A job of root's may have moved a process to another v2 cgroup; its memory is still counted
     // here. Also tried when the leaf could not be killed.
-    const auto outside =
-        signal_members([this] { return v1_.memory().processes_below(true); }, signal);
+    auto outside = signal_members([this] { return v1_.memory().processes_below(true); }, signal);
     if (!in_leaf || !outside) return in_leaf ? outside : in_leaf;
     return std::max(*in_leaf, *outside);
   }
