@@ -267,7 +267,7 @@ TEST_CASE("process: The memory of a real child is seen") {
     const auto memory = tree_memory(KernelRoots{}, {child.pid()}, exact);
     CHECK(memory.processes == 1);
     CHECK(memory.need >= 16U << 20U);
-    CHECK(memory.need < 64U << 20U);
+    CHECK(memory.need < 256U << 20U);  // a sanitizer's own memory is in it
   }
 }
 
