@@ -45,32 +45,10 @@ Status set_grace(const TomlEntry& entry, LimitSettings& out) {
   return {};
 }
 
-Status set_aggregate_share(const TomlEntry& entry, LimitSettings::Aggregate& aggregate) {
-  JOBWARD_RETURN_IF_ERROR(set_share(entry, aggregate.share));
-  if (aggregate.share <= 0)
-    return error("use", "a share of 0", "no job can start with nothing; \"none\" sets no cap");
-  return {};
-}
-
-// "90%", 0.9, "48G" or "none".
 Status set_aggregate(const TomlEntry& entry, LimitSettings& out) {
-  const auto* text = std::get_if<std::string>(&entry.value);
-  if (text != nullptr && *text == "none") {
-    out.aggregate.reset();
-    return {};
-  }
-  LimitSettings::Aggregate aggregate;
-  aggregate.source = entry.where;
-  if (text == nullptr || (!text->empty() && text->back() == '%')) {
-    JOBWARD_RETURN_IF_ERROR(set_aggregate_share(entry, aggregate));
-  } else {
-    auto bytes = parse_bytes(*text);
-    if (!bytes) return tl::unexpected(std::move(bytes).error());
-    if (*bytes == 0)
-      return error("use", "a cap of 0", "no job can start with nothing; \"none\" sets no cap");
-    aggregate.bytes = static_cast<double>(*bytes);
-  }
-  out.aggregate = aggregate;
+  auto cap = aggregate_value(entry);
+  if (!cap) return tl::unexpected(std::move(cap).error());
+  out.aggregate = *cap;
   return {};
 }
 
@@ -164,6 +142,23 @@ Status settle_section(WishLayer& layer, const std::string& where, const std::str
 }
 
 }  // namespace
+
+Result<std::optional<launcher::AggregateCap>> aggregate_value(const TomlEntry& entry) {
+  const auto* text = std::get_if<std::string>(&entry.value);
+  if (text != nullptr && *text == "none") return std::nullopt;
+  launcher::AggregateCap cap;
+  cap.source = entry.where;
+  if (text == nullptr || (!text->empty() && text->back() == '%')) {
+    JOBWARD_RETURN_IF_ERROR(set_share(entry, cap.share));
+  } else {
+    auto bytes = parse_bytes(*text);
+    if (!bytes) return tl::unexpected(std::move(bytes).error());
+    cap.bytes = static_cast<double>(*bytes);
+  }
+  if (cap.bytes.value_or(cap.share) <= 0)
+    return error("use", "a cap of 0", "no job can start with nothing; \"none\" sets no cap");
+  return cap;
+}
 
 Result<Configuration> parse_config(std::string_view text, const std::string& file,
                                    Configuration below) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/toml_reader.h"
 #include "cli/wishes.h"
 #include "common/result.h"
 #include "launcher/limit_plan.h"
@@ -32,6 +34,9 @@ struct Configuration {
 // value is an error with file, line and, for a key, the nearest known one.
 Result<Configuration> parse_config(std::string_view text, const std::string& file,
                                    Configuration below = {});
+
+// "90%", 0.9, "48G"; "none" is absent.
+Result<std::optional<launcher::AggregateCap>> aggregate_value(const TomlEntry& entry);
 
 // The preset of that name; an error that names the nearest, and where they all are defined.
 Result<WishLayer> find_preset(const Configuration& config, const std::string& name);

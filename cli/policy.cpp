@@ -18,6 +18,8 @@ namespace {
 using launcher::Policy;
 
 constexpr const char* kCaps = "caps";
+constexpr const char* kAggregate = "aggregate";
+constexpr const char* kMemory = "memory";
 constexpr const char* kBlocks = "blocks";
 constexpr const char* kNoLimit = "no_limit";
 
@@ -58,6 +60,7 @@ std::vector<std::string> known_names() {
   for (const auto& block : kBlockKeys)
     names.push_back(std::string(kBlocks) + "." + std::string(block.key));
   names.push_back(std::string(kBlocks) + "." + kNoLimit);
+  names.push_back(std::string(kAggregate) + "." + kMemory);
   return names;
 }
 
@@ -87,11 +90,19 @@ Status read_no_limit(const TomlEntry& entry, Policy& out) {
   return {};
 }
 
+Status read_aggregate(const TomlEntry& entry, Policy& out) {
+  auto cap = aggregate_value(entry);
+  if (!cap) return tl::unexpected(std::move(cap).error());
+  out.aggregate = *cap;
+  return {};
+}
+
 // Absent: there is no such key.
 std::optional<Status> read_value(const TomlEntry& entry, Policy& out) {
   if (entry.path.size() != 2) return std::nullopt;
   const std::string& section = entry.path[0];
   const std::string& key = entry.path[1];
+  if (section == kAggregate && key == kMemory) return read_aggregate(entry, out);
   if (section == kCaps)
     if (const LimitOption* option = find_limit_option(key)) return read_cap(entry, *option, out);
   if (section != kBlocks) return std::nullopt;
@@ -108,7 +119,8 @@ Status read_entry(const TomlEntry& entry, Policy& out) {
   }
   const auto* table = std::get_if<TomlEntry::Table>(&entry.value);
   const bool section =
-      entry.path.size() == 1 && (entry.path[0] == kCaps || entry.path[0] == kBlocks);
+      entry.path.size() == 1 &&
+      (entry.path[0] == kCaps || entry.path[0] == kBlocks || entry.path[0] == kAggregate);
   if (table != nullptr && (section || !table->empty)) return {};
   return unknown_key(entry, known_names());
 }

@@ -23,7 +23,7 @@ nlohmann::ordered_json enforcement_json(const host::Support& support);
 // {"cpus": {"why": …, "mend": …}} for those that the kernel does not hold.
 nlohmann::ordered_json gaps_json(const host::Support& support);
 
-using Aggregate = std::optional<launcher::LimitSettings::Aggregate>;
+using Aggregate = std::optional<launcher::AggregateCap>;
 std::string aggregate_words(const Aggregate& aggregate);  // "90 % of the memory (default)"
 nlohmann::ordered_json aggregate_json(const Aggregate& aggregate);
 

@@ -171,6 +171,16 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.ended_by)
     ending.cause +=
         "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
+  if (!seen.left_for.empty()) {
+    ending.cause += "; its main process had left its cgroup: from then on nothing held its limits";
+    result.problems.push_back("the main process moved itself out of its cgroup, to " +
+                              printable(seen.left_for) + ": its limits did not hold any more");
+    result.request.limits.for_each([&](Resource resource, const Limit&) {
+      const auto* how = result.request.enforcement.find(resource);
+      if (how != nullptr && *how == Enforcement::kernel && resource != Resource::open_files)
+        result.request.enforcement.set(resource, Enforcement::none);
+    });
+  }
   ending.exit_code = verdict.exit_code;
   ending.exit_source = verdict.from_job ? "job" : "jobward";
   ending.signal = verdict.signal;

@@ -17,11 +17,21 @@ struct LimitWishes {
   bool no_memory_limit = false;  // --no-limit
 };
 
+// All jobs below one parent together may have this share of what there is, so that many small ones
+// cannot take the machine.
+struct AggregateCap {
+  double share = 0.9;
+  std::optional<double> bytes;  // instead of a share
+  std::string source = "default";
+};
+
 // What the system's policy says, each with the file and line as its source.
 struct Policy {
   Limits caps;    // no run may have more
   Limits blocks;  // a run that is predicted (p95) to use more of it does not start
   std::optional<std::string> forbids_no_limit;  // where it says so
+  // A user's own cap on all jobs together may be smaller, not larger.
+  std::optional<AggregateCap> aggregate;
 };
 
 // What the configuration may change.
@@ -36,14 +46,8 @@ struct LimitSettings {
   std::uint64_t minimum_bytes = 64U << 20U;
   // Between TERM and KILL at the wall limit.
   double grace_seconds = 10;
-  // All jobs below one parent together may have this share of what there is, so that many small
-  // ones cannot take the machine. Absent: no aggregate cap.
-  struct Aggregate {
-    double share = 0.9;
-    std::optional<double> bytes;  // instead of a share
-    std::string source = "default";
-  };
-  std::optional<Aggregate> aggregate = Aggregate();
+  // Absent: no aggregate cap.
+  std::optional<AggregateCap> aggregate = AggregateCap();
 };
 
 struct LimitPlan {

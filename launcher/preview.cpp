@@ -107,11 +107,15 @@ void check_enforcement(const Limits& limits, const host::Support& supports, bool
 }  // namespace
 
 std::optional<std::uint64_t> aggregate_bytes(const Workshop& shop) {
-  const auto& cap = shop.settings.aggregate;
-  if (!cap) return std::nullopt;
-  const double bytes =
-      cap->bytes.value_or(cap->share * static_cast<double>(shop.snapshot.capacity()));
-  return static_cast<std::uint64_t>(bytes) / 4096 * 4096;
+  const auto whole = static_cast<double>(shop.snapshot.capacity());
+  std::optional<std::uint64_t> smallest;
+  for (const auto& cap : {shop.settings.aggregate, shop.policy.aggregate}) {
+    if (!cap) continue;
+    const auto bytes =
+        static_cast<std::uint64_t>(cap->bytes.value_or(cap->share * whole)) / 4096 * 4096;
+    smallest = std::min(bytes, smallest.value_or(bytes));
+  }
+  return smallest;
 }
 
 std::vector<profiles::FileDigest> digest_files(const char* role,

@@ -50,6 +50,8 @@ bool is_forwarded(int signal) {
 constexpr double kRestCheck = 0.02;  // s
 // How often processes are counted where nobody else holds their limit.
 constexpr double kProcessCheck = 0.05;
+// How often it is asked whether the main process is still in its cgroup.
+constexpr double kMembershipCheck = 1.0;
 // After an OOM event the kernel's counter follows within a moment: looked at every 2 ms, 50 times.
 constexpr double kOomCheck = 0.002;
 constexpr int kOomChecks = 50;
@@ -103,6 +105,9 @@ class Loop {
     pidfd_.assign(order_.child.pidfd.get());
     if (order_.group.oom_event() >= 0) oom_.assign(order_.group.oom_event());
     started_ = Clock::now();
+    const auto& birth = order_.group.birth_place();
+    in_cgroup_ = birth.v2_directory >= 0 || !birth.v1_task_files.empty();
+    watch_membership();
     wait_main();
     wait_signals();
     if (oom_.is_open()) wait_oom();
@@ -268,6 +273,7 @@ class Loop {
       return arm_sample(SamplingPace::kLongest);
     }
     tracker_.add(elapsed(), *sample);
+    watch_membership();
     hold_memory(*sample);
     hold_processes(*sample);
     warn_of_memory(*sample);
@@ -326,6 +332,20 @@ class Loop {
     static_cast<void>(host::send_signal(order_.child.pidfd, signal));
   }
 
+  // A job that may (root's, or a user's in a tree of his own) can move itself out of its cgroup:
+  // then nothing holds it, and the run says so.
+  void watch_membership() {
+    const double now = elapsed();
+    if (!in_cgroup_ || !seen_.left_for.empty() || now - membership_seen_ < kMembershipCheck) return;
+    membership_seen_ = now;
+    const auto where = host::memory_cgroup_of(order_.roots, order_.child.pid);
+    if (!where) return;
+    if (born_in_.empty())
+      born_in_ = where->ends_with("/main") ? where->substr(0, where->size() - 5) : *where;
+    if ((*where + "/").compare(0, born_in_.size() + 1, born_in_ + "/") != 0)
+      seen_.left_for = *where;
+  }
+
   // The limit, if there is one that we have to hold.
   const Limit* polled(Resource resource) const {
     const auto* how = order_.enforcement.find(resource);
@@ -375,6 +395,9 @@ class Loop {
   Clock::time_point started_;
   Supervision seen_;
   int oom_checks_ = 0;  // how often the counters are still looked at after an OOM event
+  bool in_cgroup_ = false;
+  std::string born_in_;  // the job's cgroup
+  double membership_seen_ = -kMembershipCheck;
   bool main_ended_ = false;
   bool grace_over_ = false;
   std::optional<Error> failure_;

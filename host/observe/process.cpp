@@ -293,6 +293,19 @@ std::vector<int> processes_with_environment(const KernelRoots& roots, std::strin
   return out;
 }
 
+std::optional<std::string> memory_cgroup_of(const KernelRoots& roots, int pid) {
+  const auto text = read_file(pid_path(roots, pid) + "/cgroup");
+  const auto memberships = text ? parse_membership(*text) : Result<std::vector<Membership>>();
+  if (!memberships) return std::nullopt;
+  std::optional<std::string> v2;
+  for (const auto& membership : *memberships) {
+    const auto& names = membership.controllers;
+    if (std::find(names.begin(), names.end(), "memory") != names.end()) return membership.path;
+    if (names.empty()) v2 = membership.path;
+  }
+  return v2;
+}
+
 std::optional<std::string> name_of(const KernelRoots& roots, int pid) {
   auto stat = stat_of(roots, pid);
   return stat ? std::optional(std::move(stat->name)) : std::nullopt;

@@ -82,6 +82,10 @@ std::uint64_t activity_of(const KernelRoots& roots, const std::vector<int>& pids
 // executed, holds this entry ("NAME=value").
 std::vector<int> processes_with_environment(const KernelRoots& roots, std::string_view entry);
 
+// The cgroup in which a process's memory is counted, below the hierarchy's root; absent if the
+// process is gone or there is none.
+std::optional<std::string> memory_cgroup_of(const KernelRoots& roots, int pid);
+
 // The name of a process (comm); absent if it is gone. A zombie still has one.
 std::optional<std::string> name_of(const KernelRoots& roots, int pid);
 

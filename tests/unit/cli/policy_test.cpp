@@ -227,3 +227,17 @@ TEST_CASE("policy: JOBWARD_POLICY must name a file that is there") {
   REQUIRE(!policy);
   CHECK_THAT(policy.error().message(), Contains("JOBWARD_POLICY") && Contains("mine.toml"));
 }
+
+TEST_CASE("policy: The cap on all jobs together can be set, and only there is a bad value said") {
+  const auto policy = jobward::cli::parse_policy("[aggregate]\nmemory = \"48G\"\n", "policy.toml");
+  REQUIRE(policy);
+  REQUIRE(policy->aggregate);
+  CHECK(policy->aggregate->bytes == 48.0 * 1024 * 1024 * 1024);
+  CHECK(policy->aggregate->source == "policy.toml:2");
+  const auto broken = jobward::cli::parse_policy("[aggregate]\nmemory = \"0%\"\n", "policy.toml");
+  REQUIRE(!broken);
+  CHECK_THAT(broken.error().message(), Catch::Contains("policy.toml:2"));
+  const auto unknown = jobward::cli::parse_policy("[aggregate]\nmemroy = \"9G\"\n", "policy.toml");
+  REQUIRE(!unknown);
+  CHECK_THAT(unknown.error().message(), Catch::Contains("aggregate.memory"));
+}

@@ -196,7 +196,7 @@ TEST_CASE("render_support: A limit that the backend does not speak of is held by
 TEST_CASE("render_support: The aggregate cap is told with its source") {
   CHECK(aggregate_words(std::nullopt) == "none");
   CHECK(aggregate_json(std::nullopt).empty());
-  launcher::LimitSettings::Aggregate aggregate;
+  launcher::AggregateCap aggregate;
   aggregate.bytes = 48.0 * (1U << 30U);
   aggregate.source = "c.toml:2";
   CHECK(aggregate_words(aggregate) == "48.0 GiB for all jobs together (c.toml:2)");
