@@ -155,8 +155,11 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   auto wishes = order.wishes;
   if (auto named = resolve_limits(shop.roots, order.job.cwd, wishes.limits); !named)
     out.obstacle = named.error().message();
+  auto policy = shop.policy;
+  if (auto named = resolve_limits(shop.roots, order.job.cwd, policy.caps); !named)
+    out.obstacle = named.error().message();
   out.plan =
-      plan_limits(wishes, request.estimate, memory_bounds(order, shop), shop.settings, shop.policy);
+      plan_limits(wishes, request.estimate, memory_bounds(order, shop), shop.settings, policy);
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
   request.enforcement = host::enforcements(shop.backend.support());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/text.h"
+#include "common/units.h"
 #include "host/backends/drain.h"
 #include "host/backends/libcgroup_v1.h"
 #include "host/backends/v1_limits.h"
@@ -43,6 +44,23 @@ Status open_cpuset_parents(const V1Place& place, const std::string& run_id, std:
   return libcgroup::create("cpuset", p + "/" + run_id, all);
 }
 
+// v1 refuses a quota above that of the parent; the smaller one is in force anyway.
+Limits within_quota(const V1Place& place, Limits limits) {
+  const Limit* cpus = limits.find(Resource::cpus);
+  if (cpus == nullptr) return limits;
+  const std::string& p = place.placement.path;
+  const std::string above = place.placement.nested ? p : p.substr(0, p.rfind('/'));
+  const auto quota = text_of(place.hierarchy.mount_point + above, "cpu.cfs_quota_us");
+  const auto period = text_of(place.hierarchy.mount_point + above, "cpu.cfs_period_us");
+  const auto most = quota ? parse_number(*quota) : Result<double>(0.0);
+  const auto each = period ? parse_number(*period) : Result<double>(0.0);
+  if (!most || !each || *most <= 0 || *each <= 0 || cpus->value <= *most / *each) return limits;
+  Limit held = *cpus;
+  held.value = *most / *each;
+  limits.set(Resource::cpus, std::move(held));
+  return limits;
+}
+
 Status create_once(const V1Place& place, const GroupRequest& request) {
   std::string nodes;
   if (place.controller == "cpuset")
@@ -50,8 +68,9 @@ Status create_once(const V1Place& place, const GroupRequest& request) {
   const bool counts_swap =
       ::access((place.hierarchy.own_directory() + "/memory.memsw.limit_in_bytes").c_str(), F_OK) ==
       0;
-  return libcgroup::create(place.controller, place.placement.path + "/" + request.run_id + "/job",
-                           v1_values(place.controller, request.limits, counts_swap, nodes));
+  return libcgroup::create(
+      place.controller, place.placement.path + "/" + request.run_id + "/job",
+      v1_values(place.controller, within_quota(place, request.limits), counts_swap, nodes));
 }
 
 }  // namespace
