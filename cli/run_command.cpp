@@ -18,6 +18,7 @@
 #include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/files.h"
+#include "common/identity.h"
 #include "launcher/supervisor.h"
 #include "profiles/secrets.h"
 
@@ -135,6 +136,10 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   order->inputs = options.inputs;
   order->outputs = options.outputs;
   order->best_effort = options.best_effort;
+  auto id = new_run_id();
+  if (!id) return stop(id.error());
+  order->id = std::move(*id);
+  if (!options.dry_run) (*session)->choice.backend->announce(order->id);
   (*session)->records = open_records((*session)->clock);
   return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks)};
 }

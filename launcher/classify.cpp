@@ -2,7 +2,6 @@
 
 #include <signal.h>
 
-#include <array>
 #include <cstring>
 
 #include "common/exit_codes.h"

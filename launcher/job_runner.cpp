@@ -1,4 +1,4 @@
-// Theory of operation: prepare ─▶ estimate ─▶ limits ─▶ cgroup ─▶ row (durable) ─▶ spawn ─▶
+// Theory of operation: prepare ─▶ estimate ─▶ limits ─▶ row (durable) ─▶ cgroup ─▶ spawn ─▶
 // supervise ─▶ kill what is left, measure, remove ─▶ classify ─▶ close the row and learn. run_job()
 // is that list.
 #include "launcher/job_runner.h"
@@ -7,14 +7,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
 #include "common/exit_codes.h"
-#include "common/identity.h"
 #include "common/text.h"
 #include "common/units.h"
 #include "estimator/estimator.h"
@@ -73,6 +69,14 @@ Result<std::unique_ptr<host::JobGroup>> make_group(const RunOrder& order, const 
   return shop.backend.create(wanted);
 }
 
+// The record says how the run was to be held; now it is held in another way.
+void amend(const Workshop& shop, RunResult& result) {
+  if (!result.recorded) return;
+  if (auto amended = shop.store->amend(result.request); !amended)
+    result.problems.push_back("the record still names the enforcement that was meant: " +
+                              amended.error().message());
+}
+
 // `--mem auto` never stops a run: without a cgroup it goes on polled, and says so. Null: an
 // explicit limit was asked for, and the run has ended.
 std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Workshop& shop,
@@ -82,12 +86,13 @@ std::unique_ptr<host::JobGroup> without_group(const RunOrder& order, const Works
                   why.message() + "; nothing was started");
     return nullptr;
   }
-  result.problems.push_back(why.message() + "; the run goes on without a cgroup, its limit polled");
+  result.remarks.push_back(why.message() + "; the run goes on without a cgroup, its limit polled");
   const auto none = host::make_none_backend(shop.roots);
   result.request.enforcement = host::enforcements(none->support());
   result.request.where.backend = none->name();
   result.request.where.cgroup.clear();
   result.request.where.memory_cgroup.clear();
+  amend(shop, result);
   auto group = none->create(
       {result.request.id, result.request.limits, order.settings.oom_kills_job, {}, {}});
   return group ? std::move(*group) : nullptr;
@@ -160,6 +165,17 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   return out;
 }
 
+// A job that has left its cgroup was held by nothing from then on.
+void disown_limits(const Supervision& seen, RunResult& result) {
+  result.problems.push_back("the main process moved itself out of its cgroup, to " +
+                            printable(seen.left_for) + ": its limits did not hold any more");
+  result.request.limits.for_each([&](Resource resource, const Limit&) {
+    const auto* how = result.request.enforcement.find(resource);
+    if (how != nullptr && *how == Enforcement::kernel && resource != Resource::open_files)
+      result.request.enforcement.set(resource, Enforcement::none);
+  });
+}
+
 void conclude(const Supervision& seen, host::GroupReport report, const NeedTracker& tracker,
               const RunOrder& order, RunResult& result) {
   auto& ending = result.ending;
@@ -173,13 +189,7 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
         "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
   if (!seen.left_for.empty()) {
     ending.cause += "; its main process had left its cgroup: from then on nothing held its limits";
-    result.problems.push_back("the main process moved itself out of its cgroup, to " +
-                              printable(seen.left_for) + ": its limits did not hold any more");
-    result.request.limits.for_each([&](Resource resource, const Limit&) {
-      const auto* how = result.request.enforcement.find(resource);
-      if (how != nullptr && *how == Enforcement::kernel && resource != Resource::open_files)
-        result.request.enforcement.set(resource, Enforcement::none);
-    });
+    disown_limits(seen, result);
   }
   ending.exit_code = verdict.exit_code;
   ending.exit_source = verdict.from_job ? "job" : "jobward";
@@ -249,6 +259,7 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
                         {child->pid, "JOBWARD_RUN_ID=" + result.request.id});
   if (seen) {
     conclude(*seen, std::move(report), tracker, order, result);
+    if (!seen->left_for.empty()) amend(shop, result);
   } else {
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,
                   "supervision broke down and the job was killed: " + seen.error().message());
@@ -262,14 +273,9 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
                   const Tell& tell) {
   RunResult result;
   result.at.created = shop.clock.wall_ms();
-  auto id = new_run_id();
-  if (!id) {
-    end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed, id.error().message());
-    return result;
-  }
   auto plan = preview(order, shop);
   result.request = std::move(plan.request);
-  result.request.id = *id;
+  result.request.id = order.id;
   if (plan.plan.refusal) {
     end_unstarted(result, Outcome::refused, exit_code::kRefused, *plan.plan.refusal);
     return result;
@@ -279,24 +285,27 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
     return result;
   }
   result.remarks = std::move(plan.remarks);
-  auto lines = result.remarks;
-  if (plan.plan.guessed) lines.push_back(guess_line(result, plan.plan));
 
-  const auto place = shop.backend.place(*id);
+  const auto place = shop.backend.place(order.id);
   result.request.where.cgroup = place.directory;
   result.request.where.memory_cgroup = place.memory_directory;
   result.at.admitted = shop.clock.wall_ms();
   // Held from before the row is there until after it is closed.
-  const auto lock = RunLock::take(shop.lock_directory, *id);
+  const auto lock = RunLock::take(shop.lock_directory, order.id);
+  if (!accept_record(order, begin_problem(shop, lock, result), result)) return result;
   auto made = make_group(order, shop, result.request);
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
-  if (!group) return result;
-  if (!accept_record(order, begin_problem(shop, lock, result), result)) return result;
+  if (!group) {
+    record_end(shop, result);
+    return result;
+  }
   // A command that is not there needs no word about its limits. Before the spawn: a reader of
   // stderr that does not read must not keep us from supervising.
-  if (host::can_be_found(order.job.argv[0]))
-    for (const auto& line : lines)
+  if (host::can_be_found(order.job.argv[0])) {
+    for (const auto& line : result.remarks)
       tell(line);
+    if (plan.plan.guessed) tell(guess_line(result, plan.plan));
+  }
   run_to_end(order, shop, *group, gate, result);
   record_end(shop, result);
   return result;

@@ -20,6 +20,7 @@ namespace jobward::launcher {
 
 // What the front end asks for.
 struct RunOrder {
+  std::string id;  // of the run: new_run_id(); may be announced to the backend already
   Job job;
   std::vector<std::string> environment;  // of the job, "NAME=value"
   std::string name;

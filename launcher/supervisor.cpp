@@ -20,8 +20,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
-#include <functional>
 
 #include "common/log.h"
 #include "host/backends/drain.h"

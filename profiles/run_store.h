@@ -31,6 +31,9 @@ class RunStore {
   virtual ~RunStore() = default;
   // Durable when it returns. The run is then `admitted`.
   virtual Status begin(const RunRequest& request, const Timestamps& at) = 0;
+  // Replaces what begin() wrote of how the run is held (limits, enforcement, place): the truth has
+  // turned out to be another.
+  virtual Status amend(const RunRequest& request) = 0;
   // Closes the run, and learns from it, in one durable transaction.
   virtual Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
                      const Learn& learn) = 0;

@@ -177,6 +177,7 @@ class SqliteRunStore final : public RunStore {
     return insert(request, at);
   }
 
+  Status amend(const RunRequest& request) override;
   Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
              const Learn& learn) override;
   Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) override;
@@ -223,6 +224,12 @@ Status SqliteRunStore::insert(const RunRequest& request, const Timestamps& at) {
       .bind(request.fingerprint.masked)
       .bind(request.fingerprint.program);
   return statement->bind(encode_request(request)).run();
+}
+
+Status SqliteRunStore::amend(const RunRequest& request) {
+  auto statement = db_.prepare("UPDATE runs SET request=? WHERE id=?");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  return statement->bind(encode_request(request)).bind(request.id).run();
 }
 
 Status SqliteRunStore::end(const std::string& id, const RunEnding& ending, const Timestamps& at,

@@ -135,6 +135,10 @@ class Backend {
   [[nodiscard]] virtual std::string reason() const { return {}; }
   // Where a run's directories will be, known before they are made: the record goes first.
   [[nodiscard]] virtual GroupPlace place(const std::string& run_id) const = 0;
+  // The run will be created soon: what somebody else has to do for it may begin. May be left out;
+  // create() tells of failures. A run that is announced and not created leaves nothing behind once
+  // this process has ended.
+  virtual void announce(const std::string& /*run_id*/) {}
   [[nodiscard]] virtual Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) = 0;
 };
 

@@ -41,13 +41,22 @@ class ScopeBackend final : public Backend {
     return {job, job};
   }
 
+  // systemd works on another processor meanwhile.
+  void announce(const std::string& run_id) override {
+    announced_ = run_id;
+    bus_ = SystemdBus::connect(manager_);
+    if (!bus_) return;
+    auto asked =
+        bus_->request_scope(scope_of(run_id), kSlice, "jobward run " + run_id, own_unit());
+    if (!asked) bus_ = tl::unexpected(std::move(asked).error());
+  }
+
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
-    auto bus = SystemdBus::connect(manager_);
-    if (!bus) return tl::unexpected(std::move(bus).error());
-    const auto capped = set_aggregate(*bus, request.aggregate_bytes);
-    auto started = bus->start_scope(scope_of(request.run_id), kSlice,
-                                    "jobward run " + request.run_id, own_unit());
-    if (!started) return tl::unexpected(std::move(started).error());
+    if (announced_ != request.run_id) announce(request.run_id);
+    if (!bus_) return tl::unexpected(bus_.error());
+    if (auto started = bus_->await_scope(); !started)
+      return tl::unexpected(std::move(started).error());
+    const auto capped = set_aggregate(*bus_, request.aggregate_bytes);
     auto run = step_aside(request);
     if (!run) return tl::unexpected(std::move(run).error());
     std::vector<std::string> wanted;
@@ -107,6 +116,8 @@ class ScopeBackend final : public Backend {
   std::string directory_;  // that manager's cgroup
   V2Controllers controllers_;
   Support support_;
+  std::string announced_;                                           // the run that was asked for
+  Result<SystemdBus> bus_ = error("connect to", "systemd", "not yet");  // open for one run
 };
 
 // A run must not climb out of a limit that holds its caller.

@@ -36,9 +36,12 @@ struct Library {
   decltype(&sd_bus_message_read) read = nullptr;
   decltype(&sd_bus_message_unref) unref = nullptr;
   decltype(&sd_bus_call) call = nullptr;
+  decltype(&sd_bus_call_async) call_async = nullptr;
+  decltype(&sd_bus_message_get_error) error_of = nullptr;
   decltype(&sd_bus_match_signal) match_signal = nullptr;
   decltype(&sd_bus_process) process = nullptr;
   decltype(&sd_bus_wait) wait = nullptr;
+  decltype(&sd_bus_is_ready) is_ready = nullptr;
   decltype(&sd_bus_error_free) free_error = nullptr;
 };
 
@@ -65,9 +68,10 @@ Result<const Library*> library() {
            find(loaded.new_call, "sd_bus_message_new_method_call") &&
            find(loaded.append, "sd_bus_message_append") &&
            find(loaded.read, "sd_bus_message_read") && find(loaded.unref, "sd_bus_message_unref") &&
-           find(loaded.call, "sd_bus_call") && find(loaded.match_signal, "sd_bus_match_signal") &&
+           find(loaded.call, "sd_bus_call") && find(loaded.call_async, "sd_bus_call_async") &&
+           find(loaded.error_of, "sd_bus_message_get_error") && find(loaded.match_signal, "sd_bus_match_signal") &&
            find(loaded.process, "sd_bus_process") && find(loaded.wait, "sd_bus_wait") &&
-           find(loaded.free_error, "sd_bus_error_free");
+           find(loaded.is_ready, "sd_bus_is_ready") && find(loaded.free_error, "sd_bus_error_free");
   }();
   if (!ready) return error("load", "libsystemd.so.0", problem);
   return &loaded;
@@ -77,17 +81,27 @@ tl::unexpected<Error> bus_error(const char* operation, const std::string& object
   return errno_error(operation, object, -code);
 }
 
-// The jobs that ended since we began to listen, by their object path, with how they ended.
+// The last job of systemd's that ended since we began to listen, and how.
 struct EndedJob {
   std::string path;
   std::string result;
 };
+
+// What systemd answered with: that of sd_bus_call(), or that of an answer that came later.
+Error refusal(const sd_bus_error* failure, int code) {
+  const std::string name = failure != nullptr && failure->name != nullptr ? failure->name : "";
+  const std::string text =
+      failure != nullptr && failure->message != nullptr ? failure->message : std::strerror(-code);
+  return {"ask", "systemd", -code, text + (name.empty() ? "" : " (" + name + ")"), {}};
+}
 
 }  // namespace
 
 struct SystemdBus::Connection {
   const Library* library = nullptr;
   sd_bus* bus = nullptr;
+  std::string scope;                        // that was asked for
+  std::optional<Result<std::string>> answer;  // to that: the job that makes it
   std::optional<EndedJob> ended;
 
   Connection() = default;
@@ -113,6 +127,22 @@ struct SystemdBus::Connection {
     return manager == Manager::user ? library->open_user(&bus) : library->open_system(&bus);
   }
 
+  // Works on the connection until something holds.
+  template <typename Condition>
+  Status work_until(const Condition& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + kBusPatience;
+    while (!holds()) {
+      const int handled = library->process(bus, nullptr);
+      if (handled < 0) return bus_error("wait for", "systemd", handled);
+      if (handled > 0 || holds()) continue;
+      const auto left = deadline - std::chrono::steady_clock::now();
+      if (left.count() <= 0) return error("wait for", "systemd", "no answer in 5 s");
+      const int waited = library->wait(bus, microseconds(left));
+      if (waited < 0 && waited != -EINTR) return bus_error("wait for", "systemd", waited);
+    }
+    return {};
+  }
+
   // JobRemoved(u id, o job, s unit, s result). We have at most one job at a time, but hear of all.
   static int job_removed(sd_bus_message* message, void* self, sd_bus_error*) {
     auto* connection = static_cast<Connection*>(self);
@@ -123,6 +153,20 @@ struct SystemdBus::Connection {
     if (connection->library->read(message, "uoss", &id, &path, &unit, &result) >= 0)
       connection->ended = EndedJob{path, result};
     return 0;
+  }
+  static int scope_answered(sd_bus_message* message, void* self, sd_bus_error*) {
+    auto* connection = static_cast<Connection*>(self);
+    const char* job = nullptr;
+    if (const auto* failure = connection->library->error_of(message); failure != nullptr)
+      connection->answer = tl::unexpected(refusal(failure, -EIO));
+    else if (const int read = connection->library->read(message, "o", &job); read < 0)
+      connection->answer = tl::unexpected(refusal(nullptr, read));
+    else
+      connection->answer = std::string(job);
+    return 0;
+  }
+  [[nodiscard]] bool scope_is_done() const {
+    return answer && (!*answer || (ended && ended->path == **answer));
   }
 };
 
@@ -161,11 +205,9 @@ Result<std::string> SystemdBus::call(void* request) {
       lib.call(connection_->bus, message, microseconds(kBusPatience), &failure, &reply);
   lib.unref(message);
   if (done < 0) {
-    const std::string name = failure.name != nullptr ? failure.name : "";
-    const std::string text = failure.message != nullptr ? failure.message : std::strerror(-done);
+    auto refused = refusal(&failure, done);
     lib.free_error(&failure);
-    return tl::unexpected(
-        Error{"ask", "systemd", -done, text + (name.empty() ? "" : " (" + name + ")"), {}});
+    return tl::unexpected(std::move(refused));
   }
   const char* job = nullptr;
   std::string path;
@@ -174,21 +216,14 @@ Result<std::string> SystemdBus::call(void* request) {
   return path;
 }
 
-Status SystemdBus::wait_for(const std::string& job) {
-  const Library& lib = *connection_->library;
-  const auto deadline = std::chrono::steady_clock::now() + kBusPatience;
-  while (!connection_->ended || connection_->ended->path != job) {
-    const int handled = lib.process(connection_->bus, nullptr);
-    if (handled < 0) return bus_error("wait for", "systemd", handled);
-    if (handled > 0) continue;
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return error("wait for", "systemd", "the unit did not start in 5 s");
-    const int waited = lib.wait(connection_->bus, microseconds(left));
-    if (waited < 0 && waited != -EINTR) return bus_error("wait for", "systemd", waited);
-  }
+Status SystemdBus::await_scope() {
+  auto done = connection_->work_until([this] { return connection_->scope_is_done(); });
+  if (!done) return rethrow(std::move(done).error(), "scope " + connection_->scope);
+  if (!*connection_->answer)
+    return rethrow(std::move(*connection_->answer).error(), "scope " + connection_->scope);
   if (connection_->ended->result != "done")
-    return error("start", "a unit of systemd's",
-                 "it ended with \"" + connection_->ended->result + "\"");
+    return error("start", "scope " + connection_->scope,
+                 "its job of systemd's ended with \"" + connection_->ended->result + "\"");
   return {};
 }
 
@@ -198,9 +233,13 @@ Status SystemdBus::available() {
   return {};
 }
 
-Status SystemdBus::start_scope(const std::string& name, const std::string& slice,
-                               const std::string& description, const std::string& part_of) {
+Status SystemdBus::request_scope(const std::string& name, const std::string& slice,
+                                 const std::string& description, const std::string& part_of) {
   const Library& lib = *connection_->library;
+  connection_->scope = name;
+  // Before, sd-bus would only queue the request.
+  auto ready = connection_->work_until([&] { return lib.is_ready(connection_->bus) != 0; });
+  if (!ready) return ready;
   sd_bus_message* message = nullptr;
   int built = lib.new_call(connection_->bus, &message, kDestination, kPath, kInterface,
                            "StartTransientUnit");
@@ -220,13 +259,12 @@ Status SystemdBus::start_scope(const std::string& name, const std::string& slice
                        "CollectMode", "s", "inactive-or-failed",              //
                        "PartOf", "as", 1, part_of.c_str(),                    //
                        "PIDs", "au", 1, pid, 0);
-  if (built < 0) {
-    lib.unref(message);
-    return bus_error("build", "a request to systemd", built);
-  }
-  auto job = call(message);
-  if (!job) return rethrow(std::move(job).error(), "scope " + name);
-  return wait_for(*job);
+  if (built >= 0)
+    built = lib.call_async(connection_->bus, nullptr, message, &Connection::scope_answered,
+                           connection_.get(), microseconds(kBusPatience));
+  lib.unref(message);
+  if (built < 0) return bus_error("send", "a request to systemd", built);
+  return {};
 }
 
 Status SystemdBus::set_memory_max(const std::string& slice, std::uint64_t bytes) {

@@ -25,11 +25,13 @@ class SystemdBus {
 
   // Is there a libsystemd?
   static Status available();
-  // Makes the transient scope NAME (Delegate=yes: what is below it is ours), moves this process
-  // into it, and waits until that is done. It is stopped together with the unit `part_of`, if that
-  // is not empty.
-  Status start_scope(const std::string& name, const std::string& slice,
-                     const std::string& description, const std::string& part_of);
+  // Asks for the transient scope NAME (Delegate=yes: what is below it is ours), into which this
+  // process is moved. It is stopped together with the unit `part_of`, if that is not empty. Does
+  // not wait for systemd.
+  Status request_scope(const std::string& name, const std::string& slice,
+                       const std::string& description, const std::string& part_of);
+  // Waits until the scope that was asked for is there and we are in it.
+  Status await_scope();
   // MemoryMax= of a slice, until the next boot.
   Status set_memory_max(const std::string& slice, std::uint64_t bytes);
 
@@ -37,7 +39,6 @@ class SystemdBus {
   struct Connection;
   explicit SystemdBus(std::unique_ptr<Connection> connection);
   Result<std::string> call(void* request);
-  Status wait_for(const std::string& job);
   std::unique_ptr<Connection> connection_;
 };
 

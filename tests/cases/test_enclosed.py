@@ -1,9 +1,9 @@
 """What is around a run, before it and beside it: strangers, signals, limits of the caller, root's policy, systemd."""
 
 import os
+import shlex
 import shutil
 import signal
-import subprocess
 import uuid
 
 import system
@@ -255,3 +255,53 @@ class Aggregate(Case):
         self.assertIsNone(first.poll(), "the first job has died of the second one's cap")
         first.terminate()
         self.assert_outcome(self.finish(first), "stopped", -signal.SIGTERM)
+
+
+@only_on("scope", "system", because="only there a service manager starts jobward, and jobward asks it for a scope")
+class Systemd(Case):
+    """A run started by a service: it sits in a scope of its own, outside the service's cgroup."""
+
+    def setUp(self):
+        super().setUp()
+        self.user = ["--user"] if self.ground.uid else []
+
+    def systemctl(self, *arguments):
+        return self.finish(self.spawn(["systemctl", *self.user, *arguments]), seconds=20)
+
+    def serve(self, script):
+        """Starts a service that is a shell with this script; returns the unit's name."""
+        unit = f"jobward-cases-{uuid.uuid4().hex[:12]}.service"
+        variables = [f"--setenv={key}={value}" for key, value in self.env.items() if key not in ("PWD", "OLDPWD")]
+        started = self.finish(self.spawn(
+            [shutil.which("systemd-run"), *self.user, "--quiet", "--collect", "--unit", unit, *variables,
+             "--working-directory", self.work, "/bin/sh", self.write(f"{unit}.sh", script)]), seconds=20)
+        self.addCleanup(lambda: self.systemctl("stop", unit))
+        self.assertEqual(started.returncode, 0, started)
+        return unit
+
+    def scope_of(self, pid):
+        scopes = [part for part in system.cgroups_of(pid)[""].split("/") if part.endswith(".scope")]
+        self.assertEqual(len(scopes), 1, system.cgroups_of(pid))
+        return scopes[0]
+
+    def stop_while_it_runs(self, script):
+        job = ["/bin/sh", "-c", 'echo $$ > job; exec "$0" 1000', self.sleeper]
+        command, result = self.run_command(job, *ROOMY)
+        unit = self.serve(script.format(command=shlex.join(command)))
+        pid = self.wait_for_pid("job")
+        scope = self.scope_of(pid)
+        stopped = self.systemctl("stop", unit)
+        self.assertEqual(stopped.returncode, 0, stopped)
+        wait_until(lambda: system.is_dead(pid), "the job of the stopped service is dead", self.bound(10))
+        wait_until(lambda: os.path.exists(result), "the result is written", self.bound(10))
+        wait_until(lambda: self.systemctl("is-active", scope).returncode != 0, "the scope is gone", self.bound(10))
+        return self.load_result(result)
+
+    def test_stopping_the_service_that_is_jobward_ends_its_run(self):
+        result = self.stop_while_it_runs("exec {command}\n")
+        self.assertEqual(result["outcome"], "stopped", result)
+        self.assertIn("SIGTERM", result["cause"])
+
+    def test_stopping_a_service_that_has_started_jobward_ends_the_run(self):
+        result = self.stop_while_it_runs("{command} &\nwait\n")
+        self.assertEqual(result["outcome"], "stopped", result)

@@ -82,6 +82,16 @@ class RunCases(Case):
         self.assert_outcome(run, "signaled", 128 + signal.SIGXCPU, "job")
         self.assertEqual(run.result["signal"], signal.SIGXCPU)
 
+    def test_03_of_all_three_limits_together_the_first_is_named(self):
+        spin = "while :; do :; done"
+        for soft, hard, wall, outcome, status in (("1", "100s", "100s", "signaled", 128 + signal.SIGXCPU),
+                                                  ("100", "1s", "100s", "cpu_limit", 124),
+                                                  ("100", "100s", "1s", "wall_limit", 124)):
+            with self.subTest(first=outcome):
+                run = self.run_job(["/bin/sh", "-c", f"ulimit -S -t {soft}; {spin}"], *ROOMY,
+                                   "--cpu-time", hard, "--time", wall)
+                self.assert_outcome(run, outcome, status)
+
     # -- 4, 5: memory
 
     def test_04_a_buffer_at_the_limit_names_the_memory_limit(self):
