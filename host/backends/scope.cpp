@@ -46,8 +46,7 @@ class ScopeBackend final : public Backend {
     announced_ = run_id;
     bus_ = SystemdBus::connect(manager_);
     if (!bus_) return;
-    auto asked =
-        bus_->request_scope(scope_of(run_id), kSlice, "jobward run " + run_id, own_unit());
+    auto asked = bus_->request_scope(scope_of(run_id), kSlice, "jobward run " + run_id, own_unit());
     if (!asked) bus_ = tl::unexpected(std::move(asked).error());
   }
 
@@ -116,7 +115,7 @@ class ScopeBackend final : public Backend {
   std::string directory_;  // that manager's cgroup
   V2Controllers controllers_;
   Support support_;
-  std::string announced_;                                           // the run that was asked for
+  std::string announced_;  // the run that was asked for
   Result<SystemdBus> bus_ = error("connect to", "systemd", "not yet");  // open for one run
 };
 

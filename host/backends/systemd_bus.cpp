@@ -69,7 +69,8 @@ Result<const Library*> library() {
            find(loaded.append, "sd_bus_message_append") &&
            find(loaded.read, "sd_bus_message_read") && find(loaded.unref, "sd_bus_message_unref") &&
            find(loaded.call, "sd_bus_call") && find(loaded.call_async, "sd_bus_call_async") &&
-           find(loaded.error_of, "sd_bus_message_get_error") && find(loaded.match_signal, "sd_bus_match_signal") &&
+           find(loaded.error_of, "sd_bus_message_get_error") &&
+           find(loaded.match_signal, "sd_bus_match_signal") &&
            find(loaded.process, "sd_bus_process") && find(loaded.wait, "sd_bus_wait") &&
            find(loaded.is_ready, "sd_bus_is_ready") && find(loaded.free_error, "sd_bus_error_free");
   }();
@@ -100,7 +101,7 @@ Error refusal(const sd_bus_error* failure, int code) {
 struct SystemdBus::Connection {
   const Library* library = nullptr;
   sd_bus* bus = nullptr;
-  std::string scope;                        // that was asked for
+  std::string scope;                          // that was asked for
   std::optional<Result<std::string>> answer;  // to that: the job that makes it
   std::optional<EndedJob> ended;
 
