@@ -1,26 +1,134 @@
 #include "launcher/admission.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "common/units.h"
 
 namespace jobward::launcher {
+namespace {
 
-Decision judge(const std::optional<double>& need, const MemoryRoom& room) {
-  const auto capacity = static_cast<double>(room.capacity);
-  const auto free = static_cast<double>(room.free());
-  if (!need) return {Verdict::fits, "nothing is known about its need, and no limit is set"};
-  const std::string wanted = format_bytes(*need);
-  if (*need > capacity)
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+double ends_at(const Holder& holder) { return holder.ends_in.value_or(kNever); }
+
+// Goes through the predicted ends of running runs and the starts of waiting ones.
+class Forecast {
+ public:
+  explicit Forecast(const Scene& scene) : free_(scene.free()), running_(scene.running) {}
+
+  // When this one can start, if all that were placed before it do so at their times; it is placed.
+  double place(const Candidate& candidate) {
+    const double need = candidate.need.value_or(0);
+    while (need > free_ && !running_.empty()) {
+      const auto next =
+          std::min_element(running_.begin(), running_.end(),
+                           [](const auto& a, const auto& b) { return ends_at(a) < ends_at(b); });
+      if (ends_at(*next) == kNever) return now_ = kNever;
+      now_ = std::max(now_, ends_at(*next));
+      free_ += next->held();
+      running_.erase(next);
+    }
+    free_ -= need;
+    running_.push_back({candidate.run, need, 0,
+                        candidate.lasts ? std::optional(now_ + *candidate.lasts) : std::nullopt,
+                        false});
+    return now_;
+  }
+  // What is left over once the last one has been placed.
+  [[nodiscard]] double left() const { return free_; }
+
+ private:
+  double now_ = 0;
+  double free_;
+  std::vector<Holder> running_;
+};
+
+std::optional<double> predicted_start(const Candidate& candidate, const Scene& scene) {
+  Forecast forecast(scene);
+  for (const auto& earlier : scene.queue)
+    if (forecast.place(earlier) == kNever) return std::nullopt;
+  const double at = forecast.place(candidate);
+  return at == kNever ? std::nullopt : std::optional(at);
+}
+
+// The first in the queue starts when it would have started without this one.
+bool may_go_ahead(const Candidate& candidate, const Scene& scene) {
+  Forecast forecast(scene);
+  const double start = forecast.place(scene.queue.front());
+  if (start == kNever) return false;
+  return (candidate.lasts && *candidate.lasts <= start) ||
+         candidate.need.value_or(0) <= forecast.left();
+}
+
+std::string running_words(const Scene& scene) {
+  const auto count = scene.running.size();
+  return std::to_string(count) + (count == 1 ? " run is" : " runs are") + " going on";
+}
+
+std::string amount(double bytes) { return format_bytes(bytes); }
+
+Decision wait(const Candidate& candidate, const Scene& scene, std::string why) {
+  Decision out{Verdict::wait, std::move(why), scene.queue.size() + 1, {}, {}};
+  for (const auto& holder : scene.running)
+    out.waits_for.push_back(holder.run);
+  out.starts_in = predicted_start(candidate, scene);
+  return out;
+}
+
+}  // namespace
+
+double Scene::unused() const {
+  double sum = 0;
+  for (const auto& holder : running)
+    sum += holder.unused();
+  return sum;
+}
+
+double Scene::free() const {
+  double held = 0;
+  for (const auto& holder : running)
+    held += holder.held();
+  // Page cache counts as used by a run and as available to the machine: the smaller answer holds.
+  return std::max(0.0, std::min(available - unused(), capacity - held) - reserve);
+}
+
+Decision judge(const Candidate& candidate, const Scene& scene) {
+  if (!candidate.need)
+    return {Verdict::fits, "nothing is known about its need, and no limit is set", 0, {}, {}};
+  const std::string wanted = amount(*candidate.need);
+  if (*candidate.need > scene.capacity)
     return {Verdict::refuse,
-            wanted + " can never fit: there are " + format_bytes(capacity) + " at most"};
-  if (*need <= free)
-    return {Verdict::fits, wanted + " of the " + format_bytes(free) + " that are free"};
+            wanted + " can never fit: there are " + amount(scene.capacity) + " at most",
+            0,
+            {},
+            {}};
+  const double free = scene.free();
+  const bool fits_now = *candidate.need <= free;
   const std::string shortage =
-      wanted + " do not fit into the " + format_bytes(free) + " that are free now";
-  if (room.running == 0)
+      wanted + " do not fit into the " + amount(free) + " that are free now";
+  if (scene.queue.empty()) {
+    if (fits_now)
+      return {Verdict::fits, wanted + " of the " + amount(free) + " that are free", 0, {}, {}};
+    if (scene.running.empty())
+      return {Verdict::fits,
+              "let in although " + shortage + ": no run is going on that could make room",
+              0,
+              {},
+              {}};
+    return wait(candidate, scene, shortage + "; " + running_words(scene));
+  }
+  const auto ahead = std::to_string(scene.queue.size()) +
+                     (scene.queue.size() == 1 ? " run waits" : " runs wait") + " before it";
+  if (!fits_now) return wait(candidate, scene, shortage + "; " + ahead);
+  if (may_go_ahead(candidate, scene))
     return {Verdict::fits,
-            "let in although " + shortage + ": no run is going on that could make room"};
-  return {Verdict::wait, shortage + "; " + std::to_string(room.running) +
-                             (room.running == 1 ? " run is" : " runs are") + " going on"};
+            wanted + " of the " + amount(free) + " that are free, and nobody who waits is delayed",
+            0,
+            {},
+            {}};
+  return wait(candidate, scene,
+              wanted + " would fit, but " + ahead + ", and it would delay the first of them");
 }
 
 }  // namespace jobward::launcher

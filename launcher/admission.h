@@ -1,9 +1,16 @@
-// Does a run fit beside what is going on? Pure.
+// Does a run fit beside what is going on, and if not, when will it? Pure: everything is data.
+//
+// Rules. What is free is what the tightest enclosing limit has left, less what running reservations
+// have not used yet, less the configured reserve; reservations together never exceed the capacity.
+// First come first served; a later run goes ahead only if the predicted start of the first in the
+// queue does not move by it (EASY backfilling: Lifka, JSSPP 1995). With nothing running, one that
+// can fit at all is let in: waiting would help nobody.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace jobward::launcher {
 
@@ -12,26 +19,46 @@ constexpr const char* to_string(Verdict verdict) {
   return verdict == Verdict::fits ? "fits" : verdict == Verdict::wait ? "wait" : "refuse";
 }
 
-// Bytes of memory, in the tightest enclosing limit.
-struct MemoryRoom {
-  std::uint64_t capacity = 0;         // there at most, with nothing else running
-  std::uint64_t available = 0;        // free now
-  std::uint64_t reserved_unused = 0;  // of running reservations, not used yet
-  int running = 0;                    // runs that hold a reservation
-  [[nodiscard]] std::uint64_t free() const {
-    return available > reserved_unused ? available - reserved_unused : 0;
-  }
+// A reservation of a run that is going on. Bytes, seconds.
+struct Holder {
+  std::string run;
+  double reserved = 0;
+  double used = 0;                // of memory that cannot be had back while it runs
+  std::optional<double> ends_in;  // predicted, from now; absent: nobody knows
+  bool foreign = false;           // another user's, or of another state directory
+  [[nodiscard]] double held() const { return reserved > used ? reserved : used; }
+  [[nodiscard]] double unused() const { return held() - used; }
+};
+
+// A run that wants to start.
+struct Candidate {
+  std::string run;
+  std::optional<double> need;   // what it will reserve; absent: nothing is known, no limit is set
+  std::optional<double> lasts;  // predicted seconds, rather too long; absent: nobody knows
+};
+
+// The machine, or the enclosing run, at one moment.
+struct Scene {
+  double capacity = 0;   // in the tightest enclosing limit, with nothing running
+  double available = 0;  // not used by anybody now
+  double reserve = 0;    // kept back from all runs
+  std::vector<Holder> running;
+  std::vector<Candidate> queue;  // those that came before the one in question, first come first
+
+  [[nodiscard]] double unused() const;  // of running reservations
+  [[nodiscard]] double free() const;    // for one more; never negative
 };
 
 struct Decision {
   Verdict verdict = Verdict::fits;
   std::string reason;
+  // When it has to wait: its place (1 is next), what it waits for, and when it will start if all
+  // predictions hold.
+  std::size_t place = 0;
+  std::vector<std::string> waits_for;
+  std::optional<double> starts_in;
 };
 
-// `need`: what the run would reserve; absent: nothing is known and no limit is set, so nothing
-// speaks against it. More than the capacity can never fit: refuse. More than is free now: wait,
-// unless nothing runs that could make room by ending: then waiting helps nobody, and a job that can
-// fit at all is let in.
-Decision judge(const std::optional<double>& need, const MemoryRoom& room);
+Decision judge(const Candidate& candidate, const Scene& scene);
 
 }  // namespace jobward::launcher
