@@ -10,5 +10,12 @@ int estimate_command(const Arguments& arguments);
 int history_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
+int ps_command(const Arguments& arguments);
+int top_command(const Arguments& arguments);
+int logs_command(const Arguments& arguments);
+int wait_command(const Arguments& arguments);
+int stop_command(const Arguments& arguments);
+int why_command(const Arguments& arguments);
+int reap_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

@@ -52,6 +52,53 @@ Status set_aggregate(const TomlEntry& entry, LimitSettings& out) {
   return {};
 }
 
+Status set_reserve(const TomlEntry& entry, LimitSettings& out) {
+  const auto* text = std::get_if<std::string>(&entry.value);
+  if (text == nullptr || (!text->empty() && text->back() == '%')) {
+    out.admission.reserve_bytes.reset();
+    return set_share(entry, out.admission.reserve_share);
+  }
+  auto bytes = parse_bytes(*text);
+  if (!bytes) return tl::unexpected(std::move(bytes).error());
+  out.admission.reserve_bytes = static_cast<double>(*bytes);
+  return {};
+}
+
+Status set_wait(const TomlEntry& entry, LimitSettings& out) {
+  out.admission.wait_seconds.reset();
+  if (const auto* flag = std::get_if<bool>(&entry.value)) {
+    out.admission.wait = *flag;
+    return {};
+  }
+  auto seconds = text_value(entry, BareNumber::no, "10m").and_then(parse_duration_seconds);
+  if (!seconds) return tl::unexpected(std::move(seconds).error());
+  out.admission.wait = *seconds > 0;
+  out.admission.wait_seconds = *seconds;
+  return {};
+}
+
+Status set_request_ids(const TomlEntry& entry, LimitSettings& out) {
+  auto seconds = text_value(entry, BareNumber::no, "30d").and_then(parse_duration_seconds);
+  if (!seconds) return tl::unexpected(std::move(seconds).error());
+  out.admission.request_ids_seconds = *seconds;
+  return {};
+}
+
+Status set_log_bytes(const TomlEntry& entry, LimitSettings& out) {
+  auto bytes = text_value(entry, BareNumber::no, "16M").and_then(parse_bytes);
+  if (!bytes) return tl::unexpected(std::move(bytes).error());
+  if (*bytes < 64U << 10U) return error("keep", "so little of a log", "64K at least");
+  out.log_bytes = *bytes;
+  return {};
+}
+
+Status set_on_end(const TomlEntry& entry, LimitSettings& out) {
+  auto words = list_value(entry, "notify-me");
+  if (!words) return tl::unexpected(std::move(words).error());
+  out.on_end = std::move(*words);
+  return {};
+}
+
 struct SettingKey {
   std::string_view section;
   std::string_view key;
@@ -66,6 +113,11 @@ constexpr std::array kSettingKeys{
     SettingKey{"memory", "minimum", set_minimum},
     SettingKey{"time", "grace", set_grace},
     SettingKey{"aggregate", "memory", set_aggregate},
+    SettingKey{"admission", "reserve", set_reserve},
+    SettingKey{"admission", "wait", set_wait},
+    SettingKey{"admission", "request_ids", set_request_ids},
+    SettingKey{"logs", "keep", set_log_bytes},
+    SettingKey{"runs", "on_end", set_on_end},
 };
 
 // All keys that could stand where this one stands.

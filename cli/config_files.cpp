@@ -59,7 +59,10 @@ Result<Configuration> load_config(uid_t uid, const Environment& environment,
   auto text = read_fd((*opened)->fd.get(), path, kLargest);
   if (!text) return rethrow(std::move(text).error(), "configuration");
   // The cap on all jobs together is not one project's to set.
-  const auto aggregate = config->settings.aggregate;
+  // Nor are what all its runs are admitted by and told to; and what comes with a checkout must not
+  // name a program that is run.
+  const auto own = config->settings;
+  const auto& aggregate = own.aggregate;
   auto with_project = parse_config(*text, path, std::move(*config));
   if (!with_project) return with_project;
   const auto& set = with_project->settings.aggregate;
@@ -70,6 +73,12 @@ Result<Configuration> load_config(uid_t uid, const Environment& environment,
                                      " is ignored: it concerns the jobs of all projects; set it in "
                                      "your own configuration");
   with_project->settings.aggregate = aggregate;
+  with_project->settings.admission = own.admission;
+  if (with_project->settings.on_end != own.on_end)
+    with_project->warnings.push_back("[runs] on_end in " + printable(path) +
+                                     " is ignored: a project does not say which programs are run; "
+                                     "set it in your own configuration");
+  with_project->settings.on_end = own.on_end;
   return with_project;
 }
 

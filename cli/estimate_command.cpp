@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "common/units.h"
 #include "host/backends/spawn.h"
+#include "launcher/gatehouse.h"
 
 namespace jobward::cli {
 namespace {
@@ -28,15 +29,8 @@ int status_of(launcher::Verdict verdict) {
   return exit_code::kUsage;
 }
 
-// What the policy does not allow can never fit.
-launcher::Decision decide(const launcher::LimitPlan& plan, const launcher::MemoryRoom& room) {
-  if (plan.refusal) return {launcher::Verdict::refuse, *plan.refusal};
-  const auto* reserved = plan.reservation.find(Resource::memory);
-  return launcher::judge(reserved != nullptr ? std::optional(*reserved) : std::nullopt, room);
-}
-
 void print_text(const launcher::RunOrder& order, const launcher::Preview& preview,
-                const launcher::MemoryRoom& room, const launcher::Decision& decision) {
+                const launcher::Scene& scene, const launcher::Decision& decision) {
   const auto* limit = preview.plan.limits.find(Resource::memory);
   std::string text = "estimate for: " + shell_quoted(preview.request.argv) + "\n";
   if (!host::can_be_found(order.job.argv[0]))
@@ -47,17 +41,17 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
   if (limit != nullptr)
     text += "`jobward run` would set a memory limit of " + format_bytes(limit->value) + " (" +
             preview.plan.explanation + (preview.plan.guessed ? ": a guess)" : ")") + "\n";
-  text += "free now: " + format_bytes(static_cast<double>(room.free())) + " of " +
-          format_bytes(static_cast<double>(room.capacity));
-  if (room.running > 0)
-    text += " (" + std::to_string(room.running) + " running, " +
-            format_bytes(static_cast<double>(room.reserved_unused)) + " reserved and not used yet)";
+  text += "free now: " + format_bytes(scene.free()) + " of " + format_bytes(scene.capacity);
+  if (!scene.running.empty())
+    text += " (" + std::to_string(scene.running.size()) + " running, " +
+            format_bytes(scene.unused()) + " reserved and not used yet)";
+  if (!scene.queue.empty()) text += "; " + std::to_string(scene.queue.size()) + " waiting";
   text += std::string("\nverdict: ") + to_string(decision.verdict) + ": " +
           printable(decision.reason) + "\n";
   std::fputs(text.c_str(), stdout);
 }
 
-void print_json(const launcher::Preview& preview, const launcher::MemoryRoom& room,
+void print_json(const launcher::Preview& preview, const launcher::Scene& scene,
                 const launcher::Decision& decision) {
   nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", preview.request.argv}};
   out["verdict"] = to_string(decision.verdict);
@@ -69,21 +63,43 @@ void print_json(const launcher::Preview& preview, const launcher::MemoryRoom& ro
                     {"source", limit->source},
                     {"explanation", preview.plan.explanation}};
   out["features"] = preview.request.features;
-  out["room"] = {{"capacity_bytes", room.capacity},
-                 {"available_bytes", room.available},
-                 {"reserved_unused_bytes", room.reserved_unused},
-                 {"running", room.running}};
+  const auto whole = [](double bytes) { return static_cast<std::int64_t>(bytes); };
+  out["room"] = {{"capacity_bytes", whole(scene.capacity)},
+                 {"available_bytes", whole(scene.available)},
+                 {"reserved_unused_bytes", whole(scene.unused())},
+                 {"free_bytes", whole(scene.free())},
+                 {"running", scene.running.size()},
+                 {"waiting", scene.queue.size()}};
+  if (decision.starts_in) out["starts_in_seconds"] = *decision.starts_in;
+  if (!decision.waits_for.empty()) out["waits_for"] = decision.waits_for;
   std::fputs(dump(out, true).c_str(), stdout);
 }
 
+std::vector<profiles::OpenRun> open_runs(const launcher::Workshop& shop) {
+  if (shop.store == nullptr) return {};
+  auto open = shop.store->open_runs();
+  if (open) return std::move(*open);
+  say(open.error().message());
+  return {};
+}
+
 int tell(const launcher::RunOrder& order, Session& session, bool json) {
-  const auto preview = launcher::preview(order, session.workshop());
-  const auto room = session.room();
-  const auto decision = decide(preview.plan, room);
+  const auto shop = session.workshop();
+  launcher::reap_lost(shop.reaping());
+  const auto preview = launcher::preview(order, shop);
+  const launcher::Gatehouse house(order, shop);
+  const auto scene = house.scene(open_runs(shop), "");
+  auto decision =
+      preview.plan.refusal
+          ? launcher::Decision{launcher::Verdict::refuse, *preview.plan.refusal, 0, {}, {}}
+          : launcher::judge(launcher::candidate_of(preview.request), scene);
+  // Inside a run nobody waits, and nothing is refused for good: another run may have more.
+  if (house.nested() && decision.verdict == launcher::Verdict::refuse && !preview.plan.refusal)
+    decision.verdict = launcher::Verdict::wait;
   if (json)
-    print_json(preview, room, decision);
+    print_json(preview, scene, decision);
   else
-    print_text(order, preview, room, decision);
+    print_text(order, preview, scene, decision);
   return status_of(decision.verdict);
 }
 

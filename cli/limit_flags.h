@@ -22,6 +22,9 @@ struct LimitFlags {
   std::optional<std::string> oom_kill;
   std::optional<std::string> preset;
   std::vector<std::string> warn_signals;
+  std::optional<std::string> retry_oom;
+  std::optional<std::string> retry_time;
+  std::optional<std::string> elastic;  // "yes" without a cap
   bool no_limit = false;
   bool no_time = false;
 };

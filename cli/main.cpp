@@ -29,8 +29,15 @@ constexpr std::array kCommands{
     Command{"run", "run a command under a hard memory limit; measure and remember it", run_command},
     Command{"estimate", "tell beforehand what a command will need, and whether it fits",
             estimate_command},
+    Command{"ps", "list the runs that wait or go on", ps_command},
+    Command{"top", "the same as a live table", top_command},
+    Command{"logs", "what a detached run wrote", logs_command},
+    Command{"wait", "wait until runs have ended", wait_command},
+    Command{"stop", "end runs", stop_command},
     Command{"history", "list past and running runs", history_command},
     Command{"show", "everything on record about one run", show_command},
+    Command{"why", "in a few sentences, why a run ended as it did", why_command},
+    Command{"reap", "close runs whose supervisor is gone", reap_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
 };
 

@@ -40,16 +40,32 @@ Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding
   return out;
 }
 
-Json attempt_json(const profiles::RunRequest& request, const profiles::RunEnding& ending) {
-  Json out{{"attempt", request.attempt},
-           {"outcome", to_string(ending.outcome)},
-           {"cause", ending.cause}};
-  if (ending.exit_code) out["exit_code"] = *ending.exit_code;
-  out["limits"] = limits_json(request.limits);
+Json attempts_json(const std::vector<profiles::Attempt>& attempts) {
+  Json out = Json::array();
+  for (const auto& attempt : attempts) {
+    Json entry{{"attempt", attempt.number},
+               {"outcome", to_string(attempt.outcome)},
+               {"cause", attempt.cause}};
+    entry["limits"] = Json::object();
+    if (attempt.memory_limit) entry["limits"]["memory_bytes"] = number(*attempt.memory_limit);
+    if (attempt.wall_limit) entry["limits"]["wall_seconds"] = number(*attempt.wall_limit);
+    if (attempt.memory_peak) entry["memory_peak_bytes"] = number(*attempt.memory_peak);
+    if (attempt.wall) entry["wall_seconds"] = number(*attempt.wall);
+    out.push_back(std::move(entry));
+  }
   return out;
 }
 
-void put_ending(Json& out, const profiles::RunRequest& request, const profiles::RunEnding& ending) {
+Json raises_json(const std::vector<profiles::Raise>& raises) {
+  Json out = Json::array();
+  for (const auto& raise : raises)
+    out.push_back({{"seconds", raise.seconds},
+                   {"from_bytes", number(raise.from)},
+                   {"to_bytes", number(raise.to)}});
+  return out;
+}
+
+void put_ending(Json& out, const profiles::RunEnding& ending) {
   out["outcome"] = to_string(ending.outcome);
   out["cause"] = ending.cause;
   if (ending.exit_code) out["exit_code"] = *ending.exit_code;
@@ -60,7 +76,8 @@ void put_ending(Json& out, const profiles::RunRequest& request, const profiles::
   for (const auto& point : ending.curve)
     curve.push_back({point.seconds, number(point.bytes)});
   if (!curve.empty()) out["memory_curve_seconds_bytes"] = std::move(curve);
-  out["attempts"] = Json::array({attempt_json(request, ending)});
+  out["attempts"] = attempts_json(ending.attempts);
+  if (!ending.raises.empty()) out["raises"] = raises_json(ending.raises);
 }
 
 void put_request(Json& out, const profiles::RunRequest& request, const profiles::Timestamps& at) {
@@ -88,6 +105,7 @@ void put_request(Json& out, const profiles::RunRequest& request, const profiles:
   out["enforcement"] = enforcement_json(request);
   out["estimate"] = to_json(request.estimate);
   put_text("backend", request.where.backend);
+  if (request.survives_session) out["detached_survives_session"] = *request.survives_session;
   Json times{{"created", at.created}};
   if (at.admitted) times["admitted"] = *at.admitted;
   if (at.spawned) times["spawned"] = *at.spawned;
@@ -103,6 +121,11 @@ Json header(const std::string& run, bool started) {
 }
 
 }  // namespace
+
+std::string state_name(const profiles::RunRecord& run, bool alive) {
+  if (!alive) return "supervisor_gone";
+  return run.state == profiles::RunState::queued ? "queued" : "running";
+}
 
 std::string unit_name(Resource resource) {
   const std::string name(info(resource).name);
@@ -152,8 +175,14 @@ Json to_json(const Estimate& estimate) {
 }
 
 Json to_json(const launcher::RunResult& result) {
+  if (result.earlier) {
+    Json out = to_json(*result.earlier, false);
+    out["attached"] = true;
+    out["problems"] = result.problems;
+    return out;
+  }
   Json out = header(result.request.id, result.started);
-  put_ending(out, result.request, result.ending);
+  put_ending(out, result.ending);
   put_request(out, result.request, result.at);
   out["digests"] = digests_json(result.request, &result.ending);
   out["findings"] = Json::array();
@@ -169,11 +198,13 @@ Json to_json(const profiles::RunRecord& record, bool alive) {
   Json out = header(record.request.id, true);
   if (ended) {
     out["started"] = record.at.spawned.has_value();
+  } else if (record.state == profiles::RunState::queued) {
+    out["started"] = false;
   } else if (!alive) {
     out.erase("started");  // its supervisor is gone: not known
   }
-  out["state"] = ended ? "ended" : alive ? "running" : "supervisor_gone";
-  if (ended) put_ending(out, record.request, *record.ending);
+  out["state"] = ended ? "ended" : state_name(record, alive);
+  if (ended) put_ending(out, *record.ending);
   put_request(out, record.request, record.at);
   out["digests"] = digests_json(record.request, ended ? &*record.ending : nullptr);
   out["findings"] = Json::array();

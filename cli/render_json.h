@@ -28,6 +28,9 @@ nlohmann::ordered_json enforcement_json(const profiles::RunRequest& request);
 // One line or indented; always valid UTF-8 (other bytes become U+FFFD).
 std::string dump(const nlohmann::ordered_json& json, bool indented);
 
+// Of a run that has not ended: "queued", "running", "supervisor_gone".
+std::string state_name(const profiles::RunRecord& run, bool alive);
+
 // "memory_bytes", "wall_seconds", "processes_count", "cpu_weight".
 std::string unit_name(Resource resource);
 

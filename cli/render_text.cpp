@@ -86,7 +86,8 @@ std::string advice(const launcher::RunResult& result) {
 
 std::string state_word(const profiles::RunRecord& run, bool alive) {
   if (run.ending) return std::string(to_string(run.ending->outcome));
-  return alive ? "running" : "supervisor gone";
+  if (!alive) return "supervisor gone";
+  return run.state == profiles::RunState::queued ? "waiting" : "running";
 }
 
 std::optional<double> wall_of(const profiles::RunRecord& run) {
@@ -102,14 +103,6 @@ std::string need_words(const profiles::RunRecord& run) {
   const auto need = need_of(run);
   if (!need) return "-";
   return (run.ending->outcome == Outcome::memory_limit ? ">" : "") + format_bytes(*need);
-}
-
-std::string shortened(const std::string& text, std::size_t length) {
-  if (text.size() <= length) return text;
-  std::size_t cut = length - 3;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U)
-    --cut;
-  return text.substr(0, cut) + "...";
 }
 
 std::string usage_lines(const Usage& usage) {
@@ -186,6 +179,14 @@ std::string label(Resource resource) {
   return "";
 }
 
+std::string shortened(const std::string& text, std::size_t length) {
+  if (text.size() <= length) return text;
+  std::size_t cut = length - 3;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U)
+    --cut;
+  return text.substr(0, cut) + "...";
+}
+
 std::string padded(std::string text, std::size_t width) {
   // Columns count characters, not bytes.
   const auto characters =
@@ -218,10 +219,22 @@ std::string local_time(UnixMillis ms) {
 }
 
 std::string end_line(const launcher::RunResult& result) {
+  if (result.earlier) {
+    const auto& run = *result.earlier;
+    return "run " + run.request.id + " answers for this request id: " +
+           (run.ending ? std::string(to_string(run.ending->outcome)) + ": " + run.ending->cause
+                       : "it goes on");
+  }
   const auto& ending = result.ending;
   std::string text = result.request.id.empty() ? "" : result.request.id + " ";
   text += to_string(ending.outcome);
-  if (!result.started) return text + ": " + ending.cause;
+  if (!result.started) {
+    text += ": " + ending.cause;
+    if (ending.outcome == Outcome::not_admitted)
+      text +=
+          "; nothing was started: try again later, or with --wait; `jobward ps` lists what goes on";
+    return text;
+  }
   if (const auto wall = ending.usage.get(Metric::wall)) text += " after " + format_duration(*wall);
   if (ending.outcome != Outcome::ok || ending.cause != "exit status 0") text += ": " + ending.cause;
   text += memory_words(result.request, ending.outcome, ending.usage);

@@ -31,5 +31,7 @@ std::string quantity(Resource resource, double value);
 std::string limit_value(Resource resource, const Limit& limit);
 // With blanks up to a column's width.
 std::string padded(std::string text, std::size_t width);
+// At most `length` bytes of it, and an ellipsis.
+std::string shortened(const std::string& text, std::size_t length);
 
 }  // namespace jobward::cli

@@ -11,10 +11,13 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/detach.h"
 #include "cli/limit_flags.h"
+#include "cli/on_end.h"
 #include "cli/render_json.h"
 #include "cli/render_plan.h"
 #include "cli/render_text.h"
+#include "cli/run_flags.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/files.h"
@@ -35,11 +38,13 @@ struct RunOptions {
   bool dry_run = false;
   bool best_effort = false;
   bool quiet = false;
+  RunFlags flags;
 };
 
 void declare(CLI::App& app, RunOptions& options) {
   set_usage(app, "jobward run [OPTIONS] -- COMMAND [ARGUMENTS...]");
   declare(app, options.limits);
+  declare(app, options.flags);
   app.add_option("--name", options.name, "A name by which the run can be found again");
   app.add_option("--feature", options.features,
                  "A number that makes this run larger or smaller than others, for the prediction "
@@ -112,7 +117,17 @@ struct Prepared {
   std::unique_ptr<Session> session;
   launcher::RunOrder order;
   std::vector<std::string> remarks;
+  std::vector<std::string> on_end;  // the command to run after its end
 };
+
+Result<std::vector<std::string>> end_command(const RunOptions& options,
+                                             const launcher::LimitSettings& settings) {
+  if (!options.flags.on_end) return settings.on_end;
+  if (options.flags.on_end->empty()) return std::vector<std::string>{};
+  auto words = split_words(*options.flags.on_end);
+  if (!words) return rethrow(std::move(words).error(), "--on-end");
+  return words;
+}
 
 // Else the result of a run that never starts.
 tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
@@ -136,24 +151,57 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   order->inputs = options.inputs;
   order->outputs = options.outputs;
   order->best_effort = options.best_effort;
+  order->retry_oom = resolved->retry_oom;
+  order->retry_time = resolved->retry_time;
+  order->elastic = resolved->elastic;
+  if (auto applied = apply(options.flags, (*session)->config.settings, *order); !applied)
+    return stop(applied.error());
+  auto on_end = end_command(options, (*session)->config.settings);
+  if (!on_end) return stop(on_end.error());
   auto id = new_run_id();
   if (!id) return stop(id.error());
   order->id = std::move(*id);
-  if (!options.dry_run) (*session)->choice.backend->announce(order->id);
+  const auto attachment =
+      order->detached ? host::Attachment::detached : host::Attachment::with_caller;
+  if (!options.dry_run) (*session)->choice.backend->announce(order->id, attachment);
   (*session)->records = open_records((*session)->clock);
-  return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks)};
+  return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks),
+                  std::move(*on_end)};
 }
 
+// Puts the job's streams into its log files, and tells the parent when the run is under way.
+void set_detached_hooks(Report& report, const Prepared& prepared, launcher::RunHooks& hooks) {
+  const std::string id = prepared.order.id;
+  const std::string directory = log_directory(prepared.session->records, id);
+  const auto redirect = [directory, &report] {
+    std::string problem;
+    if (report.pending() && !redirect_to_logs(directory, problem)) say(problem);
+  };
+  hooks.starting = redirect;
+  hooks.queued = [redirect, id, &report] {
+    redirect();
+    report.under_way(id);
+  };
+  hooks.started = [id, &report] { report.under_way(id); };
+}
+
+// `report`: of a detached run; else null.
 launcher::RunResult carry_out(const RunOptions& options, const Arguments& arguments,
-                              const launcher::SignalGate& gate) {
+                              const launcher::SignalGate& gate, Report* report) {
   auto prepared = prepare(options, arguments);
   if (!prepared) return std::move(prepared).error();
-  const auto tell = [&](const std::string& line) {
+  launcher::RunHooks hooks;
+  hooks.tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
+  if (report != nullptr) set_detached_hooks(*report, *prepared, hooks);
   for (const auto& remark : prepared->remarks)
-    tell(remark);
-  auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, tell);
+    hooks.tell(remark);
+  auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, hooks);
+  if (auto problem =
+          run_on_end(result.earlier ? std::vector<std::string>() : prepared->on_end, result);
+      !problem.empty())
+    result.problems.push_back(std::move(problem));
   // All that is durable is written. Closing the rest in good order costs a short run 0.1 ms and
   // gains nothing: the kernel closes it when we exit.
   static_cast<void>(prepared->session.release());
@@ -189,13 +237,14 @@ int dry_run(const RunOptions& options, const Arguments& arguments) {
   ::_exit(exit_code::kSignalBase + signal);  // not reached
 }
 
-int report(const launcher::RunResult& result, const RunOptions& options) {
+int finish(const launcher::RunResult& result, const RunOptions& options) {
   // First: whoever reads our stderr may have stopped reading.
   write_result(to_json(result), options.result_file);
   for (const auto& problem : result.problems)
     say(problem);
   // That the job was ended by a limit is no remark to be silenced.
-  const bool is_error = !result.started || result.ending.exit_source == "jobward";
+  const bool is_error =
+      !result.earlier && (!result.started || result.ending.exit_source == "jobward");
   if (is_error || !options.quiet) say(end_line(result));
   if (result.die_of) die_of(*result.die_of);
   return result.ending.exit_code.value_or(exit_code::kLauncherFailed);
@@ -221,8 +270,19 @@ int run_command(const Arguments& arguments) {
                        exit_code::kLauncherFailed);
   }
   if (options.dry_run) return dry_run(options, arguments);
+  if (options.flags.detach)
+    return in_background([&](Report& report) {
+      const launcher::SignalGate gate;
+      auto result = carry_out(options, arguments, gate, &report);
+      result.die_of.reset();  // nobody waits for us
+      // The caller still waits only for a run that never started.
+      if (report.pending())
+        report.failed(result.ending.exit_code.value_or(exit_code::kLauncherFailed),
+                      end_line(result));
+      return finish(result, options);
+    });
   const launcher::SignalGate gate;
-  return report(carry_out(options, arguments, gate), options);
+  return finish(carry_out(options, arguments, gate, nullptr), options);
 }
 
 }  // namespace jobward::cli

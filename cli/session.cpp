@@ -135,6 +135,10 @@ Records open_records(const Clock& clock) {
   return records;
 }
 
+std::string log_directory(const Records& records, const std::string& run) {
+  return records.directory.path + "/logs/" + run;
+}
+
 Result<std::unique_ptr<Session>> open_session() {
   auto session = std::make_unique<Session>();
   JOBWARD_RETURN_IF_ERROR(read_configuration(*session));
@@ -152,39 +156,12 @@ Result<std::unique_ptr<Session>> open_session() {
 }
 
 launcher::Workshop Session::workshop() {
-  return {roots,
-          snapshot,
-          *choice.backend,
-          identity,
-          clock,
-          config.settings,
-          policy.policy,
-          files,
-          records.store.get(),
-          records.problem,
-          records.lock_directory};
-}
-
-launcher::MemoryRoom Session::room() const {
-  launcher::MemoryRoom room;
-  room.capacity = snapshot.capacity();
-  room.available = snapshot.available();
-  if (!records.store) return room;
-  profiles::HistoryQuery open;
-  open.limit = 100000;
-  open.open_only = true;
-  const auto running = records.store->history(open);
-  if (!running) return room;
-  for (const auto& run : *running) {
-    const auto* reserved = run.request.reservation.find(Resource::memory);
-    if (reserved == nullptr || !launcher::is_supervised(records.lock_directory, run.request.id))
-      continue;
-    ++room.running;
-    const auto used = host::memory_in_use(run.request.where.memory_cgroup).value_or(0);
-    const auto whole = static_cast<std::uint64_t>(*reserved);
-    room.reserved_unused += whole > used ? whole - used : 0;
-  }
-  return room;
+  return {roots,           tree,
+          snapshot,        *choice.backend,
+          identity,        clock,
+          config.settings, policy.policy,
+          files,           records.store.get(),
+          records.problem, records.lock_directory};
 }
 
 Result<Resolved> resolve_wishes(const Session& session, WishLayer flags,

@@ -32,6 +32,8 @@ struct Records {
 };
 // Notices (a corrupt database was set aside, a network file system) go to stderr at once.
 Records open_records(const Clock& clock);
+// Where a detached run's output is kept.
+std::string log_directory(const Records& records, const std::string& run);
 
 struct Session {
   host::KernelRoots roots;
@@ -47,8 +49,6 @@ struct Session {
   Records records;
 
   [[nodiscard]] launcher::Workshop workshop();
-  // Room for a new run, less what running ones have reserved and not used yet.
-  [[nodiscard]] launcher::MemoryRoom room() const;
 };
 // Everything but the records, which the caller opens where it needs them. Says which configuration
 // or policy files are ignored, and why.

@@ -60,6 +60,24 @@ constexpr std::array kSettings{
                          target.layer.oom_kills_job);
             }},
     Setting{"warn_signal", read_warnings},
+    Setting{"retry_oom",
+            [](const TomlEntry& entry, Target target) {
+              return put(parsed(entry, BareNumber::yes, "2", parse_retries),
+                         target.layer.retry_oom);
+            }},
+    Setting{"retry_time",
+            [](const TomlEntry& entry, Target target) {
+              return put(parsed(entry, BareNumber::yes, "1", parse_retries),
+                         target.layer.retry_time);
+            }},
+    Setting{"elastic",
+            [](const TomlEntry& entry, Target target) {
+              if (std::holds_alternative<bool>(entry.value)) {
+                target.layer.elastic = ElasticWish{std::get<bool>(entry.value), {}};
+                return Status();
+              }
+              return put(parsed(entry, BareNumber::no, "16G", parse_elastic), target.layer.elastic);
+            }},
     Setting{"no_limit",
             [](const TomlEntry& entry, Target target) {
               return put(bool_value(entry), target.layer.no_memory_limit);

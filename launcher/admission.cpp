@@ -15,11 +15,12 @@ double ends_at(const Holder& holder) { return holder.ends_in.value_or(kNever); }
 // Goes through the predicted ends of running runs and the starts of waiting ones.
 class Forecast {
  public:
-  explicit Forecast(const Scene& scene) : free_(scene.free()), running_(scene.running) {}
+  explicit Forecast(const Scene& scene) : free_(scene.balance()), running_(scene.running) {}
 
   // When this one can start, if all that were placed before it do so at their times; it is placed.
   double place(const Candidate& candidate) {
     const double need = candidate.need.value_or(0);
+    bool waited = false;
     while (need > free_ && !running_.empty()) {
       const auto next =
           std::min_element(running_.begin(), running_.end(),
@@ -28,7 +29,14 @@ class Forecast {
       now_ = std::max(now_, ends_at(*next));
       free_ += next->held();
       running_.erase(next);
+      waited = true;
     }
+    // What ends at that very moment makes room beside it, in whatever order they are listed.
+    std::erase_if(running_, [&](const Holder& holder) {
+      const bool over = waited && ends_at(holder) <= now_;
+      if (over) free_ += holder.held();
+      return over;
+    });
     free_ -= need;
     running_.push_back({candidate.run, need, 0,
                         candidate.lasts ? std::optional(now_ + *candidate.lasts) : std::nullopt,
@@ -72,6 +80,8 @@ Decision wait(const Candidate& candidate, const Scene& scene, std::string why) {
   Decision out{Verdict::wait, std::move(why), scene.queue.size() + 1, {}, {}};
   for (const auto& holder : scene.running)
     out.waits_for.push_back(holder.run);
+  for (const auto& earlier : scene.queue)
+    out.waits_for.push_back(earlier.run);
   out.starts_in = predicted_start(candidate, scene);
   return out;
 }
@@ -85,13 +95,15 @@ double Scene::unused() const {
   return sum;
 }
 
-double Scene::free() const {
+double Scene::balance() const {
   double held = 0;
   for (const auto& holder : running)
     held += holder.held();
   // Page cache counts as used by a run and as available to the machine: the smaller answer holds.
-  return std::max(0.0, std::min(available - unused(), capacity - held) - reserve);
+  return std::min(available - unused(), capacity - held) - reserve;
 }
+
+double Scene::free() const { return std::max(0.0, balance()); }
 
 Decision judge(const Candidate& candidate, const Scene& scene) {
   if (!candidate.need)
@@ -128,7 +140,8 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
             {},
             {}};
   return wait(candidate, scene,
-              wanted + " would fit, but " + ahead + ", and it would delay the first of them");
+              wanted + " would fit into the " + amount(free) + " that are free, but " + ahead +
+                  ", and it would delay the first of them");
 }
 
 }  // namespace jobward::launcher

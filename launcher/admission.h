@@ -46,14 +46,16 @@ struct Scene {
   std::vector<Candidate> queue;  // those that came before the one in question, first come first
 
   [[nodiscard]] double unused() const;  // of running reservations
-  [[nodiscard]] double free() const;    // for one more; never negative
+  [[nodiscard]] double balance()
+      const;                          // free(), but negative where more is promised than is there
+  [[nodiscard]] double free() const;  // for one more; never negative
 };
 
 struct Decision {
   Verdict verdict = Verdict::fits;
   std::string reason;
-  // When it has to wait: its place (1 is next), what it waits for, and when it will start if all
-  // predictions hold.
+  // When it has to wait: its place (1 is next), the runs that go on or wait before it, and when it
+  // starts at the latest if all predictions hold.
   std::size_t place = 0;
   std::vector<std::string> waits_for;
   std::optional<double> starts_in;

@@ -146,6 +146,22 @@ Classification processes_end(const Supervision& seen, const host::LimitCounters&
   return out;
 }
 
+// `jobward stop`: whatever the job made of the TERM.
+Classification stop_end(const Supervision& seen) {
+  Classification out;
+  out.outcome = Outcome::stopped;
+  out.cause = "stopped by `jobward stop` (uid " + std::to_string(*seen.stop_request) + ")";
+  out.memory_censored = out.wall_censored = out.ended_early = true;
+  if (seen.main.signal == 0) {
+    end_by_job(out, seen.main);
+    out.cause += "; its main process answered with exit status " + std::to_string(seen.main.code);
+  } else {
+    end_by_limit(out, seen.main, exit_code::kSignalBase + seen.main.signal);
+    if (seen.main.signal == SIGKILL) out.cause += "; it did not end by TERM and was killed";
+  }
+  return out;
+}
+
 // Did the job end because of the signal that somebody sent to stop it? Shells and make report it as
 // 128+n.
 bool ended_by_stop(const Supervision& seen) {
@@ -162,6 +178,7 @@ std::string signal_name(int signal) {
 
 Classification classify(const Supervision& seen, const host::LimitCounters& counters,
                         const Limits& limits, const Usage& usage) {
+  if (seen.stop_request && !seen.killed_for_memory) return stop_end(seen);
   // With --oom-kill=process the job may have gone on after a kill, to its end by another limit.
   if (seen.killed_for_memory || (counters.kills > 0 && !seen.ended_by))
     return memory_end(seen, counters, limits, usage);

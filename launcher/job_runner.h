@@ -11,6 +11,7 @@
 #include "host/backends/backend.h"
 #include "host/observe/host_snapshot.h"
 #include "launcher/limit_plan.h"
+#include "launcher/reaper.h"
 #include "launcher/supervisor.h"
 #include "profiles/features.h"
 #include "profiles/run_record.h"
@@ -30,13 +31,24 @@ struct RunOrder {
   std::vector<std::string> outputs;
   LimitWishes wishes;
   JobSettings settings;
-  bool best_effort = false;  // run even if a limit that was asked for cannot be enforced
+  bool best_effort = false;            // run even if a limit that was asked for cannot be enforced
+  bool wait = true;                    // for room
+  std::optional<double> wait_seconds;  // at most; absent: as long as it takes
+  // Absent: as configured. How often it is started again with more memory, or time.
+  int retry_oom = 0;
+  int retry_time = 0;
+  std::optional<Elastic> elastic;
+  bool detached = false;
+  bool keep_on_loss = false;  // the job may go on without its supervisor
+  std::string request_id;     // empty: none
+  bool restart_lost = false;
 };
 
 // What there is to work with; borrowed for the run. `store` is null when it could not be opened,
 // and `store_problem` says why.
 struct Workshop {
   const host::KernelRoots& roots;
+  const host::CgroupTree& tree;
   const host::HostSnapshot& snapshot;
   host::Backend& backend;
   const host::MachineIdentity& identity;
@@ -47,28 +59,45 @@ struct Workshop {
   profiles::RunStore* store = nullptr;
   std::string store_problem;
   std::string lock_directory;  // where the run's lock file is held; empty: none
+
+  [[nodiscard]] Reaping reaping() const {
+    return {store, lock_directory, roots, tree, identity, clock};
+  }
 };
 
 struct RunResult {
   profiles::RunRequest request;
   profiles::Timestamps at;
   profiles::RunEnding ending;  // always filled, also when nothing started
+  bool planned = false;        // its limits are known; else it has ended already
   bool started = false;
   bool recorded = false;
   std::optional<int> die_of;          // the signal by which the supervisor should end itself
   std::vector<std::string> remarks;   // about its limits, told when it started
+  std::vector<std::string> untold;    // of those, what has still to be told
   std::vector<std::string> problems;  // what a user must know beside the ending
+  // An earlier run answers for this one (--request-id): nothing was started.
+  std::optional<profiles::RunRecord> earlier;
 };
 
-// Told while the run begins: that a limit is a guess, polled, or not enforced.
-using Tell = std::function<void(const std::string& line)>;
+// What a run tells, and does, on its way.
+struct RunHooks {
+  // While it begins: that it waits, that a limit is a guess, polled, or not enforced.
+  std::function<void(const std::string& line)> tell;
+  // It is recorded and waits. May be empty, as those below.
+  std::function<void()> queued;
+  // The job is about to be spawned, with the standard streams as they are then.
+  std::function<void()> starting;
+  // The job has been spawned.
+  std::function<void()> started;
+};
 
 // Runs the job to its end, in the calling thread, which must be the main one of a single-threaded
 // process. Never fails: what goes wrong before the start is an ending with outcome launch_failed or
 // refused and the exit status of DESIGN's contract.
 // `gate` was closed by the caller, who opens it again when the result is written.
 RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
-                  const Tell& tell);
+                  const RunHooks& hooks);
 
 // The estimate for a job, without running it: what run_job would start from. Shared with
 // `estimate`.

@@ -12,6 +12,11 @@ namespace jobward::launcher {
 
 // What the caller asked for, by flags, presets and configurations: all of origin `asked`, with
 // where each comes from. Without a memory limit among them: --mem auto.
+// A memory limit that grows while the machine has room; up to `cap` bytes.
+struct Elastic {
+  std::optional<double> cap;
+};
+
 struct LimitWishes {
   Limits limits;
   bool no_memory_limit = false;  // --no-limit
@@ -34,6 +39,15 @@ struct Policy {
   std::optional<AggregateCap> aggregate;
 };
 
+struct AdmissionSettings {
+  // Kept back from all runs: bytes, else a share of what there is.
+  double reserve_share = 0;
+  std::optional<double> reserve_bytes;
+  bool wait = true;                    // for room; else a run that does not fit now is not started
+  std::optional<double> wait_seconds;  // at most; absent: as long as it takes
+  double request_ids_seconds = 30.0 * 24 * 3600;  // so long after the end of a run its id is known
+};
+
 // What the configuration may change.
 struct LimitSettings {
   // With nothing known, a run may have this share of what is free: two unknown jobs fit side by
@@ -48,6 +62,10 @@ struct LimitSettings {
   double grace_seconds = 10;
   // Absent: no aggregate cap.
   std::optional<AggregateCap> aggregate = AggregateCap();
+  AdmissionSettings admission;
+  std::uint64_t log_bytes =
+      16U << 20U;                   // kept of each stream of a detached run, half of it its end
+  std::vector<std::string> on_end;  // run after the end of each run; empty: nothing
 };
 
 struct LimitPlan {

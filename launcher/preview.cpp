@@ -5,9 +5,11 @@
 #include <iterator>
 #include <utility>
 
+#include "common/identity.h"
 #include "common/text.h"
 #include "common/units.h"
 #include "estimator/estimator.h"
+#include "launcher/gatehouse.h"
 #include "launcher/job_runner.h"
 #include "launcher/resolve_limits.h"
 #include "profiles/file_digest.h"
@@ -104,6 +106,16 @@ void check_enforcement(const Limits& limits, const host::Support& supports, bool
   });
 }
 
+// Of what is started: the command, where, and the content of the script.
+std::string command_digest(const RunOrder& order, const std::vector<profiles::FileDigest>& files) {
+  std::string text = order.job.cwd;
+  for (const auto& word : order.job.argv)
+    (text += '\0') += word;
+  for (const auto& file : files)
+    if (file.role == "script") (text += '\0') += "script " + file.sha256;
+  return sha256_hex(text);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> aggregate_bytes(const Workshop& shop) {
@@ -172,6 +184,14 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
                    std::string(shop.backend.name()),
                    {},
                    {}};
+  request.lasts_seconds =
+      predicted_duration(request.limits, request.estimate, shop.settings.grace_seconds);
+  request.kept_on_loss = order.keep_on_loss;
+  if (!order.request_id.empty()) {
+    request.request_key = sha256_hex(std::to_string(order.actor.uid) + '\0' + project.identity +
+                                     '\0' + order.request_id);
+    request.request_digest = command_digest(order, request.digests);
+  }
   return out;
 }
 

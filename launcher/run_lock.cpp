@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+
+#include "common/files.h"
 
 namespace jobward::launcher {
 namespace {
@@ -27,6 +30,11 @@ Result<RunLock> RunLock::take(const std::string& directory, const std::string& r
     if (errno != EWOULDBLOCK || tries == kTries) return errno_error("lock", path);
     ::poll(nullptr, 0, 1);
   }
+  // For those who have something to say to us.
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd.get(), 0) != 0 ||
+      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+    return errno_error("write", path);
   return RunLock(std::move(fd), path);
 }
 
@@ -35,10 +43,35 @@ RunLock::~RunLock() {
 }
 
 bool is_supervised(const std::string& directory, const std::string& run_id) {
-  const Fd fd(::open(lock_path(directory, run_id).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return false;
+  // Not for writing: who waits for the end of runs is woken when such a descriptor is closed.
+  const Fd fd(::open(lock_path(directory, run_id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   // Shared: those who look do not take each other for supervisors.
-  return ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+std::optional<int> supervisor_of(const std::string& directory, const std::string& run_id) {
+  if (!is_supervised(directory, run_id)) return std::nullopt;
+  const auto text = read_file(lock_path(directory, run_id), 64);
+  int pid = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() ||
+      pid <= 0)
+    return std::nullopt;
+  return pid;
+}
+
+std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id) {
+  if (is_supervised(directory, run_id)) return std::nullopt;
+  auto lock = RunLock::take(directory, run_id);
+  return lock ? std::optional(std::move(*lock)) : std::nullopt;
+}
+
+Status await_end(const std::string& directory, const std::string& run_id) {
+  const std::string path = lock_path(directory, run_id);
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return errno == ENOENT ? Status() : errno_error("open", path);
+  while (::flock(fd.get(), LOCK_SH) != 0)
+    if (errno != EINTR) return errno_error("wait for", path);
+  return {};
 }
 
 }  // namespace jobward::launcher

@@ -1,7 +1,9 @@
 // A supervisor is alive while it holds its run's lock: the kernel lets go when it dies.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "common/fd.h"
 #include "common/result.h"
@@ -27,5 +29,15 @@ class RunLock {
 
 // Does a living supervisor hold the lock of this run?
 bool is_supervised(const std::string& directory, const std::string& run_id);
+
+// The pid of the supervisor that holds it, as its own pid namespace counts; absent: nobody does.
+std::optional<int> supervisor_of(const std::string& directory, const std::string& run_id);
+
+// Takes the lock that a dead supervisor has left, also where its file is gone. Absent: somebody
+// holds it.
+std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id);
+
+// Waits until nobody holds it any more.
+Status await_end(const std::string& directory, const std::string& run_id);
 
 }  // namespace jobward::launcher

@@ -28,6 +28,19 @@ int SignalGate::pending_stop() const {
   return 0;
 }
 
+int stop_request_signal() { return SIGRTMIN + 3; }
+
+// The default action of SIGTSTP is used because the kernel then keeps running those whom nobody
+// could continue (an orphaned process group: cron, a service).
+void stop_self() {
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, SIGTSTP);
+  ::raise(SIGTSTP);
+  ::sigprocmask(SIG_UNBLOCK, &only, nullptr);  // here we stop, and go on after SIGCONT
+  ::sigprocmask(SIG_BLOCK, &only, nullptr);
+}
+
 SignalGate::~SignalGate() {
   const timespec at_once{};
   while (::sigtimedwait(&blocked_, nullptr, &at_once) > 0) {

@@ -30,4 +30,10 @@ class SignalGate {
   bool ignored_children_ = false;
 };
 
+// By which `jobward stop` asks a supervisor to end its run: the whole job, with a grace.
+int stop_request_signal();
+
+// Stops this process as Ctrl-Z would; returns once it is continued.
+void stop_self();
+
 }  // namespace jobward::launcher

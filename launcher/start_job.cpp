@@ -56,6 +56,7 @@ host::SpawnRequest spawn_request(const RunOrder& order, const profiles::RunReque
   out.ignore_children = place.gate.ignored_children();
   out.oom_score_adj_file = place.roots.proc + "/self/oom_score_adj";
   out.nice = order.settings.nice;
+  out.die_with_supervisor = !order.keep_on_loss;
   if (const Limit* files = request.limits.find(Resource::open_files))
     out.open_files = static_cast<std::uint64_t>(files->value);
   if (order.settings.oom_score_adj) {

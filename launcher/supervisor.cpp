@@ -9,6 +9,7 @@
 #include "launcher/supervisor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ bool is_forwarded(int signal) {
 }
 
 constexpr double kRestCheck = 0.02;  // s
+constexpr int kSignalPatienceMs = 50;
 // How often processes are counted where nobody else holds their limit.
 constexpr double kProcessCheck = 0.05;
 // How often it is asked whether the main process is still in its cgroup.
@@ -60,17 +62,6 @@ constexpr double kAtLimit = 4 << 20;
 bool has_terminal() {
   const Fd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
   return static_cast<bool>(terminal);
-}
-
-// Stops this process as Ctrl-Z would. The default action of SIGTSTP is used because the kernel then
-// keeps running those whom nobody could continue (an orphaned process group: cron, a service).
-void stop_self() {
-  sigset_t only{};
-  sigemptyset(&only);
-  sigaddset(&only, SIGTSTP);
-  ::raise(SIGTSTP);
-  ::sigprocmask(SIG_UNBLOCK, &only, nullptr);  // here we stop, and go on after SIGCONT
-  ::sigprocmask(SIG_BLOCK, &only, nullptr);
 }
 
 class Loop {
@@ -146,10 +137,25 @@ class Loop {
     }
     seen_.wall_seconds = elapsed();
     main_ended_ = true;
+    catch_up_with_signals();
     timers_.cancel();
     // The grace after a limit is for the whole job: a script's child may be writing its checkpoint.
-    if (seen_.ended_by && !failure_ && !grace_over_) return wait_for_rest();
+    const bool grace = (seen_.ended_by || seen_.stop_request) && !grace_over_;
+    if (grace && !failure_) return wait_for_rest();
     context_.stop();
+  }
+
+  // Whoever stops us together with the job (systemd, a terminal that goes away) signals one after
+  // the other: the job may be gone before our own signal is here, and would seem to have been
+  // killed by somebody else.
+  void catch_up_with_signals() {
+    pollfd entry{signals_.native_handle(), POLLIN, 0};
+    const bool likely = is_stop_request(seen_.main.signal) && !seen_.stop_signal;
+    if (::poll(&entry, 1, likely ? kSignalPatienceMs : 0) <= 0) return;
+    signalfd_siginfo info{};
+    while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info)
+      if (const int signal = static_cast<int>(info.ssi_signo); is_stop_request(signal))
+        seen_.stop_signal = signal;
   }
 
   // A limit of memory may be too small even to load the program: the child is killed within execve,
@@ -186,6 +192,7 @@ class Loop {
   void take_signal(const signalfd_siginfo& info) {
     const int signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCHLD) return children_changed();
+    if (signal == stop_request_signal()) return stop_job(info.ssi_uid);
     if (is_stop_request(signal)) seen_.stop_signal = signal;
     const bool from_terminal = info.ssi_code == SI_KERNEL;
     if (!is_forwarded(signal) || from_terminal) return;
@@ -193,6 +200,15 @@ class Loop {
     if (auto sent = host::send_signal(order_.child.pidfd, signal);
         !sent && sent.error().errnum != ESRCH)
       log::warn(sent.error().message());
+  }
+
+  // `jobward stop`. A second one does not wait for the grace.
+  void stop_job(unsigned uid) {
+    if (seen_.stop_request) return kill_all();
+    seen_.stop_request = uid;
+    signal_all(SIGTERM);
+    signal_all(SIGCONT);
+    arm_grace();
   }
 
   // A stop of the main process, and orphans of the job that we inherited as their subreaper.

@@ -148,6 +148,26 @@ Usage read_usage(const Json& json) {
   return out;
 }
 
+Json attempts_json(const std::vector<Attempt>& attempts) {
+  Json out = Json::array();
+  for (const auto& attempt : attempts)
+    out.push_back({{"number", attempt.number},
+                   {"memory_limit", optional_json(attempt.memory_limit)},
+                   {"wall_limit", optional_json(attempt.wall_limit)},
+                   {"outcome", to_string(attempt.outcome)},
+                   {"cause", attempt.cause},
+                   {"memory_peak", optional_json(attempt.memory_peak)},
+                   {"wall", optional_json(attempt.wall)}});
+  return out;
+}
+
+Json raises_json(const std::vector<Raise>& raises) {
+  Json out = Json::array();
+  for (const auto& raise : raises)
+    out.push_back({raise.seconds, raise.from, raise.to});
+  return out;
+}
+
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -169,6 +189,26 @@ std::optional<T> optional_at(const Json& json, const char* key) {
   return it->get<T>();
 }
 
+std::vector<Attempt> read_attempts(const Json& json) {
+  std::vector<Attempt> out;
+  for (const auto& entry : json)
+    out.push_back(
+        {entry.at("number").get<int>(), optional_at<double>(entry, "memory_limit"),
+         optional_at<double>(entry, "wall_limit"),
+         outcome_from(entry.at("outcome").get<std::string>()).value_or(Outcome::supervisor_lost),
+         entry.at("cause").get<std::string>(), optional_at<double>(entry, "memory_peak"),
+         optional_at<double>(entry, "wall")});
+  return out;
+}
+
+std::vector<Raise> read_raises(const Json& json) {
+  std::vector<Raise> out;
+  for (const auto& entry : json)
+    out.push_back(
+        {entry.at(0).get<double>(), entry.at(1).get<double>(), entry.at(2).get<double>()});
+  return out;
+}
+
 }  // namespace
 
 std::string encode_request(const RunRequest& request) {
@@ -185,7 +225,11 @@ std::string encode_request(const RunRequest& request) {
                {"reservation", std::move(reservation)},
                {"estimate", estimate_json(request.estimate)},
                {"digests", digests_json(request.digests)},
-               {"where", where_json(request.where)}});
+               {"where", where_json(request.where)},
+               {"lasts_seconds", optional_json(request.lasts_seconds)},
+               {"request_digest", request.request_digest},
+               {"kept_on_loss", request.kept_on_loss},
+               {"survives_session", optional_json(request.survives_session)}});
 }
 
 Status decode_request(std::string_view text, RunRequest& request) {
@@ -204,6 +248,11 @@ Status decode_request(std::string_view text, RunRequest& request) {
     request.estimate = read_estimate(json.at("estimate"));
     request.digests = read_digests(json.at("digests"));
     request.where = read_where(json.at("where"));
+    // Later additions: runs of earlier versions are without.
+    request.lasts_seconds = optional_at<double>(json, "lasts_seconds");
+    request.request_digest = json.value("request_digest", std::string());
+    request.kept_on_loss = json.value("kept_on_loss", false);
+    request.survives_session = optional_at<bool>(json, "survives_session");
   });
 }
 
@@ -215,6 +264,8 @@ std::string encode_ending(const RunEnding& ending) {
                {"signal", optional_json(ending.signal)},
                {"usage", usage_json(ending.usage)},
                {"observation", observation_json(ending.observation)},
+               {"attempts", attempts_json(ending.attempts)},
+               {"raises", raises_json(ending.raises)},
                {"digests", digests_json(ending.digests)}});
 }
 
@@ -231,6 +282,8 @@ Result<RunEnding> decode_ending(std::string_view text) {
     out.usage = read_usage(json.at("usage"));
     out.observation = read_observation(json.at("observation"));
     out.digests = read_digests(json.at("digests"));
+    if (json.contains("attempts")) out.attempts = read_attempts(json["attempts"]);
+    if (json.contains("raises")) out.raises = read_raises(json["raises"]);
   });
   if (!read) return tl::unexpected(std::move(read).error());
   return out;

@@ -22,11 +22,12 @@ struct Actor {
   std::map<std::string, std::string> claims;  // agent, conversation, role, model, …
 };
 
-enum class RunState { admitted, spawned, ended };
+enum class RunState { queued, admitted, spawned, ended };
 constexpr std::string_view to_string(RunState state) {
-  return state == RunState::admitted  ? "admitted"
-         : state == RunState::spawned ? "spawned"
-                                      : "ended";
+  return state == RunState::queued     ? "queued"
+         : state == RunState::admitted ? "admitted"
+         : state == RunState::spawned  ? "spawned"
+                                       : "ended";
 }
 
 // A file as it was: its digest where the content was read, else size and time only, and said to be
@@ -79,6 +80,29 @@ struct RunRequest {
   Estimate estimate;
   std::vector<FileDigest> digests;
   Whereabouts where;
+  std::optional<double> lasts_seconds;   // predicted, rather too long; absent: nobody knows
+  std::string request_key;               // what --request-id comes to; may be empty
+  std::string request_digest;            // of the command and its script, for request_key
+  bool kept_on_loss = false;             // the job may go on without its supervisor
+  std::optional<bool> survives_session;  // of a detached run; absent: it is not detached
+};
+
+// One start of the job within a run.
+struct Attempt {
+  int number = 1;
+  std::optional<double> memory_limit;  // bytes
+  std::optional<double> wall_limit;    // seconds
+  Outcome outcome = Outcome::ok;
+  std::string cause;
+  std::optional<double> memory_peak;  // bytes
+  std::optional<double> wall;         // seconds
+};
+
+// The memory limit was raised while the job ran (--elastic).
+struct Raise {
+  double seconds = 0;  // since the spawn
+  double from = 0;     // bytes
+  double to = 0;
 };
 
 // How it ended. Written in one transaction with what the run teaches.
@@ -90,6 +114,8 @@ struct RunEnding {
   std::optional<int> signal;     // that ended the main process
   Usage usage;
   Observation observation;
+  std::vector<Attempt> attempts;    // all of them, the last one too; empty if nothing started
+  std::vector<Raise> raises;        // of the last attempt
   std::vector<CurvePoint> curve;    // at most 256 points
   std::vector<FileDigest> digests;  // declared outputs
 };

@@ -25,12 +25,47 @@ struct HistoryQuery {
   bool open_only = false;  // only runs that are not ended
 };
 
+// A run that has not ended, as far as admission has to know it.
+struct OpenRun {
+  std::int64_t sequence = 0;
+  std::string id;
+  RunState state = RunState::admitted;
+  std::string parent;                   // the run around it; empty: none
+  std::optional<double> reserved;       // bytes of memory
+  std::optional<double> lasts_seconds;  // predicted
+  std::optional<UnixMillis> started;    // spawned, else admitted
+  std::string memory_cgroup;            // empty: none
+  std::string exact;                    // the key of its fingerprint
+};
+
+// Decides with the open runs at hand, oldest first, whether a run is `queued` or `admitted`;
+// absent: neither, its row is not written (or stays as it is).
+using Gate = std::function<std::optional<RunState>(const std::vector<OpenRun>& open)>;
+
 // Not thread-safe; several processes may use one database at once.
 class RunStore {
  public:
   virtual ~RunStore() = default;
   // Durable when it returns. The run is then `admitted`.
   virtual Status begin(const RunRequest& request, const Timestamps& at) = 0;
+  // The same, in one immediate transaction with the decision of the gate, which it returns.
+  virtual Result<std::optional<RunState>> begin(const RunRequest& request, const Timestamps& at,
+                                                const Gate& gate) = 0;
+  // A queued run asks again. `at.admitted` is written if it is let in.
+  virtual Result<std::optional<RunState>> admit(const std::string& id, const Timestamps& at,
+                                                const Gate& gate) = 0;
+  // Changes what an open run has reserved to what `decide` says of the open runs, in one immediate
+  // transaction; absent: nothing changes.
+  virtual Result<std::optional<double>> reserve(
+      const std::string& id,
+      const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) = 0;
+  // All runs that have not ended, oldest first.
+  virtual Result<std::vector<OpenRun>> open_runs() = 0;
+  // The run that holds this request key, if one does.
+  virtual Result<std::optional<RunRecord>> requested(const std::string& key) = 0;
+  // Lets go of request keys: of this run, or of all that ended before a moment.
+  virtual Status forget_request(const std::string& id) = 0;
+  virtual Status forget_requests_before(UnixMillis moment) = 0;
   // Replaces what begin() wrote of how the run is held (limits, enforcement, place): the truth has
   // turned out to be another.
   virtual Status amend(const RunRequest& request) = 0;
@@ -42,6 +77,12 @@ class RunStore {
   // Runs that match `reference`: exact id, else exact name (newest first), else id prefix (2
   // characters or more). Empty if none; several if it is ambiguous.
   virtual Result<std::vector<RunRecord>> find(const std::string& reference) = 0;
+  // Runs that went on at some time between these two, newest first, at most 20; not `id` itself.
+  virtual Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
+                                                UnixMillis to) = 0;
+  // Deletes ended runs, oldest first: those that ended before `moment`, but never one of the newest
+  // `keep` of a kind (fingerprint). What was learned from them stays. Returns their ids.
+  virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep) = 0;
   // Newest first.
   virtual Result<std::vector<RunRecord>> history(const HistoryQuery& query) = 0;
 };

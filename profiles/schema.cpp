@@ -45,6 +45,15 @@ CREATE TABLE learned(
   key TEXT NOT NULL,
   blob BLOB NOT NULL,
   UNIQUE(level, key));
+)sql"},
+                                 // What admission asks of every open run, without its record.
+                                 Migration{"queue and request ids", R"sql(
+ALTER TABLE runs ADD COLUMN parent TEXT;
+ALTER TABLE runs ADD COLUMN reserved REAL;
+ALTER TABLE runs ADD COLUMN lasts REAL;
+ALTER TABLE runs ADD COLUMN memory_cgroup BLOB;
+ALTER TABLE runs ADD COLUMN request_key TEXT;
+CREATE UNIQUE INDEX runs_requested ON runs(request_key) WHERE request_key IS NOT NULL;
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

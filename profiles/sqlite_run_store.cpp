@@ -11,6 +11,7 @@
 
 #include "common/fd.h"
 #include "profiles/run_codec.h"
+#include "profiles/run_rows.h"
 #include "profiles/schema.h"
 #include "profiles/sqlite.h"
 
@@ -42,12 +43,6 @@ Result<LearnedState> learned_at(Statement& select, Level level, const std::strin
 bool is_corruption(const Error& error) {
   const auto trouble = sqlite::trouble_of(error);
   return trouble == Trouble::corrupt || trouble == Trouble::not_a_database;
-}
-
-RunState state_from(const std::string& name) {
-  for (const auto state : {RunState::admitted, RunState::spawned})
-    if (to_string(state) == name) return state;
-  return RunState::ended;
 }
 
 Result<RunRecord> read_run(const Statement& row) {
@@ -170,22 +165,39 @@ class SqliteRunStore final : public RunStore {
         notice_(std::move(notice)) {}
 
   Status begin(const RunRequest& request, const Timestamps& at) override {
-    auto begun = insert(request, at);
+    auto begun = insert_run(db_, request, at, RunState::admitted);
     if (begun || !is_corruption(begun.error())) return begun;
     // Corruption that opening did not meet: answered the same way, once.
     JOBWARD_RETURN_IF_ERROR(start_anew());
-    return insert(request, at);
+    return insert_run(db_, request, at, RunState::admitted);
   }
+  Result<std::optional<RunState>> begin(const RunRequest& request, const Timestamps& at,
+                                        const Gate& gate) override;
+  Result<std::optional<RunState>> admit(const std::string& id, const Timestamps& at,
+                                        const Gate& gate) override;
+  Result<std::optional<double>> reserve(
+      const std::string& id,
+      const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) override;
+  Result<std::vector<OpenRun>> open_runs() override { return read_open_runs(db_); }
+  Result<std::optional<RunRecord>> requested(const std::string& key) override;
+  Status forget_request(const std::string& id) override;
+  Status forget_requests_before(UnixMillis moment) override;
 
   Status amend(const RunRequest& request) override;
   Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
              const Learn& learn) override;
   Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) override;
   Result<std::vector<RunRecord>> find(const std::string& reference) override;
+  Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
+                                        UnixMillis to) override;
+  Result<std::vector<std::string>> prune(UnixMillis moment, int keep) override {
+    return prune_runs(db_, moment, keep);
+  }
   Result<std::vector<RunRecord>> history(const HistoryQuery& query) override;
 
  private:
-  Status insert(const RunRequest& request, const Timestamps& at);
+  Result<std::optional<RunState>> begin_gated(const RunRequest& request, const Timestamps& at,
+                                              const Gate& gate);
   Status start_anew();
   Status close_run(const std::string& id, const RunEnding& ending, const Timestamps& at);
   Result<std::vector<LearnedState>> learned_levels(const Fingerprint& fingerprint);
@@ -206,24 +218,77 @@ Status SqliteRunStore::start_anew() {
   return {};
 }
 
-Status SqliteRunStore::insert(const RunRequest& request, const Timestamps& at) {
-  auto statement = db_.prepare(
-      "INSERT INTO runs(id, name, state, project, program, argv, cwd, created_ms, admitted_ms, "
-      "fp_exact,"
-      " fp_masked, fp_program, request) VALUES(?, ?, 'admitted', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+Result<std::optional<RunState>> SqliteRunStore::begin(const RunRequest& request,
+                                                      const Timestamps& at, const Gate& gate) {
+  auto begun = begin_gated(request, at, gate);
+  if (begun || !is_corruption(begun.error())) return begun;
+  JOBWARD_RETURN_IF_ERROR(start_anew());
+  return begin_gated(request, at, gate);
+}
+
+Result<std::optional<RunState>> SqliteRunStore::begin_gated(const RunRequest& request,
+                                                            const Timestamps& at,
+                                                            const Gate& gate) {
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return tl::unexpected(std::move(transaction).error());
+  auto open = read_open_runs(db_);
+  if (!open) return tl::unexpected(std::move(open).error());
+  const auto state = gate(*open);
+  if (!state) return state;
+  JOBWARD_RETURN_IF_ERROR(insert_run(db_, request, at, *state));
+  JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  return state;
+}
+
+Result<std::optional<RunState>> SqliteRunStore::admit(const std::string& id, const Timestamps& at,
+                                                      const Gate& gate) {
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return tl::unexpected(std::move(transaction).error());
+  auto open = read_open_runs(db_);
+  if (!open) return tl::unexpected(std::move(open).error());
+  const auto state = gate(*open);
+  if (state != RunState::admitted) return state;
+  JOBWARD_RETURN_IF_ERROR(set_admitted(db_, id, at.admitted.value_or(clock_.wall_ms())));
+  JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  return state;
+}
+
+Result<std::optional<double>> SqliteRunStore::reserve(
+    const std::string& id,
+    const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) {
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return tl::unexpected(std::move(transaction).error());
+  auto open = read_open_runs(db_);
+  if (!open) return tl::unexpected(std::move(open).error());
+  const auto bytes = decide(*open);
+  if (!bytes) return bytes;
+  auto statement = db_.prepare("UPDATE runs SET reserved=? WHERE id=? AND state<>'ended'");
   if (!statement) return tl::unexpected(std::move(statement).error());
-  statement->bind(request.id)
-      .bind(request.name)
-      .bind_blob(request.project)
-      .bind_blob(request.program);
-  statement->bind_blob(join_nul(request.argv))
-      .bind_blob(request.cwd)
-      .bind(at.created)
-      .bind(at.admitted);
-  statement->bind(request.fingerprint.exact)
-      .bind(request.fingerprint.masked)
-      .bind(request.fingerprint.program);
-  return statement->bind(encode_request(request)).run();
+  JOBWARD_RETURN_IF_ERROR(statement->bind(*bytes).bind(id).run());
+  JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  return bytes;
+}
+
+Result<std::optional<RunRecord>> SqliteRunStore::requested(const std::string& key) {
+  auto statement = db_.prepare(std::string(kColumns) + "WHERE request_key=?");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  statement->bind(key);
+  auto runs = read_runs(*statement);
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  return runs->empty() ? std::nullopt : std::optional(std::move(runs->front()));
+}
+
+Status SqliteRunStore::forget_request(const std::string& id) {
+  auto statement = db_.prepare("UPDATE runs SET request_key=NULL WHERE id=?");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  return statement->bind(id).run();
+}
+
+Status SqliteRunStore::forget_requests_before(UnixMillis moment) {
+  auto statement =
+      db_.prepare("UPDATE runs SET request_key=NULL WHERE request_key IS NOT NULL AND ended_ms<?");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  return statement->bind(moment).run();
 }
 
 Status SqliteRunStore::amend(const RunRequest& request) {
@@ -318,6 +383,17 @@ Result<std::vector<RunRecord>> SqliteRunStore::find(const std::string& reference
   // '~' sorts after every character of an id, so this is the range of ids that begin with the
   // reference.
   return query("WHERE id>=? AND id<? ORDER BY seq DESC LIMIT 10", reference, reference + "~");
+}
+
+Result<std::vector<RunRecord>> SqliteRunStore::beside(const std::string& id, UnixMillis from,
+                                                      UnixMillis to) {
+  auto statement =
+      db_.prepare(std::string(kColumns) +
+                  "WHERE id<>? AND admitted_ms<=? AND (ended_ms IS NULL OR ended_ms>=?)"
+                  " ORDER BY seq DESC LIMIT 20");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  statement->bind(id).bind(to).bind(from);
+  return read_runs(*statement);
 }
 
 Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query) {

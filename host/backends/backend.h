@@ -123,6 +123,9 @@ struct LimitSupport {
 };
 using Support = ResourceMap<LimitSupport>;
 
+// Does a run end with the unit of systemd's that it was started from?
+enum class Attachment { with_caller, detached };
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -138,7 +141,10 @@ class Backend {
   // The run will be created soon: what somebody else has to do for it may begin. May be left out;
   // create() tells of failures. A run that is announced and not created leaves nothing behind once
   // this process has ended.
-  virtual void announce(const std::string& /*run_id*/) {}
+  virtual void announce(const std::string& /*run_id*/, Attachment /*attachment*/) {}
+  // Takes this process, the supervisor of a detached run, out of its caller's cgroup, to P/super.
+  // True: what becomes of the caller's cgroup does not touch it any more.
+  [[nodiscard]] virtual bool shelter(const std::string& /*run_id*/) { return false; }
   [[nodiscard]] virtual Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) = 0;
 };
 

@@ -82,6 +82,10 @@ class HybridBackend final : public Backend {
     const std::string job = "/" + run_id + "/job";
     return {v2_.mount_point + v2_place_.path + job, parent() + job};
   }
+  bool shelter(const std::string&) override {
+    const bool left = move_to_super(v2_, v2_place_);
+    return shelter_v1(v1_) && left;
+  }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto leaf = V2Leaf::create(v2_, v2_place_, request, {});
     if (!leaf) return tl::unexpected(std::move(leaf).error());

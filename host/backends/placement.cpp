@@ -107,6 +107,24 @@ Result<bool> has_finite_limit(const Hierarchy& hierarchy, const std::string& pat
          has_bound(*dir, "cpu.max") || has_bound(*dir, "cpuset.cpus") || has_bound(*dir, "io.max");
 }
 
+bool move_to_super(const Hierarchy& hierarchy, const Placement& placement) {
+  if (placement.nested) return false;
+  const auto above = CgroupDir::open(hierarchy.mount_point + parent_of(placement.path));
+  if (!above) return false;
+  const auto parent = above->child(placement.path.substr(placement.path.rfind('/') + 1), true);
+  const auto super = parent ? parent->child("super", true) : tl::unexpected(parent.error());
+  if (!super || !super->write("cgroup.procs", "0")) return false;
+  const bool below =
+      !hierarchy.own_path.empty() &&
+      placement.path.compare(0, hierarchy.own_path.size() + 1, hierarchy.own_path + "/") == 0;
+  return !below;
+}
+
+void remove_parent(const std::string& directory) {
+  static_cast<void>(::rmdir((directory + "/super").c_str()));
+  static_cast<void>(::rmdir(directory.c_str()));
+}
+
 Result<Placement> place(const Hierarchy& hierarchy, unsigned uid) {
   auto enclosing = enclosing_job(hierarchy);
   if (!enclosing) return tl::unexpected(std::move(enclosing).error());

@@ -22,6 +22,12 @@ struct Placement {
 // error if even its own cgroup cannot be written.
 Result<Placement> place(const Hierarchy& hierarchy, unsigned uid);
 
+// Moves this process to P/super, which is made where it is missing. True: it has left the subtree
+// of the cgroup it was in before, so what becomes of that does not touch it.
+bool move_to_super(const Hierarchy& hierarchy, const Placement& placement);
+// Removes P, if nobody is in it any more. Supervisors that were sheltered may have left theirs.
+void remove_parent(const std::string& directory);
+
 // Is there a bound on this directory that jobs must not climb out of: memory, swap, CPU quota,
 // cpuset, I/O, processes? `but_tasks`: systemd sets TasksMax= on all users' slices, and systemd-run
 // leaves it as well.

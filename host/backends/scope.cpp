@@ -42,21 +42,28 @@ class ScopeBackend final : public Backend {
   }
 
   // systemd works on another processor meanwhile.
-  void announce(const std::string& run_id) override {
+  void announce(const std::string& run_id, Attachment attachment) override {
     announced_ = run_id;
     bus_ = SystemdBus::connect(manager_);
     if (!bus_) return;
-    auto asked = bus_->request_scope(scope_of(run_id), kSlice, "jobward run " + run_id, own_unit());
+    auto asked = bus_->request_scope(scope_of(run_id), kSlice, "jobward run " + run_id,
+                                     attachment == Attachment::detached ? "" : own_unit());
     if (!asked) bus_ = tl::unexpected(std::move(asked).error());
   }
 
+  bool shelter(const std::string& run_id) override {
+    if (announced_ != run_id) announce(run_id, Attachment::detached);
+    if (!bus_ || !bus_->await_scope()) return false;
+    return static_cast<bool>(step_aside(run_id));
+  }
+
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
-    if (announced_ != request.run_id) announce(request.run_id);
+    if (announced_ != request.run_id) announce(request.run_id, Attachment::with_caller);
     if (!bus_) return tl::unexpected(bus_.error());
     if (auto started = bus_->await_scope(); !started)
       return tl::unexpected(std::move(started).error());
-    const auto capped = set_aggregate(*bus_, request.aggregate_bytes);
-    auto run = step_aside(request);
+    const auto capped = set_aggregate(request.aggregate_bytes);
+    auto run = step_aside(request.run_id);
     if (!run) return tl::unexpected(std::move(run).error());
     std::vector<std::string> wanted;
     for (auto& controller : v2_needs(request.limits))
@@ -71,7 +78,7 @@ class ScopeBackend final : public Backend {
 
  private:
   // Through systemd, which owns the slice; only when it is another.
-  Status set_aggregate(SystemdBus& bus, const std::optional<std::uint64_t>& bytes) const {
+  Status set_aggregate(const std::optional<std::uint64_t>& bytes) {
     const auto slice = CgroupDir::open(parent());
     const auto now =
         slice ? slice->counter("memory.max") : Result<std::optional<std::uint64_t>>(std::nullopt);
@@ -81,7 +88,12 @@ class ScopeBackend final : public Backend {
     if (bytes && used && *used > *bytes)
       return error("set", parent(),
                    "the jobs there use more than " + std::to_string(*bytes) + " bytes already");
-    return bus.set_memory_max(kSlice, bytes.value_or(UINT64_MAX));  // UINT64_MAX: infinity
+    const auto value = bytes.value_or(UINT64_MAX);  // UINT64_MAX: infinity
+    if (bus_->set_memory_max(kSlice, value)) return {};
+    // After a long wait for admission systemd may have hung up: all its signals were sent to us.
+    bus_ = SystemdBus::connect(manager_);
+    if (!bus_) return tl::unexpected(bus_.error());
+    return bus_->set_memory_max(kSlice, value);
   }
 
   // The unit of the same manager that we are started from, if it is one: who stops it stops the
@@ -98,8 +110,8 @@ class ScopeBackend final : public Backend {
   }
 
   // systemd has moved us into the scope; v2 wants nobody beside `job` there.
-  Result<CgroupDir> step_aside(const GroupRequest& request) const {
-    const std::string directory = parent() + "/" + scope_of(request.run_id);
+  Result<CgroupDir> step_aside(const std::string& run_id) const {
+    const std::string directory = parent() + "/" + scope_of(run_id);
     auto scope = CgroupDir::open(directory);
     if (!scope) return scope;
     auto super = scope->child("super", true);

@@ -32,6 +32,7 @@ class UnifiedBackend final : public Backend {
     const std::string job = parent() + "/" + run_id + "/job";
     return {job, job};
   }
+  bool shelter(const std::string&) override { return move_to_super(v2_, place_); }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     std::vector<std::string> wanted;
     for (auto& controller : v2_needs(request.limits))

@@ -78,6 +78,7 @@ class V1Backend final : public Backend {
     const std::string job = parent() + "/" + run_id + "/job";
     return {job, job};
   }
+  bool shelter(const std::string&) override { return shelter_v1(places_); }
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto v1 = V1Controllers::create(places_, request, true);
     if (!v1) return tl::unexpected(std::move(v1).error());

@@ -58,6 +58,13 @@ Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid) {
   return out;
 }
 
+bool shelter_v1(const V1Places& places) {
+  if (const auto* pids = places.of("pids"))
+    static_cast<void>(move_to_super(pids->hierarchy, pids->placement));
+  const auto* memory = places.of("memory");
+  return memory != nullptr && move_to_super(memory->hierarchy, memory->placement);
+}
+
 Support v1_support(const V1Places& places) {
   Support out = common_support();
   const auto set = [&](Resource resource, std::string_view controller) {

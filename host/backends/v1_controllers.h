@@ -23,6 +23,10 @@ struct V1Places {
 };
 Result<V1Places> place_v1(const CgroupTree& tree, unsigned uid);
 
+// Takes this process to P/super where a caller's cgroup is likely to be torn down by (memory,
+// pids); a new cpuset would be empty. True: it has left that of memory.
+bool shelter_v1(const V1Places& places);
+
 // What the v1 controllers hold, the rest as for every backend.
 Support v1_support(const V1Places& places);
 

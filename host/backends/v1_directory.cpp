@@ -89,7 +89,7 @@ Result<V1Directory> V1Directory::create(const V1Place& place, const GroupRequest
   if (!created) {
     if (parent) static_cast<void>(parent->remove_child(request.run_id));
     if (made.own_parent_)  // EBUSY: other runs are alive
-      static_cast<void>(::rmdir((place.hierarchy.mount_point + place.placement.path).c_str()));
+      remove_parent(place.hierarchy.mount_point + place.placement.path);
     return rethrow(std::move(created).error(), place.controller + " cgroup");
   }
   if (!parent) return tl::unexpected(std::move(parent).error());
@@ -119,7 +119,7 @@ void V1Directory::remove(std::vector<std::string>& problems) {
   if (auto removed = remove_drained(parent_, id_, {"job"}); !removed)
     problems.push_back(removed.error().message());
   // Shared with other runs: EBUSY is the usual answer while one of them is alive.
-  if (own_parent_) static_cast<void>(::rmdir(parent_.path().c_str()));
+  if (own_parent_) remove_parent(parent_.path());
   parent_ = CgroupDir();
 }
 

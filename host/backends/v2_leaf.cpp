@@ -167,8 +167,7 @@ void V2Leaf::remove(std::vector<std::string>& problems) {
   note(remove_drained(parent_, id_, {"job/main", "job"}));
   // With controllers P stays: it carries the aggregate cap, and to make it anew costs each run as
   // much as its own directories do. EBUSY: other runs are alive.
-  if (own_parent_ && (!has_controllers_ || left_.valid()))
-    static_cast<void>(::rmdir(parent_.path().c_str()));
+  if (own_parent_ && (!has_controllers_ || left_.valid())) remove_parent(parent_.path());
   parent_ = CgroupDir();
   if (left_.valid()) step_back(left_);
   left_ = CgroupDir();

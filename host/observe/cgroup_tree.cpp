@@ -131,6 +131,13 @@ std::optional<std::uint64_t> memory_in_use(const std::string& directory) {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> unreclaimable_memory(const std::string& directory) {
+  const auto dir = CgroupDir::open(directory);
+  if (!dir) return std::nullopt;
+  const auto bytes = unreclaimable(*dir, dir->has("memory.current"));
+  return bytes ? *bytes : std::nullopt;
+}
+
 Result<std::optional<std::uint64_t>> own_memory_limit(const std::string& directory, bool v2) {
   auto dir = CgroupDir::open(directory);
   if (!dir) return tl::unexpected(std::move(dir).error());

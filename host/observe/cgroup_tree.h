@@ -59,6 +59,9 @@ Result<std::optional<EnclosingLimit>> tightest_memory_limit(const CgroupTree& tr
 // Bytes charged to the cgroup at this directory now; absent if it is gone or counts no memory.
 std::optional<std::uint64_t> memory_in_use(const std::string& directory);
 
+// The same less inactive page cache, which the kernel gives back before anybody goes short.
+std::optional<std::uint64_t> unreclaimable_memory(const std::string& directory);
+
 // The finite limit set on this one directory, if any. v1's "no limit" is a huge page-aligned number
 // (PAGE_COUNTER_MAX), read here as none.
 Result<std::optional<std::uint64_t>> own_memory_limit(const std::string& directory, bool v2);

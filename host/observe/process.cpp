@@ -306,6 +306,13 @@ std::optional<std::string> memory_cgroup_of(const KernelRoots& roots, int pid) {
   return v2;
 }
 
+std::optional<int> parent_of(const KernelRoots& roots, int pid) {
+  const auto text = read_file(roots.proc + "/" + std::to_string(pid) + "/stat");
+  const auto stat = text ? parse_stat(*text) : Result<ProcessStat>(tl::unexpected(text.error()));
+  if (!stat) return std::nullopt;
+  return stat->parent;
+}
+
 std::optional<std::string> name_of(const KernelRoots& roots, int pid) {
   auto stat = stat_of(roots, pid);
   return stat ? std::optional(std::move(stat->name)) : std::nullopt;

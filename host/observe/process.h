@@ -86,6 +86,9 @@ std::vector<int> processes_with_environment(const KernelRoots& roots, std::strin
 // process is gone or there is none.
 std::optional<std::string> memory_cgroup_of(const KernelRoots& roots, int pid);
 
+// The parent of a process; absent if it is gone.
+std::optional<int> parent_of(const KernelRoots& roots, int pid);
+
 // The name of a process (comm); absent if it is gone. A zombie still has one.
 std::optional<std::string> name_of(const KernelRoots& roots, int pid);
 

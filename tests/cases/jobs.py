@@ -59,6 +59,15 @@ def fill(mib, ready, go=None):
     signal.pause()
 
 
+def fill_and_release(mib, ready):
+    """Allocates, gives it back, tells, and goes on until it is killed."""
+    require_a_limit()
+    allocate(int(mib))
+    areas.pop().close()
+    note(ready, os.getpid())
+    signal.pause()
+
+
 def exhaust_the_machine():
     if os.path.isdir("/sys/fs/cgroup/memory"):
         sys.exit("jobs.py: this is for VMs, which have pure cgroup v2")
@@ -191,6 +200,16 @@ def disk(direction, path, mib, out):
         else:
             os.readv(descriptor, [block])
     note(out, time.monotonic() - start)
+
+
+def lock_database(path, seconds, ready):
+    """Lets nobody else write to an SQLite database for so long."""
+    import sqlite3  # only here: not every interpreter has it
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    note(ready, os.getpid())
+    time.sleep(float(seconds))
+    database.execute("COMMIT")
 
 
 if __name__ == "__main__":

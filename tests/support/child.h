@@ -72,7 +72,10 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child() { kill_and_reap(); }
 
+  // 0 once it is reaped: never for kill(2), which would take that for the whole process group.
   [[nodiscard]] int pid() const { return pid_; }
+  // False, and nobody is signalled, once it is reaped.
+  [[nodiscard]] bool send(int signal) const { return pid_ > 0 && ::kill(pid_, signal) == 0; }
   // What the body gave to notify().
   [[nodiscard]] int reported() const { return reported_; }
   // Waits for its end; the status as of waitpid(2). Once.
@@ -110,7 +113,7 @@ class Child {
   }
   void kill_and_reap() {
     if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);  // ours and not reaped yet: the number cannot name another
+    static_cast<void>(send(SIGKILL));  // ours and not reaped yet: the number cannot name another
     wait();
   }
 

@@ -469,7 +469,7 @@ TEST_CASE("process: A process has a name, as a zombie too, whatever it is") {
       notify(0);
     });
     CHECK(name_of(KernelRoots{}, child.pid()) == std::string(name));
-    REQUIRE(::kill(child.pid(), SIGKILL) == 0);
+    REQUIRE(child.send(SIGKILL));
     siginfo_t info{};
     REQUIRE(::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WNOWAIT) == 0);
     CHECK(name_of(KernelRoots{}, child.pid()) == std::string(name));

@@ -1,0 +1,33 @@
+// The flags of `run` that say how it is let in, repeated, detached and told of.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "launcher/job_runner.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jobward::cli {
+
+// As typed. Absent: not given.
+struct RunFlags {
+  std::optional<std::string> wait;  // "" without a time
+  bool no_wait = false;
+  bool detach = false;
+  std::optional<std::string> request_id;
+  bool restart_lost = false;
+  std::string on_loss = "kill";
+  std::optional<std::string> on_end;
+};
+
+// `flags` must live until the options are parsed.
+void declare(CLI::App& app, RunFlags& flags);
+
+// Over what is configured.
+Status apply(const RunFlags& flags, const launcher::LimitSettings& settings,
+             launcher::RunOrder& order);
+
+}  // namespace jobward::cli

@@ -1,0 +1,60 @@
+#include "cli/run_reference.h"
+
+#include "cli/arguments.h"
+#include "common/exit_codes.h"
+#include "launcher/run_lock.h"
+
+namespace jobward::cli {
+namespace {
+
+std::string candidates(const std::vector<profiles::RunRecord>& runs) {
+  std::string text;
+  for (const auto& run : runs)
+    text += (text.empty() ? "" : ", ") + run.request.id;
+  return text;
+}
+
+}  // namespace
+
+launcher::Reaping RunDesk::reaping() const {
+  return {records.store.get(), records.lock_directory, roots, tree, identity, clock};
+}
+
+bool RunDesk::is_alive(const std::string& run) const {
+  return launcher::is_supervised(records.lock_directory, run);
+}
+
+std::unique_ptr<RunDesk> open_desk(const std::string& command) {
+  auto desk = std::make_unique<RunDesk>();
+  desk->records = open_records(desk->clock);
+  if (!desk->records.store) {
+    failure(command, desk->records.problem, exit_code::kUsage);
+    return nullptr;
+  }
+  if (auto tree = host::read_cgroup_tree(desk->roots)) desk->tree = std::move(*tree);
+  desk->identity = host::read_machine_identity(desk->roots);
+  for (const auto& line : launcher::reap_lost(desk->reaping()))
+    say(line);
+  return desk;
+}
+
+std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,
+                                            const std::string& reference) {
+  auto runs = desk.records.store->find(reference);
+  if (!runs) {
+    failure(command, runs.error().message(), exit_code::kUsage);
+  } else if (runs->empty()) {
+    usage_error(command,
+                "no run \"" + reference + "\" in " + desk.records.directory.path +
+                    "; `jobward history` lists them",
+                exit_code::kUsage);
+  } else if (runs->size() > 1) {
+    usage_error(command, "\"" + reference + "\" fits several runs: " + candidates(*runs),
+                exit_code::kUsage);
+  } else {
+    return std::move(runs->front());
+  }
+  return std::nullopt;
+}
+
+}  // namespace jobward::cli

@@ -1,0 +1,25 @@
+// The gate that every run goes through: recorded, judged, and let in, at once or after waiting.
+#pragma once
+
+#include "launcher/job_runner.h"
+
+namespace jobward::launcher {
+
+// True: it may start; `result.recorded` says whether there is a row. False: `result` says how it
+// ended without having started. The run's lock is held by the caller from before until its end.
+bool admit(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
+           const RunHooks& hooks, RunResult& result);
+
+// Writes down a run that never started, if that can be done.
+void record_unstarted(const Workshop& shop, RunResult& result);
+
+// Who goes first: a run that goes on and wants more, or those that wait to begin?
+enum class Precedence { run, queue };
+
+// Changes what a run that goes on has reserved, in one transaction, to `wanted` bytes if they are
+// free, else to what is free if that is at least `least`. Absent: there is not so much, and nothing
+// has changed.
+std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, double least,
+                                   double wanted, Precedence precedence);
+
+}  // namespace jobward::launcher

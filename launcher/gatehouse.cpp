@@ -1,0 +1,158 @@
+#include "launcher/gatehouse.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "common/units.h"
+#include "host/observe/process.h"
+#include "launcher/run_lock.h"
+
+namespace jobward::launcher {
+namespace {
+
+std::string environment_of(const RunOrder& order, std::string_view name) {
+  for (const auto& entry : order.environment)
+    if (entry.compare(0, name.size(), name) == 0) return entry.substr(name.size());
+  return {};
+}
+
+}  // namespace
+
+Gatehouse::Gatehouse(const RunOrder& order, const Workshop& shop) : order_(order), shop_(shop) {
+  look();
+}
+
+void Gatehouse::look() {
+  enclosing_run_.clear();
+  jobs_.clear();
+  if (look_at_enclosing()) return;
+  look_at_machine();
+  jobs_ = host::managed_jobs(shop_.roots, shop_.tree);
+}
+
+void Gatehouse::look_at_machine() {
+  const auto now = host::read_host_snapshot(shop_.roots, shop_.tree);
+  const auto& snapshot = now ? *now : shop_.snapshot;
+  capacity_ = static_cast<double>(snapshot.capacity());
+  if (const auto cap = aggregate_bytes(shop_))
+    capacity_ = std::min(capacity_, static_cast<double>(*cap));
+  available_ = static_cast<double>(snapshot.available());
+  const auto& settings = shop_.settings.admission;
+  reserve_ = settings.reserve_bytes.value_or(settings.reserve_share * capacity_);
+}
+
+// By our own cgroup; where nothing is seen there, by what the run around us has put into the
+// environment, as long as it goes on.
+bool Gatehouse::look_at_enclosing() {
+  reserve_ = 0;
+  if (const auto job = host::enclosing_managed_job(shop_.tree)) {
+    enclosing_run_ = job->run_id;
+    const auto whole =
+        job->limit ? static_cast<double>(*job->limit) : std::numeric_limits<double>::max();
+    capacity_ = whole;
+    available_ = std::max(0.0, whole - static_cast<double>(job->in_use));
+    return true;
+  }
+  if (!shop_.backend.parent().empty()) return false;
+  const std::string run = environment_of(order_, "JOBWARD_RUN_ID=");
+  if (run.empty() || !is_supervised(shop_.lock_directory, run)) return false;
+  enclosing_run_ = run;
+  const auto limit = parse_bytes(environment_of(order_, "JOBWARD_MEM_LIMIT="));
+  capacity_ = limit ? static_cast<double>(*limit) : std::numeric_limits<double>::max();
+  available_ = capacity_;
+  return true;
+}
+
+Holder Gatehouse::holder(const profiles::OpenRun& run) const {
+  Holder out{run.id, *run.reserved, 0, {}, false};
+  if (!run.memory_cgroup.empty()) {
+    out.used = static_cast<double>(host::unreclaimable_memory(run.memory_cgroup).value_or(0));
+  } else if (const auto supervisor = supervisor_of(shop_.lock_directory, run.id)) {
+    const auto tree = host::descendants(shop_.roots, *supervisor);
+    out.used = static_cast<double>(host::tree_memory(shop_.roots, tree, false).need);
+  }
+  if (run.lasts_seconds && run.started) {
+    const double elapsed = static_cast<double>(shop_.clock.wall_ms() - *run.started) / 1000;
+    // One that has outlived its prediction may end at any time: nobody knows.
+    if (elapsed < *run.lasts_seconds) out.ends_in = *run.lasts_seconds - elapsed;
+  }
+  return out;
+}
+
+Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open,
+                       const std::string& run_id) const {
+  Scene out{capacity_, available_, reserve_, {}, {}};
+  std::set<std::string> supervised;
+  for (const auto& run : open)
+    if (run.id != run_id && is_supervised(shop_.lock_directory, run.id)) supervised.insert(run.id);
+  for (const auto& run : open) {
+    if (run.id == run_id && run.state == profiles::RunState::queued) break;  // the rest came later
+    if (supervised.count(run.id) == 0) continue;
+    const bool beside = nested() ? run.parent == enclosing_run_ : supervised.count(run.parent) == 0;
+    if (!beside) continue;
+    if (run.state == profiles::RunState::queued)
+      out.queue.push_back({run.id, run.reserved, run.lasts_seconds});
+  }
+  for (const auto& run : open) {
+    if (supervised.count(run.id) == 0 || run.state == profiles::RunState::queued || !run.reserved)
+      continue;
+    const bool beside = nested() ? run.parent == enclosing_run_ : supervised.count(run.parent) == 0;
+    if (beside) out.running.push_back(holder(run));
+  }
+  for (const auto& job : jobs_) {
+    const auto& about = job.attribute;
+    if (supervised.count(about.run_id) > 0 || about.run_id == run_id) continue;
+    const auto reserved =
+        about.memory_limit_bytes ? about.memory_limit_bytes : about.memory_p99_bytes;
+    if (reserved)
+      out.running.push_back({about.run_id,
+                             static_cast<double>(*reserved),
+                             static_cast<double>(job.in_use),
+                             {},
+                             true});
+  }
+  return out;
+}
+
+std::vector<int> Gatehouse::foreign_supervisors() const {
+  std::vector<int> out;
+  for (const auto& job : jobs_)
+    if (!is_supervised(shop_.lock_directory, job.attribute.run_id))
+      out.push_back(job.attribute.supervisor_pid);
+  return out;
+}
+
+std::vector<std::string> Gatehouse::blind_spots() const {
+  std::vector<std::string> out;
+  if (shop_.store == nullptr) out.push_back("one's own runs: " + shop_.store_problem);
+  const auto* memory = shop_.tree.of("memory");
+  if (memory == nullptr)
+    out.push_back(
+        "other users' runs and those of other state directories: there is no cgroup "
+        "hierarchy that counts memory");
+  out.push_back(
+      "runs that other users started without cgroups, and jobs of other launchers: they "
+      "count by what they use now, not by what they will");
+  return out;
+}
+
+Candidate candidate_of(const profiles::RunRequest& request) {
+  const auto* reserved = request.reservation.find(Resource::memory);
+  return {request.id, reserved != nullptr ? std::optional(*reserved) : std::nullopt,
+          request.lasts_seconds};
+}
+
+std::optional<double> predicted_duration(const Limits& limits, const Estimate& estimate,
+                                         double grace_seconds) {
+  std::optional<double> out;
+  if (const auto* limit = limits.find(Resource::wall)) out = limit->value + grace_seconds;
+  // How long all programs together take says nothing about this one.
+  const bool known = estimate.level != Level::everything && estimate.level != Level::none;
+  if (const auto* wall = estimate.by.find(Resource::wall); known && wall != nullptr)
+    out = std::min(wall->p95, out.value_or(wall->p95));
+  return out;
+}
+
+}  // namespace jobward::launcher

@@ -1,0 +1,54 @@
+// What admission looks at: the machine (or the run around this one), the open runs of the records,
+// and the managed jobs of others in the cgroup tree.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/observe/managed_jobs.h"
+#include "launcher/admission.h"
+#include "launcher/job_runner.h"
+
+namespace jobward::launcher {
+
+class Gatehouse {
+ public:
+  // Looks at everything but the records. Cheap enough for every run.
+  Gatehouse(const RunOrder& order, const Workshop& shop);
+
+  // Looks again: things have changed.
+  void look();
+  // For the run of this id; those that came before it make up the queue. A run that is not on
+  // record comes last.
+  [[nodiscard]] Scene scene(const std::vector<profiles::OpenRun>& open,
+                            const std::string& run_id) const;
+  // Inside another run: admitted against that one's memory only, and nobody waits there.
+  [[nodiscard]] bool nested() const { return !enclosing_run_.empty(); }
+  [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
+  // Whose end may make room, beside that of one's own runs.
+  [[nodiscard]] std::vector<int> foreign_supervisors() const;
+  // What cannot be seen, in words; empty: nothing.
+  [[nodiscard]] std::vector<std::string> blind_spots() const;
+
+ private:
+  void look_at_machine();
+  bool look_at_enclosing();
+  [[nodiscard]] Holder holder(const profiles::OpenRun& run) const;
+
+  const RunOrder& order_;
+  const Workshop& shop_;
+  std::string enclosing_run_;
+  double capacity_ = 0;
+  double available_ = 0;
+  double reserve_ = 0;
+  std::vector<host::ManagedJob> jobs_;  // of anybody
+};
+
+// What this run asks for.
+Candidate candidate_of(const profiles::RunRequest& request);
+// Predicted seconds, rather too long: the wall limit, or the p95 where that is shorter.
+std::optional<double> predicted_duration(const Limits& limits, const Estimate& estimate,
+                                         double grace_seconds);
+
+}  // namespace jobward::launcher

@@ -1,0 +1,190 @@
+#include "launcher/reaper.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "common/exit_codes.h"
+#include "common/units.h"
+#include "host/backends/drain.h"
+#include "host/backends/placement.h"
+#include "host/observe/cgroup_dir.h"
+#include "host/observe/process.h"
+#include "launcher/run_lock.h"
+
+namespace jobward::launcher {
+namespace {
+
+// The directories of one run: P/ID in each hierarchy.
+struct RunDirectory {
+  host::CgroupDir parent;
+  std::string id;
+  std::string job() const { return parent.path() + "/" + id + "/job"; }
+};
+
+class Reaper {
+ public:
+  Reaper(const Reaping& reaping, const profiles::RunRecord& run, Kept kept)
+      : reaping_(reaping), run_(run), kept_(kept) {}
+
+  // What became of it, in words; empty: it is left alone.
+  std::string reap() {
+    const auto& where = run_.request.where;
+    const auto& here = reaping_.identity;
+    if (where.machine_id != here.machine_id) return {};
+    if (where.boot_id != here.boot_id) return close("the machine was restarted while it went on");
+    if (where.pid_namespace != here.pid_namespace) return {};
+    const auto lock = take_over(reaping_.lock_directory, run_.request.id);
+    if (!lock) return {};
+    find_directories();
+    if (run_.request.kept_on_loss && kept_ == Kept::leave && !living().empty()) return {};
+    const int killed = kill();
+    read_usage();
+    remove();
+    std::string cause =
+        "its supervisor was gone (killed, or the terminal and everything in it "
+        "with it)";
+    if (killed > 0)
+      cause += "; " + std::to_string(killed) + " processes that were left were killed";
+    if (killed < 0) cause += "; what is left of it could not be killed: " + problem_;
+    return close(cause);
+  }
+
+ private:
+  // By the paths on record, and in the other v1 hierarchies where the run would be.
+  void find_directories() {
+    std::set<std::string> jobs{run_.request.where.cgroup, run_.request.where.memory_cgroup};
+    const std::string& memory = run_.request.where.memory_cgroup;
+    for (const auto& hierarchy : reaping_.tree.hierarchies) {
+      if (hierarchy.v2 || memory.empty()) continue;
+      const auto place = host::place(hierarchy, ::geteuid());
+      if (place) jobs.insert(hierarchy.mount_point + place->path + "/" + run_.request.id + "/job");
+    }
+    const std::string tail = "/" + run_.request.id + "/job";
+    for (const auto& job : jobs) {
+      if (job.size() <= tail.size() ||
+          job.compare(job.size() - tail.size(), tail.size(), tail) != 0)
+        continue;
+      struct stat info {};
+      if (::stat(job.c_str(), &info) != 0) continue;
+      if (auto parent = host::CgroupDir::open(job.substr(0, job.size() - tail.size())))
+        directories_.push_back({std::move(*parent), run_.request.id});
+    }
+  }
+
+  std::vector<int> living() const {
+    std::set<int> pids;
+    for (const auto& directory : directories_)
+      if (const auto job = host::CgroupDir::open(directory.job()))
+        if (const auto found = job->processes_below(true))
+          pids.insert(found->begin(), found->end());
+    if (run_.request.where.memory_cgroup.empty())
+      for (const int pid :
+           host::processes_with_environment(reaping_.roots, "JOBWARD_RUN_ID=" + run_.request.id))
+        if (host::is_alive(reaping_.roots, pid)) pids.insert(pid);
+    // This command may have been started by the job itself.
+    for (int pid = ::getpid(); pid > 0; pid = host::parent_of(reaping_.roots, pid).value_or(0))
+      pids.erase(pid);
+    return {pids.begin(), pids.end()};
+  }
+
+  // How many there were; -1: they could not be killed.
+  int kill() {
+    const auto list = [this]() -> Result<std::vector<int>> { return living(); };
+    const auto strike = [&]() -> Status {
+      for (const auto& directory : directories_)
+        if (const auto job = host::CgroupDir::open(directory.job()))
+          if (job->has("cgroup.kill") && only_the_job(*job))
+            static_cast<void>(job->write("cgroup.kill", "1"));
+      auto killed = host::signal_members(list, SIGKILL);
+      if (!killed) return tl::unexpected(std::move(killed).error());
+      return {};
+    };
+    auto killed = host::drain(list, strike);
+    if (killed) return *killed;
+    problem_ = killed.error().message();
+    return -1;
+  }
+
+  // cgroup.kill would take ourselves as well.
+  bool only_the_job(const host::CgroupDir& job) const {
+    const auto all = job.processes_below(true);
+    return all && std::find(all->begin(), all->end(), ::getpid()) == all->end();
+  }
+
+  void read_usage() {
+    for (const auto& directory : directories_) {
+      const auto job = host::CgroupDir::open(directory.job());
+      if (!job) continue;
+      for (const auto* file : {"memory.peak", "memory.max_usage_in_bytes"})
+        if (const auto peak = job->counter(file); peak && *peak)
+          ending_.usage.set(Metric::memory_peak, static_cast<double>(**peak));
+      if (const auto stat = job->keyed("cpu.stat"); stat && *stat) {
+        const auto set = [&](const char* key, Metric metric) {
+          if (const auto found = (*stat)->find(key); found != (*stat)->end())
+            ending_.usage.set(metric, static_cast<double>(found->second) * 1e-6);
+        };
+        set("user_usec", Metric::cpu_user);
+        set("system_usec", Metric::cpu_system);
+      }
+    }
+  }
+
+  void remove() {
+    for (const auto& directory : directories_) {
+      auto removed =
+          host::remove_drained(directory.parent, directory.id, {"job/main", "job", "super"});
+      if (!removed && problem_.empty()) problem_ = removed.error().message();
+      if (reaping_.tree.mode != host::CgroupMode::unified)  // there P carries the aggregate cap
+        host::remove_parent(directory.parent.path());
+    }
+  }
+
+  std::string close(const std::string& cause) {
+    ending_.outcome = Outcome::supervisor_lost;
+    ending_.cause = cause;
+    ending_.exit_source = "jobward";
+    profiles::Timestamps at = run_.at;
+    at.ended = reaping_.clock.wall_ms();
+    const auto closed = reaping_.store->end(run_.request.id, ending_, at, {});
+    if (!closed)
+      return "run " + run_.request.id +
+             " has lost its supervisor, but could not be closed: " + closed.error().message();
+    return "run " + run_.request.id + " is closed as supervisor_lost: " + cause +
+           (problem_.empty() ? "" : "; " + problem_);
+  }
+
+  const Reaping& reaping_;
+  const profiles::RunRecord& run_;
+  Kept kept_;
+  std::vector<RunDirectory> directories_;
+  profiles::RunEnding ending_;
+  std::string problem_;
+};
+
+}  // namespace
+
+std::vector<std::string> reap_lost(const Reaping& reaping, Kept kept) {
+  std::vector<std::string> lines;
+  if (reaping.store == nullptr || reaping.lock_directory.empty()) return lines;
+  const auto open = reaping.store->open_runs();
+  if (!open) return {open.error().message()};
+  for (const auto& run : *open) {
+    if (is_supervised(reaping.lock_directory, run.id)) continue;
+    const auto found = reaping.store->find(run.id);
+    if (!found || found->size() != 1) {
+      if (!found) lines.push_back(found.error().message());
+      continue;
+    }
+    if (auto line = Reaper(reaping, found->front(), kept).reap(); !line.empty())
+      lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace jobward::launcher
