@@ -82,18 +82,33 @@ int in_background(const std::function<int(Report&)>& work) {
   return answer(text ? *text : std::string());
 }
 
-bool redirect_to_logs(const std::string& directory, std::string& problem) {
-  if (auto made = make_private_directories(directory); !made) {
-    problem = made.error().message();
-    return false;
-  }
+Result<LogFiles> LogFiles::open(const std::string& directory) {
+  if (auto made = make_private_directories(directory); !made)
+    return tl::unexpected(std::move(made).error());
+  LogFiles out;
+  const auto file = [&](const char* name, Fd& target) -> Status {
+    const std::string path = directory + "/" + name;
+    target = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!target) return errno_error("open log file", path);
+    return {};
+  };
+  JOBWARD_RETURN_IF_ERROR(file("stdout", out.out_));
+  JOBWARD_RETURN_IF_ERROR(file("stderr", out.err_));
+  JOBWARD_RETURN_IF_ERROR(file("jobward", out.own_));
+  return out;
+}
+
+Status LogFiles::give_to_job() const {
   std::fflush(stdout);
-  const int flags = O_WRONLY | O_CREAT | O_APPEND;
-  if (put_on(directory + "/stdout", flags, STDOUT_FILENO) &&
-      put_on(directory + "/stderr", flags, STDERR_FILENO))
-    return true;
-  problem = "cannot open the log files in " + directory + ": " + std::strerror(errno);
-  return false;
+  if (::dup2(out_.get(), STDOUT_FILENO) < 0 || ::dup2(err_.get(), STDERR_FILENO) < 0)
+    return errno_error("redirect", "the standard streams");
+  return {};
+}
+
+Status LogFiles::keep_apart() const {
+  if (::dup2(own_.get(), STDOUT_FILENO) < 0 || ::dup2(own_.get(), STDERR_FILENO) < 0)
+    return errno_error("redirect", "the standard streams");
+  return {};
 }
 
 }  // namespace jobward::cli

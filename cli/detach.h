@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/fd.h"
+#include "common/result.h"
 
 namespace jobward::cli {
 
@@ -30,8 +32,22 @@ class Report {
 // without. Call while there is one thread and nothing is open.
 int in_background(const std::function<int(Report&)>& work);
 
-// Opens DIRECTORY/stdout and DIRECTORY/stderr for appending (the directory is made, 0700) and puts
-// them on the standard streams. False, and a message in `problem`, if that fails.
-bool redirect_to_logs(const std::string& directory, std::string& problem);
+// The log files of a detached run: DIRECTORY/stdout and DIRECTORY/stderr, and DIRECTORY/jobward for
+// what we have to say ourselves. Opened for appending; the directory is made, 0700.
+class LogFiles {
+ public:
+  static Result<LogFiles> open(const std::string& directory);
+  // Before the job is spawned: on the standard streams, from which it gets them.
+  [[nodiscard]] Status give_to_job() const;
+  // After that: our own words go to the third.
+  [[nodiscard]] Status keep_apart() const;
+  // Those of the job.
+  [[nodiscard]] std::vector<int> descriptors() const { return {out_.get(), err_.get()}; }
+
+ private:
+  Fd out_;
+  Fd err_;
+  Fd own_;
+};
 
 }  // namespace jobward::cli

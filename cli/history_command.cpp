@@ -7,14 +7,51 @@
 #include "cli/commands.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
-#include "cli/session.h"
+#include "cli/run_reference.h"
 #include "common/exit_codes.h"
+#include "common/units.h"
 #include "launcher/run_lock.h"
 
 namespace jobward::cli {
 
+namespace {
+
+struct Pruning {
+  bool wanted = false;
+  std::string keep = "90d";
+  int keep_runs = 3;  // so many of each kind stay, however old
+};
+
+void declare(CLI::App& app, Pruning& pruning) {
+  app.add_flag("--prune", pruning.wanted,
+               "Remove old ended runs and their logs; what was learned from them stays");
+  app.add_option("--keep", pruning.keep, "With --prune: keep what ended within this time (90d)")
+      ->type_name("DURATION");
+  app.add_option("--keep-runs", pruning.keep_runs,
+                 "With --prune: keep the newest N of each command, however old (3)")
+      ->check(CLI::Range(0, 1000000));
+}
+
+int prune(const RunDesk& desk, const Pruning& pruning) {
+  const auto seconds = parse_duration_seconds(pruning.keep);
+  if (!seconds)
+    return usage_error("history", "--keep: " + seconds.error().message(), exit_code::kUsage);
+  const auto age = static_cast<UnixMillis>(*seconds * 1000);
+  const auto pruned = desk.records.store->prune(desk.clock.wall_ms() - age, pruning.keep_runs);
+  if (!pruned) return failure("history", pruned.error().message(), exit_code::kUsage);
+  for (const auto& run : *pruned) {
+    std::error_code ignored;  // most runs have no logs
+    std::filesystem::remove_all(log_directory(desk.records, run), ignored);
+  }
+  std::printf("%zu runs removed\n", pruned->size());
+  return 0;
+}
+
+}  // namespace
+
 int history_command(const Arguments& arguments) {
   bool json = false;
+  Pruning pruning;
   profiles::HistoryQuery query;
   CLI::App app("Lists past and running runs, newest first.", "history");
   set_usage(app, "jobward history [OPTIONS]");
@@ -23,6 +60,7 @@ int history_command(const Arguments& arguments) {
   app.add_option("--program", query.program,
                  "Only runs of this program, as the records name it (train.py)");
   app.add_flag("--json", json, "One JSON object instead of a table");
+  declare(app, pruning);
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   if (arguments.command)
     return usage_error("history", "no command is expected here", exit_code::kUsage);
@@ -31,9 +69,10 @@ int history_command(const Arguments& arguments) {
     query.project = std::filesystem::absolute(query.project, ignored).lexically_normal().string();
     if (query.project.size() > 1 && query.project.back() == '/') query.project.pop_back();
   }
-  const SystemClock clock;
-  const auto records = open_records(clock);
-  if (!records.store) return failure("history", records.problem, exit_code::kUsage);
+  const auto desk = open_desk("history");
+  if (!desk) return exit_code::kUsage;
+  if (pruning.wanted) return prune(*desk, pruning);
+  const auto& records = desk->records;
   const auto runs = records.store->history(query);
   if (!runs) return failure("history", runs.error().message(), exit_code::kUsage);
   std::vector<bool> alive;

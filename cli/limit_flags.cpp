@@ -73,12 +73,6 @@ void declare(CLI::App& app, LimitFlags& flags) {
   add_text(app, "--retry-oom", flags.retry_oom,
            "Start it again with more memory, at most N times, if it ends at its memory limit", "N");
   add_text(app, "--retry-time", flags.retry_time, "The same at its wall limit", "N");
-  app.add_option_function<std::string>(
-         "--elastic", [&flags](const std::string& text) { flags.elastic = text; },
-         "Give it more memory at its limit, up to CAP, while there is some that nobody reserved")
-      ->expected(0, 1)
-      ->default_str("yes")
-      ->type_name("[=CAP]");
   add_text(app, "--preset", flags.preset, "The limits of this preset in the configuration", "NAME");
 }
 
@@ -105,7 +99,6 @@ Result<WishLayer> read_flags(const LimitFlags& flags) {
       read_into(layer.retry_oom, flags.retry_oom, "--retry-oom", parse_retries));
   JOBWARD_RETURN_IF_ERROR(
       read_into(layer.retry_time, flags.retry_time, "--retry-time", parse_retries));
-  JOBWARD_RETURN_IF_ERROR(read_into(layer.elastic, flags.elastic, "--elastic", parse_elastic));
   return layer;
 }
 

@@ -153,7 +153,6 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   order->best_effort = options.best_effort;
   order->retry_oom = resolved->retry_oom;
   order->retry_time = resolved->retry_time;
-  order->elastic = resolved->elastic;
   if (auto applied = apply(options.flags, (*session)->config.settings, *order); !applied)
     return stop(applied.error());
   auto on_end = end_command(options, (*session)->config.settings);
@@ -169,21 +168,43 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
                   std::move(*on_end)};
 }
 
-// Puts the job's streams into its log files, and tells the parent when the run is under way.
-void set_detached_hooks(Report& report, const Prepared& prepared, launcher::RunHooks& hooks) {
-  const std::string id = prepared.order.id;
-  const std::string directory = log_directory(prepared.session->records, id);
-  const auto redirect = [directory, &report] {
-    std::string problem;
-    if (report.pending() && !redirect_to_logs(directory, problem)) say(problem);
-  };
-  hooks.starting = redirect;
-  hooks.queued = [redirect, id, &report] {
-    redirect();
-    report.under_way(id);
-  };
-  hooks.started = [id, &report] { report.under_way(id); };
-}
+// A detached run: its streams and its parent, who waits until it is under way.
+class Background {
+ public:
+  Background(Report& report, Prepared& prepared) : report_(report), id_(prepared.order.id) {
+    auto files = LogFiles::open(log_directory(prepared.session->records, id_));
+    if (!files) {
+      problem_ = files.error().message();
+      return;
+    }
+    files_ = std::move(*files);
+    prepared.order.log_files = files_.descriptors();
+  }
+
+  void set(launcher::RunHooks& hooks) {
+    // The caller may be gone: from then on our own words go to a file, too.
+    hooks.queued = [this] {
+      note(files_.keep_apart());
+      report_.under_way(id_);
+    };
+    hooks.starting = [this] { note(files_.give_to_job()); };
+    hooks.started = [this] {
+      note(files_.keep_apart());
+      report_.under_way(id_);
+    };
+  }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  void note(const Status& done) {
+    if (!done && problem_.empty()) problem_ = done.error().message();
+  }
+
+  Report& report_;
+  std::string id_;
+  LogFiles files_;
+  std::string problem_;
+};
 
 // `report`: of a detached run; else null.
 launcher::RunResult carry_out(const RunOptions& options, const Arguments& arguments,
@@ -194,7 +215,12 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
   hooks.tell = [&](const std::string& line) {
     if (!options.quiet) say(line);
   };
-  if (report != nullptr) set_detached_hooks(*report, *prepared, hooks);
+  std::optional<Background> background;
+  if (report != nullptr) {
+    background.emplace(*report, *prepared);
+    if (!background->problem().empty()) return never_started(arguments, background->problem());
+    background->set(hooks);
+  }
   for (const auto& remark : prepared->remarks)
     hooks.tell(remark);
   auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, hooks);

@@ -6,22 +6,10 @@
 #include "cli/commands.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
-#include "cli/session.h"
+#include "cli/run_reference.h"
 #include "common/exit_codes.h"
-#include "launcher/run_lock.h"
 
 namespace jobward::cli {
-namespace {
-
-std::string candidates(const std::vector<profiles::RunRecord>& runs) {
-  std::string text;
-  for (const auto& run : runs)
-    text += (text.empty() ? "" : ", ") + run.request.id;
-  return text;
-}
-
-}  // namespace
-
 int show_command(const Arguments& arguments) {
   bool json = false;
   std::string reference;
@@ -34,22 +22,12 @@ int show_command(const Arguments& arguments) {
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   if (arguments.command)
     return usage_error("show", "no command is expected here", exit_code::kUsage);
-  const SystemClock clock;
-  const auto records = open_records(clock);
-  if (!records.store) return failure("show", records.problem, exit_code::kUsage);
-  const auto runs = records.store->find(reference);
-  if (!runs) return failure("show", runs.error().message(), exit_code::kUsage);
-  if (runs->empty())
-    return usage_error("show",
-                       "no run \"" + reference + "\" in " + records.directory.path +
-                           "; `jobward history` lists them",
-                       exit_code::kUsage);
-  if (runs->size() > 1)
-    return usage_error("show", "\"" + reference + "\" fits several runs: " + candidates(*runs),
-                       exit_code::kUsage);
-  const auto& run = runs->front();
-  const bool alive = !run.ending && launcher::is_supervised(records.lock_directory, run.request.id);
-  std::fputs(json ? dump(to_json(run, alive), true).c_str() : run_details(run, alive).c_str(),
+  const auto desk = open_desk("show");
+  if (!desk) return exit_code::kUsage;
+  const auto run = find_run("show", *desk, reference);
+  if (!run) return exit_code::kUsage;
+  const bool alive = !run->ending && desk->is_alive(run->request.id);
+  std::fputs(json ? dump(to_json(*run, alive), true).c_str() : run_details(*run, alive).c_str(),
              stdout);
   return 0;
 }

@@ -70,14 +70,6 @@ constexpr std::array kSettings{
               return put(parsed(entry, BareNumber::yes, "1", parse_retries),
                          target.layer.retry_time);
             }},
-    Setting{"elastic",
-            [](const TomlEntry& entry, Target target) {
-              if (std::holds_alternative<bool>(entry.value)) {
-                target.layer.elastic = ElasticWish{std::get<bool>(entry.value), {}};
-                return Status();
-              }
-              return put(parsed(entry, BareNumber::no, "16G", parse_elastic), target.layer.elastic);
-            }},
     Setting{"no_limit",
             [](const TomlEntry& entry, Target target) {
               return put(bool_value(entry), target.layer.no_memory_limit);

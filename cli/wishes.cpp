@@ -132,7 +132,6 @@ WishLayer over(WishLayer upper, const WishLayer& lower) {
   fill(upper.warnings, lower.warnings);
   fill(upper.retry_oom, lower.retry_oom);
   fill(upper.retry_time, lower.retry_time);
-  fill(upper.elastic, lower.elastic);
   return upper;
 }
 
@@ -145,7 +144,6 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
   out.settings.oom_kills_job = layer.oom_kills_job.value_or(true);
   out.retry_oom = layer.retry_oom.value_or(0);
   out.retry_time = layer.retry_time.value_or(0);
-  if (layer.elastic && layer.elastic->on) out.elastic = launcher::Elastic{layer.elastic->cap};
   for (const auto& asked : layer.warnings.value_or(std::vector<AskedWarning>())) {
     const auto reason = objection(asked.signal, out.wishes, policy);
     if (!reason)
@@ -167,14 +165,6 @@ Result<int> parse_oom_score(std::string_view text) {
 
 Result<int> parse_retries(std::string_view text) {
   return parse_integer(text, "number of retries", 0, 100);
-}
-
-Result<ElasticWish> parse_elastic(std::string_view text) {
-  if (text == "yes" || text == "true") return ElasticWish{true, std::nullopt};
-  if (text == "no" || text == "false") return ElasticWish{};
-  auto bytes = parse_bytes(text);
-  if (!bytes) return tl::unexpected(std::move(bytes).error());
-  return ElasticWish{true, static_cast<double>(*bytes)};
 }
 
 Result<bool> parse_oom_kill(std::string_view text) {

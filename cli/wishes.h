@@ -21,12 +21,6 @@ struct AskedWarning {
   bool insist = true;
 };
 
-// Whether a memory limit may grow, and up to how many bytes.
-struct ElasticWish {
-  bool on = false;
-  std::optional<double> cap;
-};
-
 // One layer. Absent: it has no opinion.
 struct WishLayer {
   Limits limits;
@@ -39,7 +33,6 @@ struct WishLayer {
   std::optional<std::vector<AskedWarning>> warnings;
   std::optional<int> retry_oom;
   std::optional<int> retry_time;
-  std::optional<ElasticWish> elastic;
 };
 
 // Reads a limit into the layer: a memory limit may be "auto".
@@ -58,7 +51,6 @@ struct Resolved {
   JobSettings settings;
   int retry_oom = 0;
   int retry_time = 0;
-  std::optional<launcher::Elastic> elastic;
   std::vector<std::string> remarks;  // defaults that mean nothing for this run
 };
 // An error: a warning before a limit that the run does not have, or that it would come too late
@@ -69,7 +61,6 @@ Result<int> parse_nice(std::string_view text);
 Result<int> parse_oom_score(std::string_view text);
 Result<bool> parse_oom_kill(std::string_view text);           // "job" (true) or "process"
 Result<int> parse_retries(std::string_view text);             // 0 to 100
-Result<ElasticWish> parse_elastic(std::string_view text);     // "yes", "no", or a size
 Result<WarnSignal> parse_warn_signal(std::string_view text);  // "USR1@90%", "TERM@5m", "10@30s"
 
 }  // namespace jobward::cli

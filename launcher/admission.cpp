@@ -111,7 +111,8 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
   const std::string wanted = amount(*candidate.need);
   if (*candidate.need > scene.capacity)
     return {Verdict::refuse,
-            wanted + " can never fit: there are " + amount(scene.capacity) + " at most",
+            wanted + " can never fit: it is more than the " + amount(scene.capacity) +
+                " that there are",
             0,
             {},
             {}};

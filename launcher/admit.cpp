@@ -169,7 +169,7 @@ class Passage {
     for (const auto& run : open_)
       if (run.exact == result_.request.fingerprint.exact && run.id != result_.request.id &&
           !run.exact.empty() && is_supervised(shop_.lock_directory, run.id)) {
-        result_.remarks.push_back(
+        result_.untold.push_back(
             "the same command is " +
             std::string(run.state == profiles::RunState::queued ? "waiting" : "running") +
             " already: run " + run.id);

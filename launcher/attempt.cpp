@@ -130,6 +130,7 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   ending.observation = observe(result, verdict);
   ending.digests = digest_files("output", order.outputs);
   result.die_of = verdict.die_of;
+  if (!seen.problem.empty()) result.problems.push_back(seen.problem);
   result.problems.insert(result.problems.end(), report.problems.begin(), report.problems.end());
 }
 
@@ -173,7 +174,8 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
                               order.settings,
                               shop.settings.grace_seconds,
                               gate,
-                              shop.roots};
+                              shop.roots,
+                              LogCap(order.log_files, shop.settings.log_bytes)};
   auto seen = supervise(watch, tracker);
   auto report = wind_up(shop, group, tracker, meter, known,
                         {child->pid, "JOBWARD_RUN_ID=" + result.request.id});

@@ -19,6 +19,7 @@ struct Supervision {
   bool killed_for_processes = false;  // at the polled limit of processes, by the supervisor
   std::string left_for;           // the cgroups that the main process moved itself to, if it did
   bool died_before_exec = false;  // killed before the program was loaded
+  std::string problem;            // that the supervisor had, for people; empty: none
   std::optional<unsigned> stop_request;  // the uid of whoever asked by `jobward stop`
   std::optional<int> stop_signal;  // INT, TERM, HUP or QUIT that the supervisor itself was sent
 };

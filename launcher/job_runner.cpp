@@ -169,7 +169,12 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   if (admitted) {
     int oom = order.retry_oom;
     int time = order.retry_time;
-    while (run_attempt(order, shop, gate, hooks, result) &&
+    RunHooks noting = hooks;
+    noting.started = [&] {
+      if (lock) lock->note_spawn(shop.clock.wall_ms());
+      if (hooks.started) hooks.started();
+    };
+    while (run_attempt(order, shop, gate, noting, result) &&
            try_again(order, shop, hooks, oom, time, result)) {
     }
   }

@@ -37,10 +37,10 @@ struct RunOrder {
   // Absent: as configured. How often it is started again with more memory, or time.
   int retry_oom = 0;
   int retry_time = 0;
-  std::optional<Elastic> elastic;
   bool detached = false;
-  bool keep_on_loss = false;  // the job may go on without its supervisor
-  std::string request_id;     // empty: none
+  std::vector<int> log_files;  // of a detached run, to be kept short; borrowed
+  bool keep_on_loss = false;   // the job may go on without its supervisor
+  std::string request_id;      // empty: none
   bool restart_lost = false;
 };
 

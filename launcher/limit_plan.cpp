@@ -158,7 +158,14 @@ LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
   plan_swap(plan, policy);
   apply_blocks(plan, estimate, policy);
   const auto* predicted = estimate.by.find(Resource::memory);
-  if (const auto* limit = plan.limits.find(Resource::memory))
+  const auto* limit = plan.limits.find(Resource::memory);
+  // A run that will hardly fit, even held to all there is, is not let in to be killed.
+  const bool hopeless = is_known(estimate) && limit != nullptr &&
+                        limit->origin == LimitOrigin::automatic &&
+                        predicted->p50 > static_cast<double>(bounds.capacity);
+  if (hopeless)
+    plan.reservation.set(Resource::memory, predicted->p50);
+  else if (limit != nullptr)
     plan.reservation.set(Resource::memory, limit->value);
   else if (predicted != nullptr)
     plan.reservation.set(Resource::memory, predicted->p99);

@@ -12,11 +12,6 @@ namespace jobward::launcher {
 
 // What the caller asked for, by flags, presets and configurations: all of origin `asked`, with
 // where each comes from. Without a memory limit among them: --mem auto.
-// A memory limit that grows while the machine has room; up to `cap` bytes.
-struct Elastic {
-  std::optional<double> cap;
-};
-
 struct LimitWishes {
   Limits limits;
   bool no_memory_limit = false;  // --no-limit

@@ -37,12 +37,19 @@ class Reaper {
     const auto& where = run_.request.where;
     const auto& here = reaping_.identity;
     if (where.machine_id != here.machine_id) return {};
-    if (where.boot_id != here.boot_id) return close("the machine was restarted while it went on");
-    if (where.pid_namespace != here.pid_namespace) return {};
-    const auto lock = take_over(reaping_.lock_directory, run_.request.id);
+    const bool rebooted = where.boot_id != here.boot_id;
+    if (!rebooted && where.pid_namespace != here.pid_namespace) return {};
+    auto lock = take_over(reaping_.lock_directory, run_.request.id);
     if (!lock) return {};
+    spawned_ = lock->spawned();
+    if (rebooted)
+      return close(
+          "its supervisor was gone: the machine was restarted (another boot) while it went on");
     find_directories();
-    if (run_.request.kept_on_loss && kept_ == Kept::leave && !living().empty()) return {};
+    if (run_.request.kept_on_loss && kept_ == Kept::leave && !living().empty()) {
+      lock->leave();
+      return {};
+    }
     const int killed = kill();
     read_usage();
     remove();
@@ -150,6 +157,7 @@ class Reaper {
     ending_.cause = cause;
     ending_.exit_source = "jobward";
     profiles::Timestamps at = run_.at;
+    at.spawned = spawned_;
     at.ended = reaping_.clock.wall_ms();
     const auto closed = reaping_.store->end(run_.request.id, ending_, at, {});
     if (!closed)
@@ -164,6 +172,7 @@ class Reaper {
   Kept kept_;
   std::vector<RunDirectory> directories_;
   profiles::RunEnding ending_;
+  std::optional<UnixMillis> spawned_;
   std::string problem_;
 };
 

@@ -5,8 +5,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <string_view>
 
 #include "common/files.h"
 
@@ -19,9 +21,22 @@ std::string lock_path(const std::string& directory, const std::string& run_id) {
   return directory + "/" + run_id + ".lock";
 }
 
+// The second line of the file.
+std::optional<UnixMillis> noted_spawn(int fd) {
+  std::array<char, 64> text{};
+  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
+  const std::string_view all(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  const auto line = all.find('\n');
+  UnixMillis at = 0;
+  if (line == std::string_view::npos ||
+      std::from_chars(all.data() + line + 1, all.data() + all.size(), at).ec != std::errc())
+    return std::nullopt;
+  return at;
+}
+
 }  // namespace
 
-Result<RunLock> RunLock::take(const std::string& directory, const std::string& run_id) {
+Result<RunLock> RunLock::hold(const std::string& directory, const std::string& run_id) {
   const std::string path = lock_path(directory, run_id);
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return errno_error("create lock file", path);
@@ -30,12 +45,25 @@ Result<RunLock> RunLock::take(const std::string& directory, const std::string& r
     if (errno != EWOULDBLOCK || tries == kTries) return errno_error("lock", path);
     ::poll(nullptr, 0, 1);
   }
+  return RunLock(std::move(fd), path);
+}
+
+Result<RunLock> RunLock::take(const std::string& directory, const std::string& run_id) {
+  auto lock = hold(directory, run_id);
+  if (!lock) return lock;
   // For those who have something to say to us.
   const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-    return errno_error("write", path);
-  return RunLock(std::move(fd), path);
+  if (::ftruncate(lock->fd_.get(), 0) != 0 ||
+      ::pwrite(lock->fd_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+    return errno_error("write", lock->path_);
+  return lock;
+}
+
+std::optional<UnixMillis> RunLock::spawned() const { return noted_spawn(fd_.get()); }
+
+void RunLock::note_spawn(UnixMillis now) const {
+  const std::string text = std::to_string(::getpid()) + "\n" + std::to_string(now) + "\n";
+  static_cast<void>(::pwrite(fd_.get(), text.data(), text.size(), 0));
 }
 
 RunLock::~RunLock() {
@@ -61,7 +89,7 @@ std::optional<int> supervisor_of(const std::string& directory, const std::string
 
 std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id) {
   if (is_supervised(directory, run_id)) return std::nullopt;
-  auto lock = RunLock::take(directory, run_id);
+  auto lock = RunLock::hold(directory, run_id);
   return lock ? std::optional(std::move(*lock)) : std::nullopt;
 }
 

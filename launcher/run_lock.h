@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/result.h"
 
@@ -13,6 +14,8 @@ namespace jobward::launcher {
 // Creates DIRECTORY/RUN.lock and locks it until destroyed; then the file is removed.
 class RunLock {
  public:
+  // The same without writing anything into it.
+  static Result<RunLock> hold(const std::string& directory, const std::string& run_id);
   static Result<RunLock> take(const std::string& directory, const std::string& run_id);
   RunLock(RunLock&& other) noexcept
       : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}
@@ -20,6 +23,12 @@ class RunLock {
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();
+  // Lets go, and leaves the file with what it says.
+  void leave() { path_.clear(); }
+  // Left behind for whoever has to close the run in our place; costs no sync.
+  void note_spawn(UnixMillis now) const;
+  // What a dead supervisor noted, where this lock was taken over.
+  [[nodiscard]] std::optional<UnixMillis> spawned() const;
 
  private:
   RunLock(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
@@ -33,8 +42,8 @@ bool is_supervised(const std::string& directory, const std::string& run_id);
 // The pid of the supervisor that holds it, as its own pid namespace counts; absent: nobody does.
 std::optional<int> supervisor_of(const std::string& directory, const std::string& run_id);
 
-// Takes the lock that a dead supervisor has left, also where its file is gone. Absent: somebody
-// holds it.
+// Takes the lock that a dead supervisor has left, also where its file is gone; what it says stays.
+// Absent: somebody holds it.
 std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id);
 
 // Waits until nobody holds it any more.

@@ -77,7 +77,8 @@ class Loop {
         timers_(
             context_, order.limits, order.settings, order.group, order.roots,
             [this](Resource resource) { end_by(resource); }, [this](int signal) { warn(signal); }),
-        warnings_(order.settings.warnings) {}
+        warnings_(order.settings.warnings),
+        logs_(order.logs) {}
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -138,6 +139,8 @@ class Loop {
     seen_.wall_seconds = elapsed();
     main_ended_ = true;
     catch_up_with_signals();
+    logs_.look(elapsed());
+    seen_.problem = logs_.problem();
     timers_.cancel();
     // The grace after a limit is for the whole job: a script's child may be writing its checkpoint.
     const bool grace = (seen_.ended_by || seen_.stop_request) && !grace_over_;
@@ -295,10 +298,10 @@ class Loop {
     arm_sample(oom_checks_ > 0 ? kOomCheck : next_look());
   }
 
-  double next_look() const {
+  double next_look() {
     const bool counts_processes = polled(Resource::processes) != nullptr;
-    return counts_processes ? std::min(tracker_.next_delay(), kProcessCheck)
-                            : tracker_.next_delay();
+    const double next = std::min(tracker_.next_delay(), logs_.look(elapsed()));
+    return counts_processes ? std::min(next, kProcessCheck) : next;
   }
 
   void hold_memory(const host::MemorySample& sample) {
@@ -406,6 +409,7 @@ class Loop {
   asio::steady_timer grace_timer_;
   LimitTimers timers_;
   std::vector<WarnSignal> warnings_;  // those not given yet
+  LogCap logs_;
   Clock::time_point started_;
   Supervision seen_;
   int oom_checks_ = 0;  // how often the counters are still looked at after an OOM event

@@ -5,6 +5,7 @@
 #include "host/backends/backend.h"
 #include "host/backends/spawn.h"
 #include "launcher/classify.h"
+#include "launcher/log_cap.h"
 #include "launcher/need_tracker.h"
 #include "launcher/signal_gate.h"
 
@@ -19,6 +20,7 @@ struct SupervisorOrder {
   double grace_seconds = 10;
   const SignalGate& signals;
   const host::KernelRoots& roots;
+  LogCap logs;  // of a detached run; else without files
 };
 
 // Watches until the main process has ended and is reaped. Samples memory into `tracker`; holds the

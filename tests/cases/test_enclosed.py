@@ -249,7 +249,7 @@ class Aggregate(Case):
         first = self.start(self.job("fill", 84, "full"), "--mem", "100M", "--time", "60s", enter=enter)
         self.wait_for_file("full", 20)
         self.configure('[aggregate]\nmemory = "64M"\n')
-        run = self.run_job(["true"], "--mem", "32M", enter=enter)
+        run = self.run_job(["true"], "--no-limit", enter=enter)  # with a limit it would wait for room
         self.assert_outcome(run, "ok", 0)
         self.assertRegex("\n".join(run.result["problems"]), "aggregate.*(could not be set|already)")
         self.assertIsNone(first.poll(), "the first job has died of the second one's cap")

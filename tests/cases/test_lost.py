@@ -181,6 +181,7 @@ class Namespaces(LostCase):
 
     def leave(self):
         """Ends the namespace, and with it all that is in it."""
+        self.write("reap-now", "")
         self.write("leave", "")
         wait_until(lambda: not system.survivors(self.tmp), "the namespace is gone", self.bound(10))
 

@@ -187,7 +187,7 @@ class Queue(Crowded):
         self.assertEqual(self.lines_of("order"), ["first", "head", "later"])
 
     def test_a_later_run_that_delays_nobody_goes_ahead(self):
-        first, head = self.hold("first", 0.6), self.queue("head", 0.6)
+        first, head = self.hold("first", 0.6, "--time", "1h"), self.queue("head", 0.6)
         small = self.hold("small", 0.1)  # fits beside both
         self.release(first, "first")
         self.wait_for_file("head")

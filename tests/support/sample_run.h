@@ -63,6 +63,10 @@ inline profiles::RunEnding full_ending() {
   ending.observation.features = {{"size:--data", 4096}};
   ending.observation.used.set(Resource::memory, {256 << 20, true});
   ending.observation.used.set(Resource::wall, {0.1, false});
+  ending.attempts = {
+      {1, 128 << 20, std::nullopt, Outcome::memory_limit, "too small", 128 << 20, 0.05},
+      {2, 256 << 20, std::nullopt, Outcome::memory_limit, ending.cause, 256 << 20, 0.1}};
+  ending.raises = {{0.5, 64 << 20, 96 << 20}};
   ending.curve = {{0, 1024}, {0.5, 4096}};
   ending.digests = {{"output", "/home/u/p/model", 99, 77, "abcd"}};
   return ending;

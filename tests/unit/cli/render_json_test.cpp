@@ -181,9 +181,12 @@ TEST_CASE("render_json: What the caller claims is told from what is verified") {
 
 TEST_CASE("render_json: Attempts, digests and timestamps are told") {
   const auto json = parsed(ended_run());
-  REQUIRE(json.at("attempts").size() == 1);
+  REQUIRE(json.at("attempts").size() == 2);
   CHECK(json.at("attempts")[0].at("outcome") == "memory_limit");
-  CHECK(json.at("attempts")[0].at("attempt") == 2);
+  CHECK(json.at("attempts")[0].at("limits").at("memory_bytes") == 128 << 20);
+  CHECK_FALSE(json.at("attempts")[0].at("limits").contains("wall_seconds"));
+  CHECK(json.at("attempts")[1].at("attempt") == 2);
+  CHECK(json.at("attempts")[1].at("memory_peak_bytes") == 256 << 20);
   CHECK(json.at("digests").size() == 3);
   CHECK(json.at("digests")[0].at("sha256") == "00ff");
   CHECK(!json.at("digests")[1].contains("sha256"));
