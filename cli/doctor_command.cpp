@@ -12,6 +12,7 @@
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "launcher/gatehouse.h"
 
 namespace jobward::cli {
 namespace {
@@ -49,6 +50,7 @@ Json describe(const Session& session) {
            {"gaps", gaps_json(backend.support())},
            {"obstacles", session.choice.obstacles}};
   out["aggregate_cap"] = aggregate_json(session.config.settings.aggregate);
+  out["admission_cannot_see"] = launcher::blind_spots(session.records.store.get(), session.tree);
   out["policy"] = policy_json(session.policy, session.policy_problem);
   out["configuration"] = session.config.files;
   out["presets"] = preset_names(session.config);
@@ -81,6 +83,8 @@ std::string text_of(const Session& session) {
   for (const auto& obstacle : session.choice.obstacles)
     text += "obstacle   " + printable(obstacle) + "\n";
   text += "all jobs   " + aggregate_words(session.config.settings.aggregate) + "\n";
+  for (const auto& spot : launcher::blind_spots(session.records.store.get(), session.tree))
+    text += "unseen     " + spot + "\n";
   text += "policy     " + policy_words(session.policy, session.policy_problem) + "\n";
   text += "config     " + list_words(session.config.files) + "\n";
   if (!session.config.presets.empty())

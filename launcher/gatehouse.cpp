@@ -20,21 +20,20 @@ std::string environment_of(const RunOrder& order, std::string_view name) {
 
 }  // namespace
 
+// The snapshot of the workshop is a moment old at most.
 Gatehouse::Gatehouse(const RunOrder& order, const Workshop& shop) : order_(order), shop_(shop) {
-  look();
+  if (!look_at_enclosing()) look_at_others(shop_.snapshot);
 }
 
 void Gatehouse::look() {
   enclosing_run_.clear();
-  jobs_.clear();
   if (look_at_enclosing()) return;
-  look_at_machine();
-  jobs_ = host::managed_jobs(shop_.roots, shop_.tree);
+  const auto now = host::read_host_snapshot(shop_.roots, shop_.tree);
+  look_at_others(now ? *now : shop_.snapshot);
 }
 
-void Gatehouse::look_at_machine() {
-  const auto now = host::read_host_snapshot(shop_.roots, shop_.tree);
-  const auto& snapshot = now ? *now : shop_.snapshot;
+void Gatehouse::look_at_others(const host::HostSnapshot& snapshot) {
+  jobs_ = host::managed_jobs(shop_.roots, shop_.tree);
   capacity_ = static_cast<double>(snapshot.capacity());
   if (const auto cap = aggregate_bytes(shop_))
     capacity_ = std::min(capacity_, static_cast<double>(*cap));
@@ -124,17 +123,17 @@ std::vector<int> Gatehouse::foreign_supervisors() const {
   return out;
 }
 
-std::vector<std::string> Gatehouse::blind_spots() const {
+std::vector<std::string> blind_spots(const profiles::RunStore* store,
+                                     const host::CgroupTree& tree) {
   std::vector<std::string> out;
-  if (shop_.store == nullptr) out.push_back("one's own runs: " + shop_.store_problem);
-  const auto* memory = shop_.tree.of("memory");
-  if (memory == nullptr)
-    out.push_back(
-        "other users' runs and those of other state directories: there is no cgroup "
-        "hierarchy that counts memory");
-  out.push_back(
-      "runs that other users started without cgroups, and jobs of other launchers: they "
-      "count by what they use now, not by what they will");
+  if (store == nullptr) out.emplace_back("one's own runs: the records cannot be read");
+  if (tree.of("memory") == nullptr)
+    out.emplace_back(
+        "runs of other users and other state directories: no cgroup hierarchy that "
+        "counts memory is mounted");
+  out.emplace_back(
+      "what others will still use: runs that were started without cgroups, and jobs of "
+      "other launchers, count by what they use now");
   return out;
 }
 

@@ -28,11 +28,9 @@ class Gatehouse {
   [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
   // Whose end may make room, beside that of one's own runs.
   [[nodiscard]] std::vector<int> foreign_supervisors() const;
-  // What cannot be seen, in words; empty: nothing.
-  [[nodiscard]] std::vector<std::string> blind_spots() const;
 
  private:
-  void look_at_machine();
+  void look_at_others(const host::HostSnapshot& now);
   bool look_at_enclosing();
   [[nodiscard]] Holder holder(const profiles::OpenRun& run) const;
 
@@ -44,6 +42,9 @@ class Gatehouse {
   double reserve_ = 0;
   std::vector<host::ManagedJob> jobs_;  // of anybody
 };
+
+// What admission cannot see here, in words.
+std::vector<std::string> blind_spots(const profiles::RunStore* store, const host::CgroupTree& tree);
 
 // What this run asks for.
 Candidate candidate_of(const profiles::RunRequest& request);
