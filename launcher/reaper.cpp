@@ -23,7 +23,7 @@ namespace {
 // The directories of one run: P/ID in each hierarchy.
 struct RunDirectory {
   host::CgroupDir parent;
-  std::string id;
+  std::string id;  // or the name of the scope, which systemd removes by itself
   std::string job() const { return parent.path() + "/" + id + "/job"; }
 };
 
@@ -72,16 +72,23 @@ class Reaper {
       const auto place = host::place(hierarchy, ::geteuid());
       if (place) jobs.insert(hierarchy.mount_point + place->path + "/" + run_.request.id + "/job");
     }
-    const std::string tail = "/" + run_.request.id + "/job";
-    for (const auto& job : jobs) {
-      if (job.size() <= tail.size() ||
-          job.compare(job.size() - tail.size(), tail.size(), tail) != 0)
-        continue;
-      struct stat info {};
-      if (::stat(job.c_str(), &info) != 0) continue;
-      if (auto parent = host::CgroupDir::open(job.substr(0, job.size() - tail.size())))
-        directories_.push_back({std::move(*parent), run_.request.id});
-    }
+    for (const auto& job : jobs)
+      add_directory(job);
+  }
+
+  // P/ID/job, under systemd SLICE/jobward-ID.scope/job. A path that does not name this run is not
+  // touched, whatever the record says.
+  void add_directory(const std::string& job) {
+    const auto end = job.rfind('/');
+    const auto begin = end == std::string::npos || end == 0 ? end : job.rfind('/', end - 1);
+    if (begin == std::string::npos || job.substr(end) != "/job") return;
+    const std::string name = job.substr(begin + 1, end - begin - 1);
+    const std::string& id = run_.request.id;
+    if (name != id && name != "jobward-" + id + ".scope") return;
+    struct stat info {};
+    if (::stat(job.c_str(), &info) != 0) return;
+    if (auto parent = host::CgroupDir::open(job.substr(0, begin)))
+      directories_.push_back({std::move(*parent), name});
   }
 
   std::vector<int> living() const {
@@ -144,6 +151,11 @@ class Reaper {
 
   void remove() {
     for (const auto& directory : directories_) {
+      if (directory.id != run_.request.id) {
+        const auto scope = host::CgroupDir::open(directory.parent.path() + "/" + directory.id);
+        if (scope) static_cast<void>(host::remove_drained(*scope, "job", {"main"}));
+        continue;
+      }
       auto removed =
           host::remove_drained(directory.parent, directory.id, {"job/main", "job", "super"});
       if (!removed && problem_.empty()) problem_ = removed.error().message();

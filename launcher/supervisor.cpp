@@ -47,7 +47,7 @@ bool is_forwarded(int signal) {
 }
 
 constexpr double kRestCheck = 0.02;  // s
-constexpr int kSignalPatienceMs = 50;
+constexpr int kSignalPatienceMs = 250;
 // How often processes are counted where nobody else holds their limit.
 constexpr double kProcessCheck = 0.05;
 // How often it is asked whether the main process is still in its cgroup.
