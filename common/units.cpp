@@ -142,6 +142,8 @@ Result<double> parse_number(std::string_view text) {
   return value;
 }
 
+double whole_pages(double bytes) { return std::floor(bytes / 4096) * 4096; }
+
 std::string format_bytes(double bytes) {
   static constexpr std::array kNames{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes < 0) return "-" + format_bytes(-bytes);

@@ -24,6 +24,9 @@ Result<double> parse_fraction(std::string_view text);  // "50%" or "0.5" -> 0.5,
 // A finite decimal number with nothing around it, as in a command line's numeric argument.
 Result<double> parse_number(std::string_view text);
 
+// Rounded down to pages of 4096 bytes, in which the kernel counts: the record then says what holds.
+double whole_pages(double bytes);
+
 std::string format_bytes(double bytes);       // "312 MiB", "1.46 GiB", "17 B"
 std::string format_duration(double seconds);  // "0.21 s", "42.3 s", "2m05s", "3h12m", "2d04h"
 std::string format_quantity(Unit unit, double value);  // as above; "10.0 MiB/s", "1.5", "512"

@@ -84,8 +84,7 @@ bool try_again(const RunOrder& order, const Workshop& shop, const RunHooks& hook
   }
   --left;
   Limit limit = *result.request.limits.find(resource);
-  limit.value =
-      memory ? static_cast<double>(static_cast<std::uint64_t>(*bytes) / 4096 * 4096) : *bytes;
+  limit.value = memory ? whole_pages(*bytes) : *bytes;
   limit.source = "retry";
   hooks.tell(result.ending.cause + "; attempt " + std::to_string(result.request.attempt + 1) +
              " with a " + limit_words(resource, limit));

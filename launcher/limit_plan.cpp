@@ -13,9 +13,6 @@ std::string quantity_words(Resource resource, double value) {
   return format_quantity(info(resource).unit, value);
 }
 
-// Whole pages: the kernel would round down by itself, and the record should say what it enforces.
-double whole_pages(double bytes) { return std::floor(bytes / 4096) * 4096; }
-
 std::string percent(double share) { return std::to_string(std::lround(share * 100)) + " %"; }
 
 // Has this kind of job (not just any program) been measured?

@@ -16,7 +16,7 @@ constexpr double kLongest = 1.0;
 
 }  // namespace
 
-LogCap::LogCap(std::vector<int> files, std::uint64_t keep)
+LogCap::LogCap(const std::vector<int>& files, std::uint64_t keep)
     : half_(static_cast<off_t>(keep / 2 / kBlock * kBlock)) {
   for (const int fd : files)
     files_.push_back({fd});

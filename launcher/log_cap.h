@@ -14,7 +14,7 @@ namespace jobward::launcher {
 class LogCap {
  public:
   // Descriptors open for writing, borrowed; `keep` bytes of each.
-  LogCap(std::vector<int> files, std::uint64_t keep);
+  LogCap(const std::vector<int>& files, std::uint64_t keep);
   // Cuts what is too long. Returns in how many seconds to look again.
   double look(double seconds);
   // What could not be done; empty: nothing.

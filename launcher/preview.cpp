@@ -124,7 +124,7 @@ std::optional<std::uint64_t> aggregate_bytes(const Workshop& shop) {
   for (const auto& cap : {shop.settings.aggregate, shop.policy.aggregate}) {
     if (!cap) continue;
     const auto bytes =
-        static_cast<std::uint64_t>(cap->bytes.value_or(cap->share * whole)) / 4096 * 4096;
+        static_cast<std::uint64_t>(whole_pages(cap->bytes.value_or(cap->share * whole)));
     smallest = std::min(bytes, smallest.value_or(bytes));
   }
   return smallest;
