@@ -73,6 +73,12 @@ void declare(CLI::App& app, LimitFlags& flags) {
   add_text(app, "--retry-oom", flags.retry_oom,
            "Start it again with more memory, at most N times, if it ends at its memory limit", "N");
   add_text(app, "--retry-time", flags.retry_time, "The same at its wall limit", "N");
+  app.add_option_function<std::string>(
+         "--elastic", [&flags](const std::string& text) { flags.elastic = text; },
+         "At its memory limit give it more, while there is room nobody has reserved, up to CAP")
+      ->expected(0, 1)
+      ->default_str("yes")
+      ->type_name("[=CAP]");
   add_text(app, "--preset", flags.preset, "The limits of this preset in the configuration", "NAME");
 }
 
@@ -99,6 +105,8 @@ Result<WishLayer> read_flags(const LimitFlags& flags) {
       read_into(layer.retry_oom, flags.retry_oom, "--retry-oom", parse_retries));
   JOBWARD_RETURN_IF_ERROR(
       read_into(layer.retry_time, flags.retry_time, "--retry-time", parse_retries));
+  JOBWARD_RETURN_IF_ERROR(read_into(layer.elastic, flags.elastic, "--elastic", parse_elastic));
+  if (layer.elastic) layer.elastic->how.source = "--elastic";
   return layer;
 }
 

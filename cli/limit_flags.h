@@ -24,6 +24,7 @@ struct LimitFlags {
   std::vector<std::string> warn_signals;
   std::optional<std::string> retry_oom;
   std::optional<std::string> retry_time;
+  std::optional<std::string> elastic;  // "yes": without a value
   bool no_limit = false;
   bool no_time = false;
 };

@@ -70,6 +70,11 @@ std::string setting_lines(const JobSettings& settings) {
                                                   : "raised above that of jobward");
   out += line("out of memory",
               settings.oom_kills_job ? "the whole job is ended" : "one process of it is ended");
+  if (settings.elastic)
+    out += line("at the limit", "given more while there is room" +
+                                    (settings.elastic->cap_bytes
+                                         ? ", up to " + format_bytes(*settings.elastic->cap_bytes)
+                                         : std::string()));
   for (const auto& warning : settings.warnings)
     out += line("warning", warning_words(warning));
   return out;
@@ -80,6 +85,11 @@ Json settings_json(const JobSettings& settings) {
   if (settings.nice) out["nice"] = *settings.nice;
   if (settings.oom_score_adj) out["oom_score"] = *settings.oom_score_adj;
   out["oom_kill"] = settings.oom_kills_job ? "job" : "process";
+  if (settings.elastic) {
+    out["elastic"] = Json::object();
+    if (settings.elastic->cap_bytes)
+      out["elastic"]["cap_bytes"] = static_cast<std::uint64_t>(*settings.elastic->cap_bytes);
+  }
   Json warnings = Json::array();
   for (const auto& warning : settings.warnings) {
     Json entry{{"signal", warning.number}};

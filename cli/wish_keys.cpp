@@ -39,6 +39,15 @@ Status read_warnings(const TomlEntry& entry, Target target) {
   return {};
 }
 
+Status read_elastic(const TomlEntry& entry, Target target) {
+  auto wish = text_value(entry, BareNumber::no, "16G").and_then(parse_elastic);
+  if (!wish) return tl::unexpected(std::move(wish).error());
+  wish->how.source = target.source;
+  wish->how.insist = target.insist;
+  target.layer.elastic = std::move(*wish);
+  return {};
+}
+
 struct Setting {
   std::string_view key;
   Status (*read)(const TomlEntry& entry, Target target);
@@ -70,6 +79,7 @@ constexpr std::array kSettings{
               return put(parsed(entry, BareNumber::yes, "1", parse_retries),
                          target.layer.retry_time);
             }},
+    Setting{"elastic", read_elastic},
     Setting{"no_limit",
             [](const TomlEntry& entry, Target target) {
               return put(bool_value(entry), target.layer.no_memory_limit);

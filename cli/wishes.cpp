@@ -132,8 +132,34 @@ WishLayer over(WishLayer upper, const WishLayer& lower) {
   fill(upper.warnings, lower.warnings);
   fill(upper.retry_oom, lower.retry_oom);
   fill(upper.retry_time, lower.retry_time);
+  fill(upper.elastic, lower.elastic);
   return upper;
 }
+
+namespace {
+
+// A default is meant for runs with a memory limit below its cap; what was asked for this run must
+// mean something.
+Status resolve_elastic(const WishLayer& layer, Resolved& out) {
+  if (!layer.elastic || !layer.elastic->on) return {};
+  const auto& how = layer.elastic->how;
+  const Limit* limit = layer.limits.find(Resource::memory);
+  std::string why;
+  if (out.wishes.no_memory_limit)
+    why = "there is no memory limit to raise; leave --no-limit out";
+  else if (limit != nullptr && how.cap_bytes && *how.cap_bytes <= limit->value)
+    why = "its cap is not above the memory limit of " + format_bytes(limit->value) + " (" +
+          limit->source + ")";
+  if (why.empty()) {
+    out.settings.elastic = how;
+    return {};
+  }
+  if (how.insist) return error("use", "an elastic limit (" + how.source + ")", why);
+  out.remarks.push_back("the elastic limit (" + how.source + ") does not apply: " + why);
+  return {};
+}
+
+}  // namespace
 
 Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy) {
   Resolved out;
@@ -144,6 +170,7 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
   out.settings.oom_kills_job = layer.oom_kills_job.value_or(true);
   out.retry_oom = layer.retry_oom.value_or(0);
   out.retry_time = layer.retry_time.value_or(0);
+  JOBWARD_RETURN_IF_ERROR(resolve_elastic(layer, out));
   for (const auto& asked : layer.warnings.value_or(std::vector<AskedWarning>())) {
     const auto reason = objection(asked.signal, out.wishes, policy);
     if (!reason)
@@ -165,6 +192,18 @@ Result<int> parse_oom_score(std::string_view text) {
 
 Result<int> parse_retries(std::string_view text) {
   return parse_integer(text, "number of retries", 0, 100);
+}
+
+Result<ElasticWish> parse_elastic(std::string_view text) {
+  if (text == "no") return ElasticWish{};
+  if (text == "yes") return ElasticWish{true, {}};
+  auto cap = parse_bytes(text);
+  if (!cap)
+    return error("read", quoted(text), "expected yes, no, or the most it may get, such as 16G");
+  if (*cap == 0) return error("use", quoted(text), "a cap of 0 leaves nothing to give");
+  ElasticWish out{true, {}};
+  out.how.cap_bytes = static_cast<double>(*cap);
+  return out;
 }
 
 Result<bool> parse_oom_kill(std::string_view text) {

@@ -21,6 +21,11 @@ struct AskedWarning {
   bool insist = true;
 };
 
+struct ElasticWish {
+  bool on = false;
+  ElasticMemory how;  // if it is on
+};
+
 // One layer. Absent: it has no opinion.
 struct WishLayer {
   Limits limits;
@@ -33,6 +38,7 @@ struct WishLayer {
   std::optional<std::vector<AskedWarning>> warnings;
   std::optional<int> retry_oom;
   std::optional<int> retry_time;
+  std::optional<ElasticWish> elastic;
 };
 
 // Reads a limit into the layer: a memory limit may be "auto".
@@ -61,6 +67,7 @@ Result<int> parse_nice(std::string_view text);
 Result<int> parse_oom_score(std::string_view text);
 Result<bool> parse_oom_kill(std::string_view text);           // "job" (true) or "process"
 Result<int> parse_retries(std::string_view text);             // 0 to 100
+Result<ElasticWish> parse_elastic(std::string_view text);     // "yes", "no", or the cap: "16G"
 Result<WarnSignal> parse_warn_signal(std::string_view text);  // "USR1@90%", "TERM@5m", "10@30s"
 
 }  // namespace jobward::cli

@@ -53,12 +53,20 @@ struct WarnSignal {
   std::optional<double> seconds_before_wall;  // before the wall limit
 };
 
+// At its memory limit the job is given more while there is room, instead of being killed.
+struct ElasticMemory {
+  std::optional<double> cap_bytes;  // absent: as far as there is room
+  std::string source;               // "--elastic", "FILE:LINE"
+  bool insist = true;  // asked for this run; a default is meant for where it can be done
+};
+
 // What a job is started with beside its limits.
 struct JobSettings {
   std::optional<int> nice;           // -20..19; absent: inherited
   std::optional<int> oom_score_adj;  // absent: raised above the caller's
   bool oom_kills_job = true;         // at the memory limit the whole job ends, not one process
   std::vector<WarnSignal> warnings;
+  std::optional<ElasticMemory> elastic;  // absent: the memory limit is a hard one
 };
 
 // How far an estimate had to reach for runs to learn from, nearest first.

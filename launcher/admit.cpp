@@ -216,9 +216,10 @@ double own_use(const profiles::OpenRun& run) {
 }  // namespace
 
 std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, double least,
-                                   double wanted, Precedence precedence) {
+                                   double wanted) {
   const std::string& run_id = order.id;
-  const Gatehouse house(order, shop);
+  Gatehouse house(order, shop);
+  house.look();  // the workshop's snapshot is of the run's beginning
   const auto decide = [&](const std::vector<profiles::OpenRun>& open) -> std::optional<double> {
     auto others = open;
     const auto mine = std::find_if(others.begin(), others.end(),
@@ -226,7 +227,6 @@ std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, 
     const double used = mine != others.end() ? own_use(*mine) : 0;
     if (mine != others.end()) others.erase(mine);
     auto scene = house.scene(others, run_id);
-    if (!scene.queue.empty() && precedence == Precedence::queue) return std::nullopt;
     scene.available += used;
     const double most = scene.free();
     if (wanted <= most) return wanted;

@@ -13,13 +13,10 @@ bool admit(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
 // Writes down a run that never started, if that can be done.
 void record_unstarted(const Workshop& shop, RunResult& result);
 
-// Who goes first: a run that goes on and wants more, or those that wait to begin?
-enum class Precedence { run, queue };
-
 // Changes what a run that goes on has reserved, in one transaction, to `wanted` bytes if they are
 // free, else to what is free if that is at least `least`. Absent: there is not so much, and nothing
-// has changed.
+// has changed. It goes before those that wait to begin: what it has done is not thrown away.
 std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, double least,
-                                   double wanted, Precedence precedence);
+                                   double wanted);
 
 }  // namespace jobward::launcher

@@ -3,14 +3,18 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "common/exit_codes.h"
 #include "common/text.h"
+#include "common/units.h"
 #include "host/backends/backends.h"
 #include "host/observe/process.h"
+#include "launcher/admit.h"
 #include "launcher/classify.h"
+#include "launcher/elastic.h"
 #include "launcher/endings.h"
 #include "launcher/measure.h"
 #include "launcher/need_tracker.h"
@@ -29,6 +33,7 @@ Result<std::unique_ptr<host::JobGroup>> make_group(const RunOrder& order, const 
     wanted.attribute.memory_p99_bytes = static_cast<std::uint64_t>(q->p99);
   if (const auto* limit = request.limits.find(Resource::memory))
     wanted.attribute.memory_limit_bytes = static_cast<std::uint64_t>(limit->value);
+  wanted.elastic = order.settings.elastic.has_value();
   return shop.backend.create(wanted);
 }
 
@@ -76,6 +81,40 @@ host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const Nee
   return report;
 }
 
+// More for a job at its limit, reserved; absent: there is no more.
+std::optional<double> grow(const RunOrder& order, const Workshop& shop, double limit,
+                           RunResult& result) {
+  auto most = static_cast<double>(shop.snapshot.capacity());
+  if (order.settings.elastic->cap_bytes) most = std::min(most, *order.settings.elastic->cap_bytes);
+  if (const Limit* cap = shop.policy.caps.find(Resource::memory)) most = std::min(most, cap->value);
+  const auto step = next_growth(limit, most);
+  if (!step || !result.recorded) return std::nullopt;
+  const auto granted = reserve_more(order, shop, step->least, step->wanted);
+  if (granted) result.request.reservation.set(Resource::memory, *granted);
+  return granted;
+}
+
+// Null: the limit is not elastic. One that was to be and cannot be held is a hard one, and that is
+// said.
+std::unique_ptr<Elastic> make_elastic(const RunOrder& order, const Workshop& shop,
+                                      host::JobGroup& group, RunResult& result) {
+  if (group.hold() == nullptr) return nullptr;
+  auto begun = Elastic::begin(
+      *group.hold(), [&](double limit) { return grow(order, shop, limit, result); },
+      [&] { static_cast<void>(shop.backend.shelter(order.id)); });
+  if (begun) return std::move(*begun);
+  static_cast<void>(group.hold()->release());
+  result.problems.push_back("the memory limit is not elastic: " + begun.error().message());
+  return nullptr;
+}
+
+// Takes over what became of it, and ends its guardian: nothing is held any more.
+void end_elastic(std::unique_ptr<Elastic> elastic, RunResult& result) {
+  if (!elastic) return;
+  result.ending.raises = elastic->raises();
+  if (!elastic->problem().empty()) result.problems.push_back(elastic->problem());
+}
+
 profiles::Observation observe(const RunResult& result, const Classification& verdict) {
   profiles::Observation out;
   out.features = result.request.features;
@@ -97,6 +136,11 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   return out;
 }
 
+std::string raises_words(const std::vector<profiles::Raise>& raises) {
+  return "; its memory limit was raised while it ran, from " + format_bytes(raises.front().from) +
+         " to " + format_bytes(raises.back().to);
+}
+
 // A job that has left its cgroup was held by nothing from then on.
 void disown_limits(const Supervision& seen, RunResult& result) {
   result.problems.push_back("the main process moved itself out of its cgroup, to " +
@@ -113,9 +157,23 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   auto& ending = result.ending;
   ending.usage = std::move(report.usage);
   ending.usage.set(Metric::wall, seen.wall_seconds);
-  const auto verdict = classify(seen, report.counters, result.request.limits, ending.usage);
+  auto limits = result.request.limits;
+  if (!ending.raises.empty()) {
+    Limit raised = *limits.find(Resource::memory);
+    raised.value = ending.raises.back().to;
+    limits.set(Resource::memory, std::move(raised));
+  }
+  const auto verdict = classify(seen, report.counters, limits, ending.usage);
   ending.outcome = verdict.outcome;
   ending.cause = verdict.cause;
+  if (!ending.raises.empty()) {
+    ending.cause += raises_words(ending.raises);
+    // Only v1 comes here: it held what the kernel could not make sleep.
+    if (report.counters.own_limit_hits > 0 && report.counters.kills == 0)
+      result.problems.emplace_back(
+          "the job was out of memory for a moment before its limit was raised: a system call of it "
+          "may have failed (EFAULT, ENOMEM) or been cut short");
+  }
   if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.ended_by)
     ending.cause +=
         "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
@@ -148,6 +206,8 @@ NeedTracker::Levels watched_levels(const RunOrder& order, const profiles::RunReq
 void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& group,
                 const SignalGate& gate, const RunHooks& hooks, RunResult& result) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // Before the others below us are listed: its guardian is one of them.
+  auto elastic = make_elastic(order, shop, group, result);
   const auto known = host::present_descendants(shop.roots);
   const ChildMeter meter(shop.roots, order.job.cwd);
   if (const int signal = gate.pending_stop(); signal != 0) {
@@ -175,8 +235,10 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
                               shop.settings.grace_seconds,
                               gate,
                               shop.roots,
-                              LogCap(order.log_files, shop.settings.log_bytes)};
+                              LogCap(order.log_files, shop.settings.log_bytes),
+                              elastic.get()};
   auto seen = supervise(watch, tracker);
+  end_elastic(std::move(elastic), result);
   auto report = wind_up(shop, group, tracker, meter, known,
                         {child->pid, "JOBWARD_RUN_ID=" + result.request.id});
   if (seen) {
@@ -195,7 +257,7 @@ void note_attempt(RunResult& result) {
   profiles::Attempt out;
   out.number = result.request.attempt;
   if (const auto* limit = result.request.limits.find(Resource::memory))
-    out.memory_limit = limit->value;
+    out.memory_limit = ending.raises.empty() ? limit->value : ending.raises.back().to;
   if (const auto* limit = result.request.limits.find(Resource::wall)) out.wall_limit = limit->value;
   out.outcome = ending.outcome;
   out.cause = ending.cause;

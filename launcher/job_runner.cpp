@@ -52,19 +52,22 @@ std::optional<double> larger_limit(const RunOrder& order, const Workshop& shop, 
                                    const RunResult& result) {
   const Limit* limit = result.request.limits.find(resource);
   if (limit == nullptr || shop.store == nullptr) return std::nullopt;
+  const auto& raises = result.ending.raises;
+  const bool raised = resource == Resource::memory && !raises.empty();
+  const double reached = raised ? raises.back().to : limit->value;
   const auto states = shop.store->learned(result.request.fingerprint);
   const bool memory = resource == Resource::memory;
   const double most =
-      memory ? static_cast<double>(shop.snapshot.capacity()) : limit->value * kLongestMore;
-  auto next = next_limit(resource, limit->value, most,
-                         states ? *states : std::vector<profiles::LearnedState>(),
-                         result.request.features, shop.settings);
+      memory ? static_cast<double>(shop.snapshot.capacity()) : reached * kLongestMore;
+  auto next =
+      next_limit(resource, reached, most, states ? *states : std::vector<profiles::LearnedState>(),
+                 result.request.features, shop.settings);
   if (const Limit* cap = shop.policy.caps.find(resource)) {
     if (cap->value < next.least) return std::nullopt;
     next.wanted = std::min(next.wanted, cap->value);
   }
   if (!memory) return next.wanted;
-  return reserve_more(order, shop, next.least, next.wanted, Precedence::run);
+  return reserve_more(order, shop, next.least, next.wanted);
 }
 
 // Prepares the next attempt after an end at the job's own limit, if it may be tried again.

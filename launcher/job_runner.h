@@ -34,7 +34,7 @@ struct RunOrder {
   bool best_effort = false;            // run even if a limit that was asked for cannot be enforced
   bool wait = true;                    // for room
   std::optional<double> wait_seconds;  // at most; absent: as long as it takes
-  // Absent: as configured. How often it is started again with more memory, or time.
+  // How often it is started again with more memory, or time.
   int retry_oom = 0;
   int retry_time = 0;
   bool detached = false;

@@ -106,6 +106,22 @@ void check_enforcement(const Limits& limits, const host::Support& supports, bool
   });
 }
 
+// Only the kernel can hold a job at its limit.
+void check_elastic(const RunOrder& order, const host::Support& supports, Preview& out) {
+  const auto& elastic = order.settings.elastic;
+  if (!elastic) return;
+  const auto* memory = supports.find(Resource::memory);
+  if (memory != nullptr && memory->how == Enforcement::kernel) return;
+  const std::string what = with_reason(
+      "the memory limit cannot be elastic (" + elastic->source + "): the kernel does not hold it",
+      memory);
+  if (elastic->insist && !order.best_effort) {
+    if (!out.obstacle) out.obstacle = what + "; --best-effort runs with a hard one";
+  } else {
+    out.remarks.push_back(what + "; it is a hard one");
+  }
+}
+
 // Of what is started: the command, where, and the content of the script.
 std::string command_digest(const RunOrder& order, const std::vector<profiles::FileDigest>& files) {
   std::string text = order.job.cwd;
@@ -177,6 +193,7 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   request.enforcement = host::enforcements(shop.backend.support());
   out.remarks = out.plan.remarks;
   check_enforcement(out.plan.limits, shop.backend.support(), order.best_effort, out);
+  check_elastic(order, shop.backend.support(), out);
   request.where = {shop.identity.machine_id,
                    shop.identity.boot_id,
                    shop.identity.pid_namespace,

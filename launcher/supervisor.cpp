@@ -26,6 +26,8 @@
 #include "host/backends/drain.h"
 #include "host/observe/process.h"
 #include "launcher/limit_timers.h"
+#include "launcher/membership.h"
+#include "launcher/polled_limits.h"
 
 namespace jobward::launcher {
 namespace {
@@ -50,8 +52,8 @@ constexpr double kRestCheck = 0.02;  // s
 constexpr int kSignalPatienceMs = 250;
 // How often processes are counted where nobody else holds their limit.
 constexpr double kProcessCheck = 0.05;
-// How often it is asked whether the main process is still in its cgroup.
-constexpr double kMembershipCheck = 1.0;
+// How often it is looked at what no event tells of.
+constexpr double kLookAround = 1.0;
 // After an OOM event the kernel's counter follows within a moment: looked at every 2 ms, 50 times.
 constexpr double kOomCheck = 0.002;
 constexpr int kOomChecks = 50;
@@ -72,11 +74,14 @@ class Loop {
         pidfd_(context_),
         signals_(context_),
         oom_(context_),
+        hold_(context_),
+        membership_(order.group, order.roots, order.child.pid),
         sample_timer_(context_),
         grace_timer_(context_),
         timers_(
             context_, order.limits, order.settings, order.group, order.roots,
             [this](Resource resource) { end_by(resource); }, [this](int signal) { warn(signal); }),
+        polled_(polled_limits(order.limits, order.enforcement)),
         warnings_(order.settings.warnings),
         logs_(order.logs) {}
   Loop(const Loop&) = delete;
@@ -86,6 +91,7 @@ class Loop {
     // Borrowed descriptors: Asio must not close them.
     if (pidfd_.is_open()) static_cast<void>(pidfd_.release());
     if (oom_.is_open()) static_cast<void>(oom_.release());
+    if (hold_.is_open()) static_cast<void>(hold_.release());
   }
 
   Result<Supervision> run() {
@@ -94,13 +100,13 @@ class Loop {
     signals_.assign(fd);
     pidfd_.assign(order_.child.pidfd.get());
     if (order_.group.oom_event() >= 0) oom_.assign(order_.group.oom_event());
+    if (order_.elastic != nullptr) hold_.assign(order_.elastic->event());
     started_ = Clock::now();
-    const auto& birth = order_.group.birth_place();
-    in_cgroup_ = birth.v2_directory >= 0 || !birth.v1_task_files.empty();
-    watch_membership();
+    look_around();
     wait_main();
     wait_signals();
     if (oom_.is_open()) wait_oom();
+    if (hold_.is_open()) wait_hold();
     arm_sample(tracker_.next_delay());
     timers_.start();
     context_.run();
@@ -235,11 +241,9 @@ class Loop {
   void job_stopped(int signal) {
     const bool by_terminal = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
     if (!by_terminal || !has_terminal()) return;
-    const bool polls =
-        polled(Resource::memory) != nullptr || polled(Resource::processes) != nullptr;
-    if (polls) signal_all(SIGSTOP);
+    if (polled_.any()) signal_all(SIGSTOP);
     stop_self();
-    if (polls) signal_all(SIGCONT);
+    if (polled_.any()) signal_all(SIGCONT);
   }
 
   void wait_oom() {
@@ -257,7 +261,8 @@ class Loop {
   // v1 has no oom.group: the kernel kills one process, we the rest. An ancestor's OOM is announced
   // here as well; then the job dies only once the kernel took one of its processes.
   void answer_oom() {
-    if (order_.group.counters().kills == 0 && !is_at_limit()) return;
+    const bool held = order_.elastic != nullptr && order_.elastic->is_active();
+    if (order_.group.counters().kills == 0 && (held || !is_at_limit())) return;
     oom_checks_ = 0;
     if (!order_.settings.oom_kills_job) return;  // the kernel has taken one process
     seen_.killed_for_memory = true;
@@ -265,11 +270,28 @@ class Loop {
   }
 
   bool is_at_limit() {
-    const auto* limit = order_.limits.find(Resource::memory);
+    const auto limit = memory_limit();
     const auto sample = order_.group.sample();
-    return limit != nullptr && sample &&
-           static_cast<double>(sample->current) + kAtLimit >= limit->value &&
-           static_cast<double>(sample->need()) + kAtLimit >= limit->value;
+    return limit && sample && static_cast<double>(sample->current) + kAtLimit >= *limit &&
+           static_cast<double>(sample->need()) + kAtLimit >= *limit;
+  }
+
+  std::optional<double> memory_limit() const {
+    if (order_.elastic != nullptr) return order_.elastic->limit();
+    const auto* limit = order_.limits.find(Resource::memory);
+    return limit != nullptr ? std::optional(limit->value) : std::nullopt;
+  }
+
+  void wait_hold() {
+    hold_.async_wait(Descriptor::wait_read, [this](const ErrorCode& code) {
+      if (code || main_ended_) return;
+      order_.elastic->take_event();
+      if (const auto sample = order_.group.sample()) {
+        tracker_.add(elapsed(), *sample);
+        order_.elastic->look(elapsed(), *sample);
+      }
+      wait_hold();
+    });
   }
 
   void arm_sample(double seconds) {
@@ -286,59 +308,43 @@ class Loop {
     if (!sample) {
       // Without samples the kernel's limit still holds; a polled one does not.
       log::warn(sample.error().message());
-      if (polled(Resource::memory) != nullptr) return fail(std::move(sample).error());
+      if (polled_.memory) return fail(std::move(sample).error());
       return arm_sample(SamplingPace::kLongest);
     }
     tracker_.add(elapsed(), *sample);
-    watch_membership();
-    hold_memory(*sample);
-    hold_processes(*sample);
+    if (order_.elastic != nullptr) order_.elastic->look(elapsed(), *sample);
+    look_around();
+    hold_polled(*sample);
     warn_of_memory(*sample);
     if (oom_checks_ > 0) --oom_checks_;
     arm_sample(oom_checks_ > 0 ? kOomCheck : next_look());
   }
 
   double next_look() {
-    const bool counts_processes = polled(Resource::processes) != nullptr;
     const double next = std::min(tracker_.next_delay(), logs_.look(elapsed()));
-    return counts_processes ? std::min(next, kProcessCheck) : next;
+    return polled_.processes ? std::min(next, kProcessCheck) : next;
   }
 
-  void hold_memory(const host::MemorySample& sample) {
-    const Limit* limit = polled(Resource::memory);
-    if (limit == nullptr || static_cast<double>(sample.need()) <= limit->value) return;
-    seen_.killed_for_memory = true;
-    if (order_.settings.oom_kills_job)
+  void hold_polled(const host::MemorySample& sample) {
+    if (polled_.is_over_memory(sample)) {
+      seen_.killed_for_memory = true;
+      if (order_.settings.oom_kills_job)
+        kill_all();
+      else
+        kill_largest(order_.group, order_.roots);
+    }
+    if (polled_.is_over_processes(sample)) {
+      seen_.killed_for_processes = true;
       kill_all();
-    else
-      kill_largest();
-  }
-
-  // What the kernel's OOM killer would do.
-  void kill_largest() {
-    const auto largest = [this]() -> Result<std::vector<int>> {
-      auto pids = order_.group.processes();
-      if (!pids) return pids;
-      const auto found = host::largest_of(order_.roots, *pids);
-      return found ? std::vector<int>{*found} : std::vector<int>{};
-    };
-    if (auto killed = host::signal_members(largest, SIGKILL); !killed)
-      log::warn(killed.error().message());
-  }
-
-  void hold_processes(const host::MemorySample& sample) {
-    const Limit* limit = polled(Resource::processes);
-    if (limit == nullptr || !sample.processes || *sample.processes <= limit->value) return;
-    seen_.killed_for_processes = true;
-    kill_all();
+    }
   }
 
   void warn_of_memory(const host::MemorySample& sample) {
-    const Limit* limit = order_.limits.find(Resource::memory);
-    if (limit == nullptr) return;
+    const auto limit = memory_limit();
+    if (!limit) return;
     std::erase_if(warnings_, [&](const WarnSignal& warning) {
       const bool due = warning.memory_share &&
-                       static_cast<double>(sample.need()) >= *warning.memory_share * limit->value;
+                       static_cast<double>(sample.need()) >= *warning.memory_share * *limit;
       if (due) warn(warning.number);
       return due;
     });
@@ -349,24 +355,18 @@ class Loop {
     static_cast<void>(host::send_signal(order_.child.pidfd, signal));
   }
 
-  // A job that may (root's, or a user's in a tree of his own) can move itself out of its cgroup:
-  // then nothing holds it, and the run says so.
-  void watch_membership() {
+  // What is no event anywhere, once a second.
+  void look_around() {
     const double now = elapsed();
-    if (!in_cgroup_ || !seen_.left_for.empty() || now - membership_seen_ < kMembershipCheck) return;
-    membership_seen_ = now;
-    const auto where = host::memory_cgroup_of(order_.roots, order_.child.pid);
-    if (!where) return;
-    if (born_in_.empty())
-      born_in_ = where->ends_with("/main") ? where->substr(0, where->size() - 5) : *where;
-    if ((*where + "/").compare(0, born_in_.size() + 1, born_in_ + "/") != 0)
-      seen_.left_for = *where;
-  }
-
-  // The limit, if there is one that we have to hold.
-  const Limit* polled(Resource resource) const {
-    const auto* how = order_.enforcement.find(resource);
-    return how != nullptr && *how == Enforcement::polled ? order_.limits.find(resource) : nullptr;
+    if (now - looked_ < kLookAround) return;
+    looked_ = now;
+    if (seen_.left_for.empty()) seen_.left_for = membership_.left_for();
+    // v1 announces only the job's own OOM and those of what encloses it: after one of the whole
+    // machine the rest of the job goes, too.
+    if (oom_.is_open() && order_.settings.oom_kills_job && order_.group.counters().kills > 0) {
+      seen_.killed_for_memory = true;
+      kill_all();
+    }
   }
 
   void end_by(Resource resource) {
@@ -405,17 +405,18 @@ class Loop {
   Descriptor pidfd_;
   Descriptor signals_;
   Descriptor oom_;
+  Descriptor hold_;
+  Membership membership_;
   asio::steady_timer sample_timer_;
   asio::steady_timer grace_timer_;
   LimitTimers timers_;
+  PolledLimits polled_;
   std::vector<WarnSignal> warnings_;  // those not given yet
   LogCap logs_;
   Clock::time_point started_;
   Supervision seen_;
   int oom_checks_ = 0;  // how often the counters are still looked at after an OOM event
-  bool in_cgroup_ = false;
-  std::string born_in_;  // the job's cgroup
-  double membership_seen_ = -kMembershipCheck;
+  double looked_ = -kLookAround;
   bool main_ended_ = false;
   bool grace_over_ = false;
   std::optional<Error> failure_;

@@ -42,6 +42,10 @@ struct OpenRun {
 // absent: neither, its row is not written (or stays as it is).
 using Gate = std::function<std::optional<RunState>(const std::vector<OpenRun>& open)>;
 
+// Decides, with the open runs at hand, how many bytes of memory a run has reserved from now on;
+// absent: nothing changes.
+using Reserve = std::function<std::optional<double>(const std::vector<OpenRun>& open)>;
+
 // Not thread-safe; several processes may use one database at once.
 class RunStore {
  public:
@@ -54,11 +58,9 @@ class RunStore {
   // A queued run asks again. `at.admitted` is written if it is let in.
   virtual Result<std::optional<RunState>> admit(const std::string& id, const Timestamps& at,
                                                 const Gate& gate) = 0;
-  // Changes what an open run has reserved to what `decide` says of the open runs, in one immediate
-  // transaction; absent: nothing changes.
-  virtual Result<std::optional<double>> reserve(
-      const std::string& id,
-      const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) = 0;
+  // Changes what an open run has reserved to what `decide` says, in one immediate transaction. Seen
+  // by others when it returns, durable with the next commit that is.
+  virtual Result<std::optional<double>> reserve(const std::string& id, const Reserve& decide) = 0;
   // All runs that have not ended, oldest first.
   virtual Result<std::vector<OpenRun>> open_runs() = 0;
   // The run that holds this request key, if one does.

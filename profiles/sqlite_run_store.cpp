@@ -175,9 +175,7 @@ class SqliteRunStore final : public RunStore {
                                         const Gate& gate) override;
   Result<std::optional<RunState>> admit(const std::string& id, const Timestamps& at,
                                         const Gate& gate) override;
-  Result<std::optional<double>> reserve(
-      const std::string& id,
-      const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) override;
+  Result<std::optional<double>> reserve(const std::string& id, const Reserve& decide) override;
   Result<std::vector<OpenRun>> open_runs() override { return read_open_runs(db_); }
   Result<std::optional<RunRecord>> requested(const std::string& key) override;
   Status forget_request(const std::string& id) override;
@@ -198,6 +196,7 @@ class SqliteRunStore final : public RunStore {
  private:
   Result<std::optional<RunState>> begin_gated(const RunRequest& request, const Timestamps& at,
                                               const Gate& gate);
+  Result<std::optional<double>> reserve_now(const std::string& id, const Reserve& decide);
   Status start_anew();
   Status close_run(const std::string& id, const RunEnding& ending, const Timestamps& at);
   Result<std::vector<LearnedState>> learned_levels(const Fingerprint& fingerprint);
@@ -253,9 +252,17 @@ Result<std::optional<RunState>> SqliteRunStore::admit(const std::string& id, con
   return state;
 }
 
-Result<std::optional<double>> SqliteRunStore::reserve(
-    const std::string& id,
-    const std::function<std::optional<double>(const std::vector<OpenRun>&)>& decide) {
+Result<std::optional<double>> SqliteRunStore::reserve(const std::string& id,
+                                                      const Reserve& decide) {
+  // Others must see it, a power cut need not leave it: no sync, for a job may be held up meanwhile.
+  JOBWARD_RETURN_IF_ERROR(db_.execute("PRAGMA synchronous=NORMAL"));
+  auto reserved = reserve_now(id, decide);
+  JOBWARD_RETURN_IF_ERROR(db_.execute("PRAGMA synchronous=FULL"));
+  return reserved;
+}
+
+Result<std::optional<double>> SqliteRunStore::reserve_now(const std::string& id,
+                                                          const Reserve& decide) {
   auto transaction = Transaction::begin(db_);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   auto open = read_open_runs(db_);

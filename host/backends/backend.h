@@ -23,6 +23,8 @@
 
 namespace jobward::host {
 
+class MemoryHold;
+
 // Where the child has to be born. Descriptors belong to the JobGroup.
 struct BirthPlace {
   int v2_directory = -1;  // for clone3(CLONE_INTO_CGROUP); -1: none
@@ -65,8 +67,8 @@ struct GroupReport {
 // One job's place. Used by one thread.
 class JobGroup {
  public:
-  virtual ~JobGroup() = default;
-  JobGroup() = default;
+  virtual ~JobGroup();
+  JobGroup();
   JobGroup(const JobGroup&) = delete;
   JobGroup& operator=(const JobGroup&) = delete;
 
@@ -77,6 +79,8 @@ class JobGroup {
   void set_main(int pid) { main_pid_ = pid; }
   // Becomes readable when the job runs out of memory at a limit; -1 where the kernel offers none.
   [[nodiscard]] int oom_event() const { return oom_event_; }
+  // Of a job that was to be held at its memory limit (GroupRequest::elastic); else null.
+  [[nodiscard]] MemoryHold* hold() const { return hold_.get(); }
 
   [[nodiscard]] virtual Result<MemorySample> sample() = 0;
   // Signals every process of the job, SIGKILL atomically where the kernel can. Returns how many
@@ -97,6 +101,7 @@ class JobGroup {
   int main_pid_ = 0;
   std::vector<std::string> remarks_;
   int oom_event_ = -1;
+  std::unique_ptr<MemoryHold> hold_;
 };
 
 struct GroupRequest {
@@ -105,6 +110,7 @@ struct GroupRequest {
   bool oom_kills_job = true;  // at the memory limit: the whole job, or one process of it
   std::optional<std::uint64_t> aggregate_bytes;  // the cap on P; absent: none. Not set inside a job
   JobAttribute attribute;
+  bool elastic = false;  // held at its memory limit, where the kernel holds that at all
 };
 
 // The job's directory, and the one that counts its memory, another on hybrid hosts. Empty without

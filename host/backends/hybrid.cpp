@@ -7,6 +7,7 @@
 
 #include "host/backends/backends.h"
 #include "host/backends/drain.h"
+#include "host/backends/memory_hold.h"
 #include "host/backends/v1_controllers.h"
 #include "host/backends/v2_leaf.h"
 
@@ -15,7 +16,9 @@ namespace {
 
 class HybridGroup final : public JobGroup {
  public:
-  HybridGroup(V2Leaf leaf, V1Controllers v1) : leaf_(std::move(leaf)), v1_(std::move(v1)) {
+  HybridGroup(V2Leaf leaf, V1Controllers v1, std::unique_ptr<MemoryHold> hold)
+      : leaf_(std::move(leaf)), v1_(std::move(v1)) {
+    hold_ = std::move(hold);
     birth_ = {leaf_.main_directory(), v1_.task_files()};
     oom_event_ = v1_.oom_event();
   }
@@ -95,7 +98,11 @@ class HybridBackend final : public Backend {
       leaf->remove(ignored);
       return tl::unexpected(std::move(v1).error());
     }
-    return std::make_unique<HybridGroup>(std::move(*leaf), std::move(*v1));
+    auto hold = v1->hold(request);
+    auto group = std::make_unique<HybridGroup>(std::move(*leaf), std::move(*v1),
+                                               hold ? std::move(*hold) : nullptr);
+    if (!hold) return tl::unexpected(std::move(hold).error());
+    return group;
   }
 
  private:

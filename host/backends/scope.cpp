@@ -52,6 +52,7 @@ class ScopeBackend final : public Backend {
   }
 
   bool shelter(const std::string& run_id) override {
+    if (aside_ == run_id) return true;
     if (announced_ != run_id) announce(run_id, Attachment::detached);
     if (!bus_ || !bus_->await_scope()) return false;
     return static_cast<bool>(step_aside(run_id));
@@ -110,7 +111,7 @@ class ScopeBackend final : public Backend {
   }
 
   // systemd has moved us into the scope; v2 wants nobody beside `job` there.
-  Result<CgroupDir> step_aside(const std::string& run_id) const {
+  Result<CgroupDir> step_aside(const std::string& run_id) {
     const std::string directory = parent() + "/" + scope_of(run_id);
     auto scope = CgroupDir::open(directory);
     if (!scope) return scope;
@@ -118,6 +119,7 @@ class ScopeBackend final : public Backend {
     if (!super) return super;
     if (auto moved = super->write("cgroup.procs", "0"); !moved)
       return tl::unexpected(std::move(moved).error());
+    aside_ = run_id;
     return scope;
   }
 
@@ -128,6 +130,7 @@ class ScopeBackend final : public Backend {
   V2Controllers controllers_;
   Support support_;
   std::string announced_;  // the run that was asked for
+  std::string aside_;      // the run in whose scope we are
   Result<SystemdBus> bus_ = error("connect to", "systemd", "not yet");  // open for one run
 };
 

@@ -6,6 +6,7 @@
 
 #include "host/backends/backends.h"
 #include "host/backends/drain.h"
+#include "host/backends/memory_hold.h"
 #include "host/backends/v1_controllers.h"
 #include "host/observe/process.h"
 
@@ -14,10 +15,11 @@ namespace {
 
 class V1Group final : public JobGroup {
  public:
-  V1Group(KernelRoots roots, V1Controllers v1)
+  V1Group(KernelRoots roots, V1Controllers v1, std::unique_ptr<MemoryHold> hold)
       : roots_(std::move(roots)),
         v1_(std::move(v1)),
         waited_before_(waited_children_cpu_seconds()) {
+    hold_ = std::move(hold);
     birth_ = {-1, v1_.task_files()};
     oom_event_ = v1_.oom_event();
   }
@@ -82,7 +84,11 @@ class V1Backend final : public Backend {
   Result<std::unique_ptr<JobGroup>> create(const GroupRequest& request) override {
     auto v1 = V1Controllers::create(places_, request, true);
     if (!v1) return tl::unexpected(std::move(v1).error());
-    return std::make_unique<V1Group>(roots_, std::move(*v1));
+    auto hold = v1->hold(request);
+    auto group =
+        std::make_unique<V1Group>(roots_, std::move(*v1), hold ? std::move(*hold) : nullptr);
+    if (!hold) return tl::unexpected(std::move(hold).error());
+    return group;
   }
 
  private:

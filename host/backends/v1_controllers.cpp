@@ -11,6 +11,7 @@
 #include "common/files.h"
 #include "common/text.h"
 #include "host/backends/limit_support.h"
+#include "host/backends/memory_hold.h"
 #include "host/backends/v1_limits.h"
 
 namespace jobward::host {
@@ -187,6 +188,15 @@ std::vector<int> V1Controllers::task_files() const {
   for (const auto& entry : directories_)
     out.push_back(entry.tasks());
   return out;
+}
+
+Result<std::unique_ptr<MemoryHold>> V1Controllers::hold(const GroupRequest& request) const {
+  const Limit* limit = request.limits.find(Resource::memory);
+  if (!request.elastic || limit == nullptr) return nullptr;
+  auto held =
+      MemoryHold::on_v1(memory(), static_cast<std::uint64_t>(limit->value), request.attribute);
+  if (!held) return tl::unexpected(std::move(held).error());
+  return std::make_unique<MemoryHold>(std::move(*held));
 }
 
 std::optional<double> V1Controllers::cpu_seconds() const {

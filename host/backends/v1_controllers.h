@@ -2,6 +2,7 @@
 // count. Used by the hybrid and the v1 backend.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,9 @@ class V1Controllers {
                                       bool count_cpu);
 
   [[nodiscard]] std::vector<int> task_files() const;
+  // Holds the job at its memory limit if the request says so; null: it does not. Borrows the
+  // directory of memory, which stays where it is when this moves.
+  [[nodiscard]] Result<std::unique_ptr<MemoryHold>> hold(const GroupRequest& request) const;
   [[nodiscard]] int oom_event() const { return oom_event_.fd(); }
   [[nodiscard]] const CgroupDir& memory() const { return of("memory")->job(); }
 

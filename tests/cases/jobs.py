@@ -48,6 +48,12 @@ def wait_for(path):
         time.sleep(0.02)
 
 
+def grab(mib):
+    """Touches so much memory as fast as it can, in user mode: on v1 a system call that does fails at a held limit."""
+    require_a_limit()
+    areas.append(b"\1" * (int(mib) * MIB))
+
+
 def fill(mib, ready, go=None):
     """Allocates (once the file `go` is there), tells, and holds it until it is killed."""
     require_a_limit()
