@@ -18,6 +18,9 @@ std::vector<std::string> option_names(const CLI::App& app) {
     for (const auto& name : option->get_snames())
       names.push_back("-" + name);
   }
+  for (const auto* group : app.get_subcommands({}))
+    for (auto& name : option_names(*group))
+      names.push_back(std::move(name));
   return names;
 }
 
@@ -43,6 +46,16 @@ class UsageFormatter final : public CLI::Formatter {
   std::string make_usage(const CLI::App*, std::string) const override {
     return "usage: " + usage_ + "\n";
   }
+  // An option group as a heading.
+  std::string make_expanded(const CLI::App* group) const override {
+    return make_group(group->get_group(), false,
+                      group->get_options([](const CLI::Option*) { return true; }));
+  }
+  // "[=DURATION]": what the value is when none is given is no matter for people.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    return type.compare(0, 1, "[") == 0 ? type : CLI::Formatter::make_option_opts(option);
+  }
 
  private:
   std::string usage_;
@@ -53,6 +66,12 @@ class UsageFormatter final : public CLI::Formatter {
 void set_usage(CLI::App& app, const std::string& usage) {
   app.formatter(std::make_shared<UsageFormatter>(usage));
   app.get_formatter()->column_width(34);
+}
+
+CLI::App& add_group(CLI::App& app, const std::string& heading) {
+  CLI::App& group = *app.add_option_group(heading);
+  group.set_help_flag();  // that is the command's
+  return group;
 }
 
 Arguments split_arguments(int argc, char** argv) {

@@ -22,6 +22,8 @@ Arguments split_arguments(int argc, char** argv);
 
 // What --help shows after "usage:".
 void set_usage(CLI::App& app, const std::string& usage);
+// Options under a heading of their own.
+CLI::App& add_group(CLI::App& app, const std::string& heading);
 
 // Lets the parser read the options. Absent: go on. A number: --help was answered (0), or the usage
 // is wrong: a message is on stderr, and the number is `usage_status`.

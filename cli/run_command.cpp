@@ -265,7 +265,7 @@ int dry_run(const RunOptions& options, const Arguments& arguments) {
 
 int finish(const launcher::RunResult& result, const RunOptions& options) {
   // First: whoever reads our stderr may have stopped reading.
-  write_result(to_json(result), options.result_file);
+  if (!options.result_file.empty()) write_result(to_json(result), options.result_file);
   for (const auto& problem : result.problems)
     say(problem);
   // That the job was ended by a limit is no remark to be silenced.

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/arguments.h"
 #include "common/text.h"
 #include "common/units.h"
 
@@ -42,7 +43,8 @@ Status apply_request(const RunFlags& flags, launcher::RunOrder& order) {
 
 }  // namespace
 
-void declare(CLI::App& app, RunFlags& flags) {
+void declare(CLI::App& parent, RunFlags& flags) {
+  CLI::App& app = add_group(parent, "Waiting, and going on in the background");
   app.add_option_function<std::string>(
          "--wait", [&flags](const std::string& text) { flags.wait = text == "-" ? "" : text; },
          "Wait for room, first come first served: as long as it takes (the default), or so long")
@@ -60,7 +62,7 @@ void declare(CLI::App& app, RunFlags& flags) {
                "With --request-id: start it again if its supervisor was lost");
   app.add_option("--on-supervisor-loss", flags.on_loss,
                  "What becomes of the job if jobward itself is killed: kill (the default) or keep")
-      ->check(CLI::IsMember({"kill", "keep"}))
+      ->check(CLI::IsMember({"kill", "keep"}).description(""))
       ->type_name("kill|keep");
   app.add_option_function<std::string>(
          "--on-end", [&flags](const std::string& text) { flags.on_end = text; },

@@ -241,3 +241,52 @@ TEST_CASE("wishes: The other settings have bounds") {
   for (const auto* text : {"", "Job", "all", "true"})
     CHECK(!parse_oom_kill(text));
 }
+
+TEST_CASE("wishes: An elastic limit is yes, no, or the most it may get") {
+  CHECK(parse_elastic("yes")->on);
+  CHECK_FALSE(parse_elastic("yes")->how.cap_bytes);
+  CHECK_FALSE(parse_elastic("no")->on);
+  CHECK(parse_elastic("16G")->how.cap_bytes == 16.0 * (1U << 30U));
+  for (const auto* text : {"", "maybe", "0", "-1G", "16X"}) {
+    INFO(text);
+    CHECK_FALSE(parse_elastic(text));
+  }
+}
+
+namespace {
+
+WishLayer elastic_layer(const std::string& text, bool insist, const Pairs& limits) {
+  auto layer = layer_of(limits);
+  layer.elastic = parse_elastic(text).value();
+  layer.elastic->how.insist = insist;
+  layer.elastic->how.source = "test";
+  return layer;
+}
+
+}  // namespace
+
+TEST_CASE("wishes: What is closest decides about an elastic limit") {
+  WishLayer no;
+  no.elastic = ElasticWish{};
+  const auto both = over(no, elastic_layer("16G", false, {{"mem", "1G"}}));
+  CHECK_FALSE(resolve(both, {})->settings.elastic);
+  const auto lower = over(WishLayer{}, elastic_layer("16G", false, {{"mem", "1G"}}));
+  CHECK(resolve(lower, {})->settings.elastic->cap_bytes == 16.0 * (1U << 30U));
+}
+
+TEST_CASE("wishes: An elastic limit that can never be raised is an error, by default a remark") {
+  for (const bool insist : {true, false}) {
+    const auto low = elastic_layer("1G", insist, {{"mem", "2G"}});
+    auto none = elastic_layer("1G", insist, {});
+    none.no_memory_limit = true;
+    for (const auto& layer : {low, none}) {
+      const auto resolved = resolve(layer, {});
+      CHECK(resolved.has_value() == !insist);
+      if (!resolved) CHECK_THAT(resolved.error().message(), Contains("elastic"));
+      if (!resolved) continue;
+      CHECK_FALSE(resolved->settings.elastic);
+      REQUIRE(resolved->remarks.size() == 1);
+      CHECK_THAT(resolved->remarks[0], Contains("elastic"));
+    }
+  }
+}
