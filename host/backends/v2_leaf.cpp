@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "common/fault.h"
 #include "host/backends/drain.h"
 #include "host/backends/v2_controllers.h"
 
@@ -67,6 +68,7 @@ Status V2Leaf::make_job(const GroupRequest& request, const std::vector<std::stri
   auto job = run_.child("job", true);
   if (!job) return tl::unexpected(std::move(job).error());
   job_ = std::move(*job);
+  JOBWARD_FAULT(half_made);
   auto main = job_.child("main", true);
   if (!main) return tl::unexpected(std::move(main).error());
   main_ = std::move(*main);
