@@ -96,7 +96,8 @@ class Reaper {
     const std::string& id = run_.request.id;
     if (name != id && name != "jobward-" + id + ".scope") return;
     struct stat info {};
-    if (::stat(job.c_str(), &info) != 0) return;
+    // Not `job`: it may have been killed between two mkdirs or two rmdirs.
+    if (::stat(job.substr(0, end).c_str(), &info) != 0) return;
     if (auto parent = host::CgroupDir::open(job.substr(0, begin)))
       directories_.push_back({std::move(*parent), name});
   }

@@ -64,11 +64,11 @@ Status V2Leaf::make_run(const Hierarchy& hierarchy, const Placement& placement,
 }
 
 Status V2Leaf::make_job(const GroupRequest& request, const std::vector<std::string>& controllers) {
+  JOBWARD_FAULT(half_made);
   if (!controllers.empty()) JOBWARD_RETURN_IF_ERROR(enable_controllers(run_, controllers));
   auto job = run_.child("job", true);
   if (!job) return tl::unexpected(std::move(job).error());
   job_ = std::move(*job);
-  JOBWARD_FAULT(half_made);
   auto main = job_.child("main", true);
   if (!main) return tl::unexpected(std::move(main).error());
   main_ = std::move(*main);

@@ -311,10 +311,13 @@ class Random(CrashCase):
         kills, number, outcomes = 0, 0, []
         while kills < self.KILLS:
             number += 1
-            with self.subTest(round=number, seed=self.SEED):
+            try:
                 more, seen = self.one_round(number, chance)
-                kills += more
-                outcomes += seen
+            except AssertionError:
+                print(f"in round {number} of seed {self.SEED}, after {kills} kills")
+                raise
+            kills += more
+            outcomes += seen
             self.assertLess(number, self.KILLS, "too few were caught")
         print(f"{kills} kills in {number} rounds: " + ", ".join(
             f"{outcomes.count(outcome)} {outcome or 'unrecorded'}" for outcome in sorted(set(outcomes), key=str)))
