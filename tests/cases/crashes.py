@@ -49,11 +49,16 @@ def named():
 
 
 def corrupt(database):
-    """Makes a database one that is none. Its log would heal it."""
+    """Makes a database one that is none, for good. Its log would heal it."""
     for name in ("-wal", "-shm"):
         os.unlink(database + name)
     with open(database, "w") as file:
         file.write("no database" * 1000)
+        file.flush()
+        os.fsync(file.fileno())
+    directory = os.open(os.path.dirname(database), os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def integrity(database):

@@ -6,7 +6,7 @@
     run.py --variant VARIANT [--report-fd N] [ID...]
 
 JOBWARD_BINARY names the binary; JOBWARD_TEST_DISK a directory on an ext4 block device (in a VM);
-JOBWARD_TEST_SECONDS how long a test may take (55), JOBWARD_TEST_KILLS how often test_crash kills at random (20).
+JOBWARD_TEST_SECONDS how long a test may take (55), JOBWARD_TEST_KILLS how often test_crash kills at random (20; 8 in VMs).
 To the report descriptor go lines `BEGIN ID` and `END ID PASS|FAIL|SKIP SECONDS`; exit 0 if all passed.
 """
 
