@@ -12,6 +12,7 @@
 
 #include "cli/session.h"
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/files.h"
 #include "profiles/state_dir.h"
 
@@ -35,7 +36,8 @@ int answer(const std::string& report) {
     if (*rest == ' ' && rest[1] != '\0') say(rest + 1);
     return static_cast<int>(status);
   }
-  say("the background process ended before the run was recorded; nothing was started");
+  say("the background process was lost before it said how the run goes; `jobward history` lists it "
+      "if it was recorded, and then it may have been started");
   return exit_code::kLauncherFailed;
 }
 
@@ -70,6 +72,7 @@ int in_background(const std::function<int(Report&)>& work) {
   if (child == 0) {
     reader.reset();
     ::setsid();
+    JOBWARD_FAULT(background_begun);
     static_cast<void>(put_on("/dev/null", O_RDONLY, STDIN_FILENO));
     Report report(std::move(writer));
     const int status = work(report);

@@ -1,4 +1,6 @@
 // jobward history: the latest runs.
+#include <algorithm>
+#include <chrono>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -32,17 +34,40 @@ void declare(CLI::App& app, Pruning& pruning) {
       ->check(CLI::Range(0, 1000000));
 }
 
+// Of runs that were never recorded, because they were killed before: but not of one that is just
+// about to be.
+void remove_unknown_logs(const RunDesk& desk, std::chrono::milliseconds age) {
+  namespace fs = std::filesystem;
+  constexpr auto kStarting = std::chrono::minutes(1);
+  const auto oldest =
+      fs::file_time_type::clock::now() - std::max<std::chrono::milliseconds>(age, kStarting);
+  std::error_code failure;
+  std::vector<fs::path> unknown;
+  for (fs::directory_iterator entry(log_directory(desk.records, ""), failure), end;
+       !failure && entry != end; entry.increment(failure)) {
+    const std::string run = entry->path().filename().string();
+    const auto found = desk.records.store->find(run);
+    const bool known = !found || (found->size() == 1 && found->front().request.id == run);
+    std::error_code unread;
+    if (!known && fs::last_write_time(entry->path(), unread) < oldest && !unread)
+      unknown.push_back(entry->path());
+  }
+  for (const auto& path : unknown)
+    fs::remove_all(path, failure);
+}
+
 int prune(const RunDesk& desk, const Pruning& pruning) {
   const auto seconds = parse_duration_seconds(pruning.keep);
   if (!seconds)
     return usage_error("history", "--keep: " + seconds.error().message(), exit_code::kUsage);
   const auto age = static_cast<UnixMillis>(*seconds * 1000);
-  const auto pruned = desk.records.store->prune(desk.clock.wall_ms() - age, pruning.keep_runs);
+  const auto pruned = desk.records.store->prune(
+      desk.clock.wall_ms() - age, pruning.keep_runs, [&](const std::string& run) {
+        std::error_code ignored;  // most runs have no logs
+        std::filesystem::remove_all(log_directory(desk.records, run), ignored);
+      });
   if (!pruned) return failure("history", pruned.error().message(), exit_code::kUsage);
-  for (const auto& run : *pruned) {
-    std::error_code ignored;  // most runs have no logs
-    std::filesystem::remove_all(log_directory(desk.records, run), ignored);
-  }
+  remove_unknown_logs(desk, std::chrono::milliseconds(age));
   std::printf("%zu runs removed\n", pruned->size());
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "common/fault.h"
 #include "common/text.h"
 #include "host/observe/process.h"
 
@@ -84,6 +85,7 @@ std::string run_on_end(const std::vector<std::string>& command, const launcher::
   pid_t pid = 0;
   if (const int failed = start(command, environment_for(result), pid); failed != 0)
     return "on_end: " + name + " could not be started: " + std::strerror(failed);
+  JOBWARD_FAULT(on_end_started);
   const auto process = host::open_pidfd(pid);
   const bool ended = process && host::wait_for_exit(*process, kOnEndSeconds * 1000);
   // Its whole process group, which posix_spawn made for it; it is not reaped yet.

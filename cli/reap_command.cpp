@@ -22,6 +22,7 @@ int reap_command(const Arguments& arguments) {
   if (auto tree = host::read_cgroup_tree(desk.roots)) desk.tree = std::move(*tree);
   desk.identity = host::read_machine_identity(desk.roots);
   const auto lines = launcher::reap_lost(desk.reaping());
+  launcher::sweep_locks(desk.reaping());
   for (const auto& line : lines)
     std::printf("%s\n", printable(line).c_str());
   if (lines.empty()) std::printf("every open run has its supervisor\n");

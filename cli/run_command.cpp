@@ -20,6 +20,7 @@
 #include "cli/run_flags.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/files.h"
 #include "common/identity.h"
 #include "launcher/supervisor.h"
@@ -163,6 +164,7 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   const auto attachment =
       order->detached ? host::Attachment::detached : host::Attachment::with_caller;
   if (!options.dry_run) (*session)->choice.backend->announce(order->id, attachment);
+  JOBWARD_FAULT(place_announced);
   (*session)->records = open_records((*session)->clock);
   return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks),
                   std::move(*on_end)};
@@ -179,6 +181,7 @@ class Background {
     }
     files_ = std::move(*files);
     prepared.order.log_files = files_.descriptors();
+    JOBWARD_FAULT(log_files_made);
   }
 
   void set(launcher::RunHooks& hooks) {
@@ -191,6 +194,7 @@ class Background {
     hooks.started = [this] {
       note(files_.keep_apart());
       report_.under_way(id_);
+      JOBWARD_FAULT(reported);
     };
   }
   [[nodiscard]] const std::string& problem() const { return problem_; }
@@ -224,6 +228,7 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
   for (const auto& remark : prepared->remarks)
     hooks.tell(remark);
   auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, hooks);
+  JOBWARD_FAULT(on_end_wanted);
   if (auto problem =
           run_on_end(result.earlier ? std::vector<std::string>() : prepared->on_end, result);
       !problem.empty())
@@ -264,6 +269,7 @@ int dry_run(const RunOptions& options, const Arguments& arguments) {
 }
 
 int finish(const launcher::RunResult& result, const RunOptions& options) {
+  JOBWARD_FAULT(result_wanted);
   // First: whoever reads our stderr may have stopped reading.
   if (!options.result_file.empty()) write_result(to_json(result), options.result_file);
   for (const auto& problem : result.problems)

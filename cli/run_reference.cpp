@@ -35,6 +35,7 @@ std::unique_ptr<RunDesk> open_desk(const std::string& command) {
   desk->identity = host::read_machine_identity(desk->roots);
   for (const auto& line : launcher::reap_lost(desk->reaping()))
     say(line);
+  launcher::sweep_locks(desk->reaping());
   return desk;
 }
 

@@ -1,5 +1,6 @@
 # What can be chosen, and how everything is compiled.
 option(JOBWARD_BUILD_TESTS "Build the tests" OFF)
+option(JOBWARD_FAULT_POINTS "Points at which a test can kill the programs (common/fault.h): never in a release" OFF)
 option(JOBWARD_BUILD_BENCH "Build the benchmarks" OFF)
 option(JOBWARD_WERROR "Warnings are errors (development presets)" OFF)
 set(JOBWARD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")

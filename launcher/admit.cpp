@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/units.h"
 #include "launcher/endings.h"
 #include "launcher/gatehouse.h"
@@ -133,6 +134,7 @@ class Passage {
     const auto begun = Steady::now();
     tell_place();
     if (hooks_.queued) hooks_.queued();
+    JOBWARD_FAULT(queued);
     while (true) {
       waiting.watch(house_.foreign_supervisors());
       const double left = order_.wait_seconds

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/text.h"
 #include "common/units.h"
 #include "host/backends/backends.h"
@@ -63,6 +64,7 @@ host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const Nee
                           const ChildMeter& meter, const std::vector<host::KnownProcess>& known,
                           const host::JobMark& mark) {
   auto report = group.finish();
+  JOBWARD_FAULT(directories_removed);
   const auto escaped = reap_descendants(shop.roots, known, mark);
   if (!escaped) report.problems.push_back(escaped.error().message());
   if (escaped && *escaped > 0) {
@@ -217,11 +219,13 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
     return;
   }
   if (hooks.starting) hooks.starting();
+  JOBWARD_FAULT(spawning);
   auto child = start_job(order, result.request, {shop.roots, group, gate});
   if (!child) {
     end_unstarted(result, Outcome::launch_failed, child.error().exit_code, child.error().cause);
     return;
   }
+  JOBWARD_FAULT(spawned);
   group.set_main(child->pid);
   result.started = true;
   if (hooks.started) hooks.started();
@@ -274,6 +278,7 @@ bool run_attempt(const RunOrder& order, const Workshop& shop, const SignalGate& 
   auto made = make_group(order, shop, result.request);
   const auto group = made ? std::move(*made) : without_group(order, shop, made.error(), result);
   if (!group) return false;
+  JOBWARD_FAULT(group_made);
   // A command that is not there needs no word about its limits. Before the spawn: a reader of
   // stderr that does not read must not keep us from supervising.
   if (host::can_be_found(order.job.argv[0]))

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/units.h"
 #include "estimator/estimator.h"
 #include "launcher/admit.h"
@@ -33,6 +34,7 @@ std::string guess_line(const RunResult& result, const LimitPlan& plan) {
 void record_end(const Workshop& shop, RunResult& result) {
   result.at.ended = shop.clock.wall_ms();
   if (!result.recorded) return;
+  JOBWARD_FAULT(closing);
   const profiles::Learn learn = [&](const profiles::LearnedState& old) {
     return estimator::learn(old, result.ending.observation);
   };
@@ -85,6 +87,7 @@ bool try_again(const RunOrder& order, const Workshop& shop, const RunHooks& hook
                               std::string(memory ? "memory" : "wall") + " limit can be had now");
     return false;
   }
+  JOBWARD_FAULT(retry_reserved);
   --left;
   Limit limit = *result.request.limits.find(resource);
   limit.value = memory ? whole_pages(*bytes) : *bytes;
@@ -99,6 +102,7 @@ bool try_again(const RunOrder& order, const Workshop& shop, const RunHooks& hook
   result.ending.attempts = std::move(attempts);
   result.die_of.reset();
   amend(shop, result);
+  JOBWARD_FAULT(retry_amended);
   return true;
 }
 
@@ -155,6 +159,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
     return result;
   }
   if (order.detached) result.request.survives_session = shop.backend.shelter(order.id);
+  JOBWARD_FAULT(sheltered);
   if (!is_first_request(order, shop, gate, hooks, result)) {
     if (!result.earlier && result.ending.outcome == Outcome::refused) {
       record_unstarted(shop, result);
@@ -165,8 +170,10 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   const auto place = shop.backend.place(order.id);
   result.request.where.cgroup = place.directory;
   result.request.where.memory_cgroup = place.memory_directory;
+  JOBWARD_FAULT(lock_wanted);
   // Held from before the row is there until after it is closed.
   const auto lock = RunLock::take(shop.lock_directory, order.id);
+  JOBWARD_FAULT(lock_taken);
   const bool admitted = admit(order, shop, gate, hooks, result);
   if (admitted) {
     int oom = order.retry_oom;
@@ -174,6 +181,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
     RunHooks noting = hooks;
     noting.started = [&] {
       if (lock) lock->note_spawn(shop.clock.wall_ms());
+      JOBWARD_FAULT(spawn_noted);
       if (hooks.started) hooks.started();
     };
     while (run_attempt(order, shop, gate, noting, result) &&

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/exit_codes.h"
+#include "common/fault.h"
 #include "common/units.h"
 #include "host/backends/drain.h"
 #include "host/backends/placement.h"
@@ -40,7 +41,8 @@ class Reaper {
     const bool rebooted = where.boot_id != here.boot_id;
     if (!rebooted && where.pid_namespace != here.pid_namespace) return {};
     auto lock = take_over(reaping_.lock_directory, run_.request.id);
-    if (!lock) return {};
+    if (!lock || has_ended()) return {};
+    JOBWARD_FAULT(reap_locked);
     spawned_ = lock->spawned();
     if (rebooted)
       return close(
@@ -51,8 +53,10 @@ class Reaper {
       return {};
     }
     const int killed = kill();
+    JOBWARD_FAULT(reap_killed);
     read_usage();
     remove();
+    JOBWARD_FAULT(reap_removed);
     std::string cause =
         "its supervisor was gone (killed, or the terminal and everything in it "
         "with it)";
@@ -63,6 +67,12 @@ class Reaper {
   }
 
  private:
+  // Since it was listed: by itself, or closed by another command.
+  bool has_ended() const {
+    const auto now = reaping_.store->find(run_.request.id);
+    return now && (now->size() != 1 || now->front().state == profiles::RunState::ended);
+  }
+
   // By the paths on record, and in the other v1 hierarchies where the run would be.
   void find_directories() {
     std::set<std::string> jobs{run_.request.where.cgroup, run_.request.where.memory_cgroup};
@@ -86,7 +96,8 @@ class Reaper {
     const std::string& id = run_.request.id;
     if (name != id && name != "jobward-" + id + ".scope") return;
     struct stat info {};
-    if (::stat(job.c_str(), &info) != 0) return;
+    // Not `job`: it may have been killed between two mkdirs or two rmdirs.
+    if (::stat(job.substr(0, end).c_str(), &info) != 0) return;
     if (auto parent = host::CgroupDir::open(job.substr(0, begin)))
       directories_.push_back({std::move(*parent), name});
   }
@@ -206,6 +217,16 @@ std::vector<std::string> reap_lost(const Reaping& reaping, Kept kept) {
       lines.push_back(std::move(line));
   }
   return lines;
+}
+
+void sweep_locks(const Reaping& reaping) {
+  if (reaping.store == nullptr || reaping.lock_directory.empty()) return;
+  const auto open = reaping.store->open_runs();
+  if (!open) return;
+  std::set<std::string> ids;
+  for (const auto& run : *open)
+    ids.insert(run.id);
+  remove_abandoned(reaping.lock_directory, ids);
 }
 
 }  // namespace jobward::launcher

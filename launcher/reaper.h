@@ -31,4 +31,8 @@ struct Reaping {
 enum class Kept { leave, end };
 std::vector<std::string> reap_lost(const Reaping& reaping, Kept kept = Kept::leave);
 
+// Removes what supervisors left that died before their run was recorded: it can wait for a command
+// that is in no hurry.
+void sweep_locks(const Reaping& reaping);
+
 }  // namespace jobward::launcher

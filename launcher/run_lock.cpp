@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 
+#include "common/fault.h"
 #include "common/files.h"
 
 namespace jobward::launcher {
@@ -19,6 +22,11 @@ constexpr int kTries = 100;  // 1 ms apart
 
 std::string lock_path(const std::string& directory, const std::string& run_id) {
   return directory + "/" + run_id + ".lock";
+}
+
+bool has_name(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && info.st_nlink > 0;
 }
 
 // The second line of the file.
@@ -38,14 +46,20 @@ std::optional<UnixMillis> noted_spawn(int fd) {
 
 Result<RunLock> RunLock::hold(const std::string& directory, const std::string& run_id) {
   const std::string path = lock_path(directory, run_id);
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return errno_error("create lock file", path);
-  // Whoever looks whether we are alive holds it for a moment.
-  for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-    if (errno != EWOULDBLOCK || tries == kTries) return errno_error("lock", path);
+  Fd fd;
+  for (int tries = 0;; ++tries) {
+    if (!fd) fd = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return errno_error("create lock file", path);
+    JOBWARD_FAULT(lock_file_made);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (has_name(fd.get())) return RunLock(std::move(fd), path);
+      fd.reset();  // taken for an abandoned one before it was locked
+      continue;
+    }
+    // Whoever looks whether we are alive holds it for a moment.
+    if (errno != EWOULDBLOCK || tries >= kTries) return errno_error("lock", path);
     ::poll(nullptr, 0, 1);
   }
-  return RunLock(std::move(fd), path);
 }
 
 Result<RunLock> RunLock::take(const std::string& directory, const std::string& run_id) {
@@ -91,6 +105,17 @@ std::optional<RunLock> take_over(const std::string& directory, const std::string
   if (is_supervised(directory, run_id)) return std::nullopt;
   auto lock = RunLock::hold(directory, run_id);
   return lock ? std::optional(std::move(*lock)) : std::nullopt;
+}
+
+void remove_abandoned(const std::string& directory, const std::set<std::string>& open_runs) {
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(directory, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    const auto& path = entry->path();
+    if (path.extension() != ".lock" || open_runs.count(path.stem().string()) > 0) continue;
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  }
 }
 
 Status await_end(const std::string& directory, const std::string& run_id) {

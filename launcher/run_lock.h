@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,10 @@ std::optional<int> supervisor_of(const std::string& directory, const std::string
 // Takes the lock that a dead supervisor has left, also where its file is gone; what it says stays.
 // Absent: somebody holds it.
 std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id);
+
+// Removes the files of supervisors that died before their run was recorded. `open_runs`: those on
+// record, whose files still say something.
+void remove_abandoned(const std::string& directory, const std::set<std::string>& open_runs);
 
 // Waits until nobody holds it any more.
 Status await_end(const std::string& directory, const std::string& run_id);

@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "host/backends/drain.h"
 #include "host/observe/process.h"
@@ -144,6 +145,7 @@ class Loop {
     }
     seen_.wall_seconds = elapsed();
     main_ended_ = true;
+    JOBWARD_FAULT(main_ended);
     catch_up_with_signals();
     logs_.look(elapsed());
     seen_.problem = logs_.problem();
@@ -312,6 +314,7 @@ class Loop {
       return arm_sample(SamplingPace::kLongest);
     }
     tracker_.add(elapsed(), *sample);
+    JOBWARD_FAULT(running);
     if (order_.elastic != nullptr) order_.elastic->look(elapsed(), *sample);
     look_around();
     hold_polled(*sample);

@@ -1,5 +1,6 @@
 #include "profiles/run_rows.h"
 
+#include "common/fault.h"
 #include "profiles/run_codec.h"
 
 namespace jobward::profiles {
@@ -66,7 +67,8 @@ Result<std::vector<OpenRun>> read_open_runs(sqlite::Database& db) {
   }
 }
 
-Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep) {
+Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep,
+                                            const Removing& removing) {
   auto transaction = sqlite::Transaction::begin(db);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   auto statement = db.prepare(
@@ -81,8 +83,11 @@ Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis mom
     if (!row) return tl::unexpected(std::move(row).error());
     if (!*row) break;
     out.push_back(statement->text(0));
+    removing(out.back());
   }
+  JOBWARD_FAULT(pruning);
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  JOBWARD_FAULT(pruned);
   return out;
 }
 

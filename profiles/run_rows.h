@@ -16,7 +16,8 @@ Status set_admitted(sqlite::Database& db, const std::string& id, UnixMillis now)
 // Oldest first.
 Result<std::vector<OpenRun>> read_open_runs(sqlite::Database& db);
 // RunStore::prune().
-Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep);
+Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep,
+                                            const Removing& removing);
 // Of an unknown name: ended.
 RunState state_from(const std::string& name);
 

@@ -46,6 +46,8 @@ using Gate = std::function<std::optional<RunState>(const std::vector<OpenRun>& o
 // absent: nothing changes.
 using Reserve = std::function<std::optional<double>(const std::vector<OpenRun>& open)>;
 
+using Removing = std::function<void(const std::string& id)>;
+
 // Not thread-safe; several processes may use one database at once.
 class RunStore {
  public:
@@ -84,7 +86,10 @@ class RunStore {
                                                 UnixMillis to) = 0;
   // Deletes ended runs, oldest first: those that ended before `moment`, but never one of the newest
   // `keep` of a kind (fingerprint). What was learned from them stays. Returns their ids.
-  virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep) = 0;
+  // `removing` is called with each before the rows are gone for good: what else there is of a run
+  // goes first, or nobody would know of it after a crash.
+  virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep,
+                                                 const Removing& removing) = 0;
   // Newest first.
   virtual Result<std::vector<RunRecord>> history(const HistoryQuery& query) = 0;
 };

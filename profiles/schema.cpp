@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "common/fault.h"
+
 namespace jobward::profiles {
 namespace {
 
@@ -88,6 +90,7 @@ Status migrate(sqlite::Database& db, UnixMillis now) {
                      std::string("migration \"") + migration.name + "\"");
   }
   JOBWARD_RETURN_IF_ERROR(db.execute(("PRAGMA user_version=" + std::to_string(newest)).c_str()));
+  JOBWARD_FAULT(migrating);
   return transaction->commit();
 }
 

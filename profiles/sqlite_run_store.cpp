@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "common/fault.h"
 #include "common/fd.h"
 #include "profiles/run_codec.h"
 #include "profiles/run_rows.h"
@@ -126,6 +127,7 @@ Result<std::string> set_aside(const std::string& path, UnixMillis now) {
     for (const auto* suffix : {"-wal", "-shm"})
       if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
         return errno_error("set aside", path + suffix);
+    JOBWARD_FAULT(setting_aside);
     if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0)
       return errno_error("set aside", path);
     return aside;
@@ -188,8 +190,9 @@ class SqliteRunStore final : public RunStore {
   Result<std::vector<RunRecord>> find(const std::string& reference) override;
   Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
                                         UnixMillis to) override;
-  Result<std::vector<std::string>> prune(UnixMillis moment, int keep) override {
-    return prune_runs(db_, moment, keep);
+  Result<std::vector<std::string>> prune(UnixMillis moment, int keep,
+                                         const Removing& removing) override {
+    return prune_runs(db_, moment, keep, removing);
   }
   Result<std::vector<RunRecord>> history(const HistoryQuery& query) override;
 
@@ -235,7 +238,9 @@ Result<std::optional<RunState>> SqliteRunStore::begin_gated(const RunRequest& re
   const auto state = gate(*open);
   if (!state) return state;
   JOBWARD_RETURN_IF_ERROR(insert_run(db_, request, at, *state));
+  JOBWARD_FAULT(row_written);
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  JOBWARD_FAULT(row_committed);
   return state;
 }
 
@@ -248,7 +253,9 @@ Result<std::optional<RunState>> SqliteRunStore::admit(const std::string& id, con
   const auto state = gate(*open);
   if (state != RunState::admitted) return state;
   JOBWARD_RETURN_IF_ERROR(set_admitted(db_, id, at.admitted.value_or(clock_.wall_ms())));
+  JOBWARD_FAULT(letting_in);
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  JOBWARD_FAULT(let_in);
   return state;
 }
 
@@ -310,7 +317,10 @@ Status SqliteRunStore::end(const std::string& id, const RunEnding& ending, const
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   JOBWARD_RETURN_IF_ERROR(close_run(id, ending, at));
   if (learn) JOBWARD_RETURN_IF_ERROR(learn_levels(id, learn));
-  return transaction->commit();
+  JOBWARD_FAULT(close_written);
+  JOBWARD_RETURN_IF_ERROR(transaction->commit());
+  JOBWARD_FAULT(closed);
+  return {};
 }
 
 Status SqliteRunStore::close_run(const std::string& id, const RunEnding& ending,

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "common/fault.h"
 #include "host/observe/process.h"
 
 namespace jobward::host {
@@ -71,6 +72,7 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
                    "they are still there 10 s after SIGKILL, the first is pid " +
                        std::to_string(pids->front()));
     last = kill();  // what could not be signalled is still waited for
+    JOBWARD_FAULT(kill_sent);
     wait_for_all(*pids);
   }
 }
@@ -86,6 +88,7 @@ void drain_group(JobGroup& group, const ListProcesses& list, GroupReport& report
     report.killed_leftovers = *drained;
   else
     report.problems.push_back(drained.error().message());
+  JOBWARD_FAULT(drained);
 }
 
 Status remove_drained(const CgroupDir& parent, const std::string& name,

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/fault.h"
 #include "common/text.h"
 #include "host/backends/clone_child.h"
 
@@ -66,6 +67,7 @@ bool set_oom_score(const ChildPlan& plan) {
   const auto& plan = *static_cast<const ChildPlan*>(argument);
   using Stage = SpawnFailure::Stage;
   ::prctl(PR_SET_NAME, kNameBeforeExec);
+  JOBWARD_FAULT_IN_CHILD(child_born, plan.supervisor);
   if (plan.die_with_supervisor) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, Stage::place);
     // It may have died before the request took effect.
@@ -81,6 +83,7 @@ bool set_oom_score(const ChildPlan& plan) {
   if (plan.open_files != nullptr && ::setrlimit(RLIMIT_NOFILE, plan.open_files) != 0)
     give_up(plan, Stage::open_files);
   if (::sigprocmask(SIG_SETMASK, plan.mask, nullptr) != 0) give_up(plan, Stage::place);
+  JOBWARD_FAULT_IN_CHILD(child_ready, plan.supervisor);
   ::execvpe(plan.argv[0], plan.argv, plan.environment);
   give_up(plan, Stage::execute);
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <set>
 
+#include "common/fault.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "host/backends/limit_support.h"
@@ -115,6 +116,7 @@ Result<V1Controllers> V1Controllers::create(const V1Places& places, const GroupR
     auto directory = V1Directory::create(place, request);
     if (!directory) return undo(std::move(directory).error());
     made.directories_.push_back(std::move(*directory));
+    JOBWARD_FAULT(half_made);
   }
   const auto* memory = made.of("memory");
   if (memory->owns_parent())

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "common/fault.h"
 #include "host/backends/drain.h"
 #include "host/backends/v2_controllers.h"
 
@@ -63,6 +64,7 @@ Status V2Leaf::make_run(const Hierarchy& hierarchy, const Placement& placement,
 }
 
 Status V2Leaf::make_job(const GroupRequest& request, const std::vector<std::string>& controllers) {
+  JOBWARD_FAULT(half_made);
   if (!controllers.empty()) JOBWARD_RETURN_IF_ERROR(enable_controllers(run_, controllers));
   auto job = run_.child("job", true);
   if (!job) return tl::unexpected(std::move(job).error());

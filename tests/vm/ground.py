@@ -4,6 +4,7 @@
     ground.py run GROUND --binary PATH --tests DIR --out DIR   boots once, runs all tests of the ground
     ground.py check OUT VARIANT TEST_ID                        shows one test's log; 0 only if it passed
     ground.py exec GROUND --script FILE [--binary PATH]        boots, runs a script as root; its exit status
+    ground.py cut --binary PATH --tests DIR              cuts the power of runs that are held, boots again, checks
     ground.py shell GROUND [--binary PATH]                     boots, with a root shell on this terminal
 
 A ground is `small` or `systemd`. Exit status 125: the ground could not be built or booted, or broke down.
@@ -21,12 +22,13 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # the checkout stays clean
-from host import cache, initramfs, machine, payload, results, system_image
+from host import cache, forgetful_disk, initramfs, machine, payload, results, system_image
 from host.cache import GroundError
 
 GROUNDS = {"small": ("unified", "delegated"), "systemd": ("scope", "system")}
 BOOT_SECONDS = 120
 GUEST_TESTS = "/ground/tests/cases"
+HELD = "ALL HELD"  # power_cut.py says so
 BROKEN = 125
 
 
@@ -75,12 +77,12 @@ def make_payload(args, directory, mode, trees=(), **manifest):
 
 
 @contextlib.contextmanager
-def booted(ground, directory, payload_path, console=False):
-    """The ground, booting."""
+def booted(ground, directory, payload_path, console=False, scratch=None):
+    """The ground, booting; with these scratch disks, or new ones."""
     cache.need_tools(machine.TOOLS)
     kernel = cache.kernel()
     image = directory / "initramfs.cpio"
-    disks = [machine.Disk("payload", payload_path, False), *machine.scratch_disks(directory)]
+    disks = [machine.Disk("payload", payload_path, False), *(scratch or machine.scratch_disks(directory))]
     arguments = ""
     if ground == "small":
         initramfs.write_small(image, kernel)
@@ -112,7 +114,7 @@ def command_run(args):
     kept = results.Results(args.out, tests)
     test_seconds, total_seconds = args.test_seconds * factor, args.total_seconds * factor
     with working_directory() as directory:
-        disk = make_payload(args, directory, "tests", [(args.tests, GUEST_TESTS)], variants=tests,
+        disk = make_payload(args, directory, "tests", [(args.tests, GUEST_TESTS)], variants=tests, environment=dict(args.env),
                             test_seconds=test_seconds, total_seconds=total_seconds)
         with booted(args.ground, directory, disk) as running:
             print(f"{args.ground}: built in {running.started - started:.1f} s", flush=True)
@@ -122,7 +124,7 @@ def command_run(args):
         raise GroundError("the machine ran to its end, but nothing was told of:\n" + "\n".join(missing))
     counts = ", ".join(f"{count} {status}" for status, count in kept.counts.items() if count)
     print(f"{args.ground}: {counts}; {time.monotonic() - started:.1f} s in all; logs in {args.out}")
-    return 0
+    return 1 if args.strict and kept.counts["PASS"] < sum(map(len, tests.values())) else 0
 
 
 def follow_tests(running, kept, bounds, out):
@@ -155,6 +157,54 @@ def command_exec(args):
                 elif message["kind"] == "exit":
                     status = message["status"]
     return status
+
+
+def power_cut_payload(args, directory, stage, seconds):
+    script = directory / "script.sh"
+    script.write_text(f"exec /usr/bin/python3 -B /ground/power_cut.py {stage}\n")
+    trees = [(args.tests, GUEST_TESTS), (initramfs.GUEST / "power_cut.py", "/ground/power_cut.py"),
+             (script, "/ground/script")]
+    return make_payload(args, directory, "script", trees, script="/ground/script", total_seconds=seconds)
+
+
+def hear(running, bounds):
+    """What the script in there says, a line at a time; at its end its exit status."""
+    pending = ""
+    for message in running.messages(*bounds):
+        pending += message.get("text", "")
+        *lines, pending = pending.split("\n")
+        yield from lines
+        if message["kind"] == "exit":
+            yield message["status"]
+
+
+def command_cut(args):
+    """Two boots on one disk. Between them qemu is killed, and what was not flushed is lost."""
+    factor = time_factor()
+    bounds = BOOT_SECONDS * factor, 150 * factor, (BOOT_SECONDS + 180) * factor
+    with working_directory() as directory:
+        disk, swap = machine.scratch_disks(directory)
+        payload_path = power_cut_payload(args, directory, "hold", 180 * factor)
+        with forgetful_disk.ForgetfulDisk(disk.path, directory / "disk.socket") as served:
+            forgetful = machine.Disk("disk", served.url, False, True)
+            with booted(args.ground, directory, payload_path, scratch=[forgetful, swap]) as running:
+                for line in hear(running, bounds):
+                    print(line, flush=True)
+                    if str(line).startswith(HELD):
+                        break
+                else:
+                    raise GroundError("the runs were not held")
+            seconds, lost = time.monotonic() - running.started, served.lost_bytes()
+        print(f"cut after {seconds:.1f} s: {lost >> 10} KiB that were not flushed are lost, "
+              f"after {served.flushes} flushes", flush=True)
+        if not lost or not served.flushes:
+            raise GroundError("a disk that loses nothing, or is never flushed, proves nothing")
+        payload_path = power_cut_payload(args, directory, "check", 180 * factor)
+        with booted(args.ground, directory, payload_path, scratch=[disk, swap]) as running:
+            for line in hear(running, bounds):
+                print(line, flush=True)
+            print(f"checked in {time.monotonic() - running.started:.1f} s")
+            return int(line)
 
 
 def command_shell(args):
@@ -200,12 +250,19 @@ def parse_arguments():
     run.add_argument("--only", default="", metavar="TEXT", help="only tests with this in their id")
     run.add_argument("--test-seconds", type=float, default=60, help="bound of one test (60)")
     run.add_argument("--total-seconds", type=float, default=720, help="bound of all tests (720)")
+    run.add_argument("--env", action="append", default=[], type=pair("="), metavar="NAME=VALUE",
+                     help="in the environment of the tests")
+    run.add_argument("--strict", action="store_true", help="exit status 1 if a test has not passed")
     run.set_defaults(command=command_run)
 
     script = commands.add_parser("exec", parents=[common], help="run a script")
     script.add_argument("--script", required=True)
     script.add_argument("--seconds", type=float, default=600, help="bound of the script (600); 124 then")
     script.set_defaults(command=command_exec)
+
+    cut = commands.add_parser("cut", parents=[common], help="cut the power of runs that are held")
+    cut.add_argument("--tests", required=True, help="the directory with crashes.py")
+    cut.set_defaults(command=command_cut)
 
     shell = commands.add_parser("shell", parents=[common], help="a root shell inside")
     shell.set_defaults(command=command_shell)

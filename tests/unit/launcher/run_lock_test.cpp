@@ -131,3 +131,35 @@ TEST_CASE("run_lock: Somebody who only asks does not keep a supervisor from its 
   CHECK(refused == 0);
   CHECK(other.finish() == 0);
 }
+
+TEST_CASE(
+    "run_lock: What dead supervisors left is removed, but for runs on record and living ones") {
+  const TemporaryDirectory directory;
+  const auto living = holder(directory, "living");
+  for (const auto* run : {"dead", "recorded"})
+    std::ofstream(directory.path() + "/" + run + ".lock").close();
+  std::ofstream(directory.path() + "/other").close();
+  remove_abandoned(directory.path(), {"recorded"});
+  CHECK(!lock_file_exists(directory, "dead"));
+  CHECK(lock_file_exists(directory, "recorded"));
+  CHECK(lock_file_exists(directory, "living"));
+  CHECK(::access((directory.path() + "/other").c_str(), F_OK) == 0);
+}
+
+TEST_CASE("run_lock: Somebody who sweeps does not take the file of one who is just locking it") {
+  const TemporaryDirectory directory;
+  Partner other([&](const Partner::Turn& turn) {
+    turn.tell();
+    while (turn.held())
+      remove_abandoned(directory.path(), {});
+    return 0;
+  });
+  REQUIRE(other.await());
+  int lost = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const auto lock = RunLock::take(directory.path(), "run1");
+    lost += lock && lock_file_exists(directory, "run1") ? 0 : 1;
+  }
+  CHECK(lost == 0);
+  CHECK(other.finish() == 0);
+}

@@ -113,10 +113,13 @@ TEST_CASE("run_queue: Pruning keeps the newest of each kind, the open, and what 
     REQUIRE(desk.begin("aaaa00000" + std::to_string(i), RunState::admitted));
     if (i < 5) desk.end("aaaa00000" + std::to_string(i), 10 * i);
   }
-  const auto pruned = desk.store->prune(31, 1).value();  // the fourth ended at 40
+  std::vector<std::string> removing;
+  const auto note = [&](const std::string& id) { removing.push_back(id); };
+  const auto pruned = desk.store->prune(31, 1, note).value();  // the fourth ended at 40
   CHECK(pruned.size() == 3);
+  CHECK(removing == pruned);
   CHECK(desk.store->history({}).value().size() == 2);
-  CHECK(desk.store->prune(1000, 1).value().empty());  // the newest that has ended stays
+  CHECK(desk.store->prune(1000, 1, note).value().empty());  // the newest that has ended stays
 }
 
 TEST_CASE("run_queue: Runs beside one are those that went on meanwhile") {

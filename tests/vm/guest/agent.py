@@ -102,7 +102,8 @@ def run_tests(host, manifest):
     place = ["/ground/bin/in-system"] if manifest["ground"] == "systemd" else []
     end = time.monotonic() + manifest["total_seconds"]
     for variant, tests in manifest["variants"].items():
-        run = test_process.VariantRun(host, variant, tests, place, environment(), as_child,
+        run = test_process.VariantRun(host, variant, tests, place,
+                                      environment() | manifest["environment"], as_child,
                                       manifest["test_seconds"], end, baseline)
         run.run_all()
 

@@ -18,7 +18,8 @@ SWAP_MIB = 128
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs", "mkswap": "util-linux",
          "busybox": "busybox-static"}
 
-Disk = collections.namedtuple("Disk", "serial path pristine")
+# pristine: what is written is thrown away. flushes: what the guest flushes is handed on; else nothing is.
+Disk = collections.namedtuple("Disk", "serial path pristine flushes", defaults=[False])
 
 
 def _die_with_parent():
@@ -57,7 +58,7 @@ def _command(console_log, kernel, initramfs, disks, kernel_arguments, console):
     for disk in disks:
         snapshot = ",snapshot=on" if disk.pristine else ""
         command += ["-drive", f"id={disk.serial},file={_quoted(disk.path)},format=raw,if=none,"
-                              f"cache=unsafe{snapshot}",
+                              f"cache={'writeback' if disk.flushes else 'unsafe'}{snapshot}",
                     "-device", f"virtio-blk-pci,drive={disk.serial},serial={disk.serial}"]
     return command
 
