@@ -73,7 +73,9 @@ Holder Gatehouse::holder(const profiles::OpenRun& run) const {
     out.used = static_cast<double>(host::tree_memory(shop_.roots, tree, false).need);
   }
   if (run.lasts_seconds && run.started) {
-    const double elapsed = static_cast<double>(shop_.clock.wall_ms() - *run.started) / 1000;
+    // Not negative where the clock was set back meanwhile.
+    const double elapsed =
+        std::max(0.0, static_cast<double>(shop_.clock.wall_ms() - *run.started) / 1000);
     // One that has outlived its prediction may end at any time: nobody knows.
     if (elapsed < *run.lasts_seconds) out.ends_in = *run.lasts_seconds - elapsed;
   }
