@@ -26,6 +26,8 @@ class Gatehouse {
   // Inside another run: admitted against that one's memory only, and nobody waits there.
   [[nodiscard]] bool nested() const { return !enclosing_run_.empty(); }
   [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
+  // Free now in the tightest enclosing limit, bytes.
+  [[nodiscard]] double available() const { return available_; }
   // Whose end may make room, beside that of one's own runs.
   [[nodiscard]] std::vector<int> foreign_supervisors() const;
 
