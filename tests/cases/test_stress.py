@@ -4,14 +4,18 @@ import os
 
 import system
 from grounds import Cage
-from harness import LIMITED
+from harness import LIMITED, strict_json
 from system import MIB, wait_until
 from test_queue import Scene
 from variants import not_on
 
 MACHINE = ("unified", "delegated", "scope", "system")  # in a VM: the whole machine
-# Fills so many MiB, again and again, until it has held them for a moment.
-FILL = LIMITED + 'exec dd if=/dev/zero of=/dev/null bs="$1"M count="$2" 2>/dev/null'
+# Fills so many MiB once the file `go` is there, says so in a file, and holds them for so long: dd cannot get rid of
+# them, for nobody reads on.
+FILL = LIMITED + """
+until [ -e go ]; do "$0" 0.1; done
+dd if=/dev/zero bs="$1"M count=1 2>/dev/null | { head -c 1 >/dev/null; echo full > "$2"; exec "$0" "$3"; }
+"""
 
 
 @not_on("none", because="where memory is only polled, jobs may use more than they have declared for a moment")
@@ -34,10 +38,10 @@ class Stress(Scene):
         return int(text[text.index("oom_kill") + 1])
 
     def room(self):
-        return self.json_of("estimate", "--json", "--", "true")["room"]
+        return strict_json(self.jobward("estimate", "--json", "--", "true").stdout)["room"]
 
-    def fill(self, mib, times):
-        return ["/bin/sh", "-c", FILL, "sh", str(mib), str(times)]
+    def fill(self, mib, name, seconds=1000):
+        return ["/bin/sh", "-c", FILL, self.sleeper, str(mib), name, str(seconds)]
 
     def assert_all_ok(self, processes, seconds):
         runs = [self.finish(process, seconds=seconds) for process in processes]
@@ -57,21 +61,22 @@ class Stress(Scene):
             self.assertLessEqual(sum(held), capacity, records)
 
     def test_twice_as_much_as_there_is_at_once_and_all_end_ok(self):
-        capacity, jobs = self.room()["capacity_bytes"], 16
+        capacity, jobs = self.room()["capacity_bytes"], 8
         each = 2 * capacity // jobs // MIB  # MiB
-        command = self.fill(each - 6, 6)  # and the program itself
-        processes = [self.start(command, "--mem", f"{each}M", "--quiet") for _ in range(jobs)]
-        runs = self.assert_all_ok(processes, seconds=45 if not self.slow else 12)
+        filled = each - 8  # and the programs themselves
+        self.write("go", "")
+        processes = [self.start(self.fill(filled, f"full-{number}", 0.5), "--mem", f"{each}M", "--quiet")
+                     for number in range(jobs)]
+        runs = self.assert_all_ok(processes, seconds=12)
         self.assert_within(runs, capacity)
         for run in runs:
-            self.assertGreater(run.result["usage"]["memory_peak_bytes"], (each - 6) * MIB, run)
+            self.assertGreater(run.result["usage"]["memory_peak_bytes"], filled * MIB, run)
 
     def test_first_runs_of_which_nothing_is_known_are_let_in_or_wait_and_no_guess_kills_one(self):
         free = self.room()["available_bytes"]
         share = int(free * 0.38) // MIB
         names = [str(number) for number in range(4)]
-        jobs = {name: self.job("fill", share, name, "go") for name in names}
-        processes = {name: self.start(jobs[name], "--name", name) for name in names}
+        processes = {name: self.start(self.fill(share, name), "--name", name) for name in names}
         for process in processes.values():
             self.said(process, "is a guess|waiting")
         waiting = [name for name, process in processes.items() if "waiting" in process.text]
@@ -89,9 +94,10 @@ class Stress(Scene):
     def test_a_guess_that_had_to_wait_for_others_is_made_anew(self):
         free = self.room()["available_bytes"]
         share = int(free * 0.38) // MIB
-        first = self.start(self.job("fill", share, "first"), "--mem", f"{int(free * 0.8) // MIB}M", "--name", "first")
+        self.write("go", "")
+        first = self.start(self.fill(share, "first"), "--mem", f"{int(free * 0.8) // MIB}M", "--name", "first")
         self.wait_for_file("first", 12)  # from now on less than two thirds of it are free
-        second = self.start(self.job("fill", share, "second"), "--name", "second")
+        second = self.start(self.fill(share, "second"), "--name", "second")
         self.said(second, "waiting")
         self.assertEqual(self.jobward("stop", "first").returncode, 0)
         self.assertEqual(self.finish(first).result["outcome"], "stopped")
