@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "cli/block_keys.h"
 #include "cli/toml_reader.h"
 #include "cli/wish_keys.h"
 #include "common/text.h"
@@ -125,6 +126,8 @@ std::vector<std::string> known_names(const TomlEntry& entry) {
   std::vector<std::string> names;
   for (const auto& known : kSettingKeys)
     names.push_back(std::string(known.section) + "." + std::string(known.key));
+  const auto blocks = block_names();
+  names.insert(names.end(), blocks.begin(), blocks.end());
   for (const auto& key : wish_keys()) {
     names.push_back(std::string(kDefaults) + "." + key);
     if (entry.path.size() == 3)
@@ -135,10 +138,10 @@ std::vector<std::string> known_names(const TomlEntry& entry) {
 
 bool is_section(const std::vector<std::string>& path) {
   if (path.size() == 2) return path[0] == kPresets;
-  const bool wishes = path[0] == kDefaults || path[0] == kPresets;
+  const bool known = path[0] == kDefaults || path[0] == kPresets || path[0] == kBlocks;
   return path.size() == 1 &&
-         (wishes || std::any_of(kSettingKeys.begin(), kSettingKeys.end(),
-                                [&](const SettingKey& known) { return known.section == path[0]; }));
+         (known || std::any_of(kSettingKeys.begin(), kSettingKeys.end(),
+                               [&](const SettingKey& key) { return key.section == path[0]; }));
 }
 
 bool is_wish_key(const std::string& key) {
@@ -174,7 +177,8 @@ std::optional<Status> read_value(const TomlEntry& entry, Reading& out) {
   for (const auto& known : kSettingKeys)
     if (path.size() == 2 && path[0] == known.section && path[1] == known.key)
       return known.read(entry, out.settings);
-  return std::nullopt;
+  // On top of what the files below block: none takes away another's.
+  return read_block(entry, LimitOrigin::asked, out.settings.blocks);
 }
 
 Status read_entry(const TomlEntry& entry, Reading& out) {

@@ -30,6 +30,7 @@ struct Configuration {
 
 // What a file's text makes of the configuration below it. Sections: [memory] guess_share, margin
 // (shares), minimum (size); [time] grace (duration); [aggregate] memory (share, size or "none");
+// [admission], [logs], [runs]; [blocks] (block_keys.h);
 // [defaults] and [presets.NAME] with the keys of wish_keys(). An unknown key, a wrong type or a bad
 // value is an error with file, line and, for a key, the nearest known one.
 Result<Configuration> parse_config(std::string_view text, const std::string& file,

@@ -46,6 +46,9 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
     text += " (" + std::to_string(scene.running.size()) + " running, " +
             format_bytes(scene.unused()) + " reserved and not used yet)";
   if (!scene.queue.empty()) text += "; " + std::to_string(scene.queue.size()) + " waiting";
+  for (const auto& remark : preview.remarks)
+    text += "\nnote: " + printable(remark);
+  if (preview.obstacle) text += "\nnote: it would not start: " + printable(*preview.obstacle);
   text += std::string("\nverdict: ") + to_string(decision.verdict) + ": " +
           printable(decision.reason) + "\n";
   std::fputs(text.c_str(), stdout);
@@ -70,6 +73,8 @@ void print_json(const launcher::Preview& preview, const launcher::Scene& scene,
                  {"free_bytes", whole(scene.free())},
                  {"running", scene.running.size()},
                  {"waiting", scene.queue.size()}};
+  out["remarks"] = preview.remarks;
+  if (preview.obstacle) out["obstacle"] = *preview.obstacle;
   if (decision.starts_in) out["starts_in_seconds"] = *decision.starts_in;
   if (!decision.waits_for.empty()) out["waits_for"] = decision.waits_for;
   std::fputs(dump(out, true).c_str(), stdout);

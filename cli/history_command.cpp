@@ -1,4 +1,6 @@
 // jobward history: the latest runs.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <CLI/CLI.hpp>
@@ -7,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/config_files.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_reference.h"
@@ -29,8 +32,10 @@ void declare(CLI::App& app, Pruning& pruning) {
                "Remove old ended runs and their logs; what was learned from them stays");
   app.add_option("--keep", pruning.keep, "With --prune: keep what ended within this time (90d)")
       ->type_name("DURATION");
-  app.add_option("--keep-runs", pruning.keep_runs,
-                 "With --prune: keep the newest N of each command, however old (3)")
+  app.add_option(
+         "--keep-runs", pruning.keep_runs,
+         "With --prune: keep the newest N of each kind of command (numbers, paths and dates "
+         "aside), however old (3)")
       ->check(CLI::Range(0, 1000000));
 }
 
@@ -60,14 +65,22 @@ int prune(const RunDesk& desk, const Pruning& pruning) {
   const auto seconds = parse_duration_seconds(pruning.keep);
   if (!seconds)
     return usage_error("history", "--keep: " + seconds.error().message(), exit_code::kUsage);
-  const auto age = static_cast<UnixMillis>(*seconds * 1000);
-  const auto pruned = desk.records.store->prune(
-      desk.clock.wall_ms() - age, pruning.keep_runs, [&](const std::string& run) {
-        std::error_code ignored;  // most runs have no logs
-        std::filesystem::remove_all(log_directory(desk.records, run), ignored);
-      });
+  const auto config = load_config(::geteuid(), environment_variable, {});
+  if (!config) return failure("history", config.error().message(), exit_code::kUsage);
+  const auto ago = [&](double age) {
+    return desk.clock.wall_ms() - static_cast<UnixMillis>(age * 1000);
+  };
+  auto& store = *desk.records.store;
+  // A run whose request id is still known stays: it is what answers for it.
+  const double known_for = config->settings.admission.request_ids_seconds;
+  if (const auto forgotten = store.forget_requests_before(ago(known_for)); !forgotten)
+    return failure("history", forgotten.error().message(), exit_code::kUsage);
+  const auto pruned = store.prune(ago(*seconds), pruning.keep_runs, [&](const std::string& run) {
+    std::error_code ignored;  // most runs have no logs
+    std::filesystem::remove_all(log_directory(desk.records, run), ignored);
+  });
   if (!pruned) return failure("history", pruned.error().message(), exit_code::kUsage);
-  remove_unknown_logs(desk, std::chrono::milliseconds(age));
+  remove_unknown_logs(desk, std::chrono::milliseconds(static_cast<UnixMillis>(*seconds * 1000)));
   std::printf("%zu runs removed\n", pruned->size());
   return 0;
 }

@@ -31,6 +31,13 @@ std::string share(const std::optional<double>& part, const std::optional<double>
   return std::to_string(std::lround(*part / *whole * 100)) + "%";
 }
 
+// What other programs used is not called a prediction.
+std::optional<double> predicted_memory(const profiles::RunRequest& request) {
+  const auto* memory = request.estimate.by.find(Resource::memory);
+  if (request.estimate.level == Level::everything) return std::nullopt;
+  return memory != nullptr ? std::optional(memory->p99) : std::nullopt;
+}
+
 std::optional<double> predicted_wall(const profiles::RunRequest& request) {
   const auto* wall = request.estimate.by.find(Resource::wall);
   if (request.estimate.level == Level::everything) return std::nullopt;
@@ -62,7 +69,8 @@ Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
     LiveRun run;
     run.alive = desk.is_alive(record.request.id);
     const auto since = record.at.admitted.value_or(record.at.created);
-    run.elapsed_seconds = static_cast<double>(desk.clock.wall_ms() - since) / 1000;
+    // Not negative where the clock was set back meanwhile.
+    run.elapsed_seconds = std::max(0.0, static_cast<double>(desk.clock.wall_ms() - since) / 1000);
     if (waits(record))
       run.place = ++place;
     else
@@ -87,11 +95,12 @@ nlohmann::ordered_json live_json(const std::vector<LiveRun>& runs) {
 
 std::string live_table(const std::vector<LiveRun>& runs) {
   std::string out = padded("RUN", 12) + padded("STATE", 16) + padded("TIME", 10) +
-                    padded("OF P50", 8) + padded("MEMORY", 11) + padded("LIMIT", 11) +
-                    padded("USED", 6) + "COMMAND\n";
+                    padded("OF P50", 8) + padded("MEMORY", 11) + padded("P99", 11) +
+                    padded("LIMIT", 11) + padded("USED", 6) + "COMMAND\n";
   for (const auto& run : runs) {
     const auto& request = run.record.request;
     const auto limit = memory_limit(request);
+    const auto predicted = predicted_memory(request);
     const std::string state = run.place > 0 ? "waiting, " + std::to_string(run.place)
                               : run.alive   ? "running"
                                             : "supervisor gone";
@@ -100,6 +109,7 @@ std::string live_table(const std::vector<LiveRun>& runs) {
            padded(format_duration(run.elapsed_seconds), 10) +
            padded(run.place > 0 ? "-" : share(run.elapsed_seconds, predicted_wall(request)), 8) +
            padded(run.memory_bytes ? format_bytes(*run.memory_bytes) : "-", 11) +
+           padded(predicted ? format_bytes(*predicted) : "-", 11) +
            padded(limit ? format_bytes(*limit) : "none", 11) +
            padded(share(run.memory_bytes, limit), 6) + name +
            shortened(shell_quoted(request.argv), 60) + "\n";

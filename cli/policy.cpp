@@ -1,10 +1,10 @@
 #include "cli/policy.h"
 
-#include <array>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
+#include "cli/block_keys.h"
 #include "cli/limit_options.h"
 #include "cli/toml_reader.h"
 #include "cli/trusted_file.h"
@@ -20,46 +20,13 @@ using launcher::Policy;
 constexpr const char* kCaps = "caps";
 constexpr const char* kAggregate = "aggregate";
 constexpr const char* kMemory = "memory";
-constexpr const char* kBlocks = "blocks";
-constexpr const char* kNoLimit = "no_limit";
-
-Result<double> read_amount(std::string_view text) {
-  auto bytes = parse_bytes(text);
-  if (!bytes) return tl::unexpected(std::move(bytes).error());
-  return static_cast<double>(*bytes);
-}
-
-Result<double> read_processes(std::string_view text) {
-  auto limit = find_limit_option(Resource::processes)->parse(text);
-  if (!limit) return tl::unexpected(std::move(limit).error());
-  return limit->value;
-}
-
-struct Block {
-  std::string_view key;
-  Resource resource;
-  BareNumber bare;
-  std::string_view example;
-  Result<double> (*parse)(std::string_view text);
-};
-
-constexpr std::array kBlockKeys{
-    Block{"mem", Resource::memory, BareNumber::no, "64G", read_amount},
-    Block{"time", Resource::wall, BareNumber::no, "48h", parse_duration_seconds},
-    Block{"cpu_time", Resource::cpu_time, BareNumber::no, "200h", parse_duration_seconds},
-    Block{"io_read_bytes", Resource::io_read, BareNumber::no, "1T", read_amount},
-    Block{"io_write_bytes", Resource::io_write, BareNumber::no, "1T", read_amount},
-    Block{"disk_growth", Resource::disk_growth, BareNumber::no, "500G", read_amount},
-    Block{"pids", Resource::processes, BareNumber::yes, "4096", read_processes},
-};
 
 std::vector<std::string> known_names() {
   std::vector<std::string> names;
   for (const auto& option : limit_options())
     names.push_back(std::string(kCaps) + "." + std::string(option.key));
-  for (const auto& block : kBlockKeys)
-    names.push_back(std::string(kBlocks) + "." + std::string(block.key));
-  names.push_back(std::string(kBlocks) + "." + kNoLimit);
+  const auto blocks = block_names();
+  names.insert(names.end(), blocks.begin(), blocks.end());
   names.push_back(std::string(kAggregate) + "." + kMemory);
   return names;
 }
@@ -73,20 +40,6 @@ Status read_cap(const TomlEntry& entry, const LimitOption& option, Policy& out) 
     return error("read policy", entry.where,
                  std::string(option.key) + ": a cap names its disk, as in \"100M/s@/data\"");
   out.caps.set(option.resource, std::move(*limit));
-  return {};
-}
-
-Status read_block(const TomlEntry& entry, const Block& block, Policy& out) {
-  auto value = text_value(entry, block.bare, block.example).and_then(block.parse);
-  if (!value) return tl::unexpected(std::move(value).error());
-  out.blocks.set(block.resource, {*value, entry.where, LimitOrigin::policy, {}});
-  return {};
-}
-
-Status read_no_limit(const TomlEntry& entry, Policy& out) {
-  auto forbidden = bool_value(entry);
-  if (!forbidden) return tl::unexpected(std::move(forbidden).error());
-  if (*forbidden) out.forbids_no_limit = entry.where;
   return {};
 }
 
@@ -105,11 +58,7 @@ std::optional<Status> read_value(const TomlEntry& entry, Policy& out) {
   if (section == kAggregate && key == kMemory) return read_aggregate(entry, out);
   if (section == kCaps)
     if (const LimitOption* option = find_limit_option(key)) return read_cap(entry, *option, out);
-  if (section != kBlocks) return std::nullopt;
-  if (key == kNoLimit) return read_no_limit(entry, out);
-  for (const auto& block : kBlockKeys)
-    if (block.key == key) return read_block(entry, block, out);
-  return std::nullopt;
+  return read_block(entry, LimitOrigin::policy, out.blocks);
 }
 
 Status read_entry(const TomlEntry& entry, Policy& out) {

@@ -12,8 +12,7 @@ namespace jobward::cli {
 inline constexpr const char* kSystemPolicy = "/etc/jobward/policy.toml";
 
 // [aggregate] memory: the cap on all jobs of one user together. [caps]: the keys of
-// limit_options(). [blocks]: no_limit (true or false), and what a run may be predicted to use: mem,
-// time, cpu_time, io_read_bytes, io_write_bytes, disk_growth, pids. Errors as for parse_config().
+// limit_options(). [blocks]: see block_keys.h. Errors as for parse_config().
 Result<launcher::Policy> parse_policy(std::string_view text, const std::string& file);
 
 struct LoadedPolicy {

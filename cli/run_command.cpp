@@ -1,7 +1,5 @@
 // jobward run -- CMD: the job's streams and terminal are its own; what we have to say goes to
 // stderr.
-#include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -253,19 +251,6 @@ int dry_run(const RunOptions& options, const Arguments& arguments) {
   write_result(plan_json(view), options.result_file);
   std::fputs(plan_text(view).c_str(), stdout);
   return dry_run_status(preview);
-}
-
-// Ends this process by the signal that ended the job, without a core dump of our own.
-[[noreturn]] void die_of(int signal) {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::signal(signal, SIG_DFL);
-  sigset_t only{};
-  sigemptyset(&only);
-  sigaddset(&only, signal);
-  ::raise(signal);
-  ::sigprocmask(SIG_UNBLOCK, &only, nullptr);
-  ::_exit(exit_code::kSignalBase + signal);  // not reached
 }
 
 int finish(const launcher::RunResult& result, const RunOptions& options) {

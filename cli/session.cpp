@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/config_files.h"
+#include "common/exit_codes.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "host/observe/process.h"
@@ -111,6 +113,18 @@ void say(const std::string& text) {
     ::sigtimedwait(&pipe_only, nullptr, &at_once);
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+void die_of(int signal) {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::signal(signal, SIG_DFL);
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  ::raise(signal);
+  ::sigprocmask(SIG_UNBLOCK, &only, nullptr);
+  ::_exit(exit_code::kSignalBase + signal);  // not reached
 }
 
 Records open_records(const Clock& clock) {

@@ -23,6 +23,9 @@ namespace jobward::cli {
 
 std::optional<std::string> environment_variable(const char* name);
 
+// Ends this process by a signal, without a core dump of our own.
+[[noreturn]] void die_of(int signal);
+
 // The records; `store` is null where they cannot be opened, and `problem` says why.
 struct Records {
   profiles::StateDirectory directory;

@@ -1,13 +1,14 @@
 // jobward top: the runs that go on, as a live table.
-#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "cli/commands.h"
 #include "cli/live_runs.h"
 #include "cli/render_text.h"
+#include "cli/screen.h"
 #include "common/exit_codes.h"
 #include "common/units.h"
 #include "host/observe/host_snapshot.h"
@@ -29,17 +30,29 @@ std::string machine_line(const RunDesk& desk) {
   return text;
 }
 
-// One picture; false: it could not be made.
-bool draw(const RunDesk& desk, bool terminal) {
+Result<std::string> picture(const RunDesk& desk) {
   for (const auto& line : launcher::reap_lost(desk.reaping()))
     static_cast<void>(line);  // it is in the records; a line here would be wiped
   const auto runs = live_runs(desk);
-  if (!runs) return failure("top", runs.error().message(), exit_code::kUsage) == 0;
-  if (terminal) std::fputs("\x1b[H\x1b[2J", stdout);
-  std::printf("jobward  %s  %s  (q or Ctrl-C ends)\n\n", local_time(desk.clock.wall_ms()).c_str(),
-              machine_line(desk).c_str());
-  std::fputs(runs->empty() ? "no run waits or goes on\n" : live_table(*runs).c_str(), stdout);
-  return std::fflush(stdout) == 0;
+  if (!runs) return tl::unexpected(runs.error());
+  const auto waiting = static_cast<std::size_t>(
+      std::count_if(runs->begin(), runs->end(), [](const LiveRun& run) { return run.place > 0; }));
+  return "jobward  " + local_time(desk.clock.wall_ms()) + "  " +
+         std::to_string(runs->size() - waiting) + " running, " + std::to_string(waiting) +
+         " waiting\n" + machine_line(desk) + "\n\n" +
+         (runs->empty() ? "no run waits or goes on\n" : live_table(*runs));
+}
+
+// Until the user has seen enough; the signal that ended it, or 0.
+Result<int> watch(const RunDesk& desk, double seconds) {
+  auto screen = Screen::open();
+  if (!screen) return tl::unexpected(std::move(screen).error());
+  do {
+    auto text = picture(desk);
+    if (!text) return tl::unexpected(std::move(text).error());
+    if (!screen->show(*text + "\nq or Ctrl-C ends\n")) break;
+  } while (screen->wait(seconds));
+  return screen->signal();
 }
 
 }  // namespace
@@ -50,17 +63,20 @@ int top_command(const Arguments& arguments) {
   set_usage(app, "jobward top [-n SECONDS]");
   app.add_option("-n,--interval", seconds, "How often to look (1 s)")
       ->check(CLI::Range(0.1, 3600.0));
+  app.footer("Where stdout is no terminal: one picture, and that is all.");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   const auto desk = open_desk("top");
   if (!desk) return exit_code::kUsage;
-  if (::isatty(STDOUT_FILENO) == 0) return draw(*desk, false) ? 0 : exit_code::kUsage;
-  while (draw(*desk, true)) {
-    pollfd keys{STDIN_FILENO, POLLIN, 0};
-    if (::poll(&keys, 1, static_cast<int>(seconds * 1000)) <= 0) continue;
-    char key = 0;
-    if (::read(STDIN_FILENO, &key, 1) <= 0 || key == 'q') return 0;
+  if (::isatty(STDOUT_FILENO) == 0) {
+    const auto text = picture(*desk);
+    if (!text) return failure("top", text.error().message(), exit_code::kUsage);
+    std::fputs(text->c_str(), stdout);
+    return 0;
   }
-  return exit_code::kUsage;
+  const auto signal = watch(*desk, seconds);
+  if (!signal) return failure("top", signal.error().message(), exit_code::kUsage);
+  if (*signal != 0) die_of(*signal);
+  return 0;
 }
 
 }  // namespace jobward::cli

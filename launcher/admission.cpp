@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <queue>
+#include <utility>
+#include <vector>
 
 #include "common/units.h"
 
@@ -10,37 +13,41 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-double ends_at(const Holder& holder) { return holder.ends_in.value_or(kNever); }
+// Memory that comes free at a predicted time.
+struct Ending {
+  double at = kNever;
+  double bytes = 0;
+};
+struct Later {
+  bool operator()(const Ending& a, const Ending& b) const { return a.at > b.at; }
+};
+using Endings = std::priority_queue<Ending, std::vector<Ending>, Later>;
 
 // Goes through the predicted ends of running runs and the starts of waiting ones.
 class Forecast {
  public:
-  explicit Forecast(const Scene& scene) : free_(scene.balance()), running_(scene.running) {}
+  explicit Forecast(const Scene& scene) : free_(scene.balance()) {
+    std::vector<Ending> endings;
+    endings.reserve(scene.running.size() + scene.queue.size() + 1);
+    for (const auto& holder : scene.running)
+      endings.push_back({holder.ends_in.value_or(kNever), holder.held()});
+    endings_ = Endings(Later(), std::move(endings));
+  }
 
   // When this one can start, if all that were placed before it do so at their times; it is placed.
   double place(const Candidate& candidate) {
     const double need = candidate.need.value_or(0);
     bool waited = false;
-    while (need > free_ && !running_.empty()) {
-      const auto next =
-          std::min_element(running_.begin(), running_.end(),
-                           [](const auto& a, const auto& b) { return ends_at(a) < ends_at(b); });
-      if (ends_at(*next) == kNever) return now_ = kNever;
-      now_ = std::max(now_, ends_at(*next));
-      free_ += next->held();
-      running_.erase(next);
+    // What ends at the very moment of its start makes room beside it.
+    while (!endings_.empty() && (need > free_ || (waited && endings_.top().at <= now_))) {
+      if (endings_.top().at == kNever) return now_ = kNever;
+      now_ = std::max(now_, endings_.top().at);
+      free_ += endings_.top().bytes;
+      endings_.pop();
       waited = true;
     }
-    // What ends at that very moment makes room beside it, in whatever order they are listed.
-    std::erase_if(running_, [&](const Holder& holder) {
-      const bool over = waited && ends_at(holder) <= now_;
-      if (over) free_ += holder.held();
-      return over;
-    });
     free_ -= need;
-    running_.push_back({candidate.run, need, 0,
-                        candidate.lasts ? std::optional(now_ + *candidate.lasts) : std::nullopt,
-                        false});
+    endings_.push({candidate.lasts ? now_ + *candidate.lasts : kNever, need});
     return now_;
   }
   // What is left over once the last one has been placed.
@@ -49,7 +56,7 @@ class Forecast {
  private:
   double now_ = 0;
   double free_;
-  std::vector<Holder> running_;
+  Endings endings_;
 };
 
 std::optional<double> predicted_start(const Candidate& candidate, const Scene& scene) {

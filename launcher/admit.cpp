@@ -149,13 +149,37 @@ class Passage {
       auto state = shop_.store->admit(order_.id, result_.at,
                                       [&](const auto& open) { return decide(open, true); });
       if (!state) return give_up("it could not be let in: " + state.error().message());
-      if (*state == profiles::RunState::admitted) return true;
+      if (*state == profiles::RunState::admitted) {
+        guess_anew();
+        return true;
+      }
       if (!*state) return turned_away();
       if (order_.wait_seconds && seconds_since(begun) >= *order_.wait_seconds)
         return give_up("it waited for " + format_duration(*order_.wait_seconds) + ": " +
                        decision_.reason + waits_for());
       tell_place();
     }
+  }
+
+  // A guess is a share of what was free when the run began to wait, which may have been little only
+  // because of those it waited for.
+  void guess_anew() {
+    auto& request = result_.request;
+    const Limit* guess = request.limits.find(Resource::memory);
+    if (guess == nullptr || guess->source != kGuess) return;
+    double wanted = whole_pages(shop_.settings.guess_share * house_.available());
+    if (const Limit* cap = shop_.policy.caps.find(Resource::memory))
+      wanted = std::min(wanted, cap->value);
+    if (wanted <= guess->value) return;
+    const auto bytes = reserve_more(order_, shop_, guess->value, wanted, Precedence::run);
+    if (!bytes) return;
+    Limit larger = *guess;
+    larger.value = whole_pages(*bytes);
+    request.limits.set(Resource::memory, larger);
+    request.reservation.set(Resource::memory, *bytes);
+    amend(shop_, result_);
+    result_.untold.push_back("memory has become free while it waited: the guess is now " +
+                             format_bytes(larger.value));
   }
 
   bool cancelled(int signal) {

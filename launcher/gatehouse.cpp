@@ -32,26 +32,36 @@ void Gatehouse::look() {
   look_at_others(now ? *now : shop_.snapshot);
 }
 
+Gatehouse::Level Gatehouse::level(std::string directory, double capacity, double available) const {
+  const auto& settings = shop_.settings.admission;
+  return {std::move(directory), capacity, available,
+          settings.reserve_bytes.value_or(settings.reserve_share * capacity)};
+}
+
+// Where a cgroup around us has less room than the machine, who runs outside of it takes none of
+// that; of the machine's all take.
 void Gatehouse::look_at_others(const host::HostSnapshot& snapshot) {
   jobs_ = host::managed_jobs(shop_.roots, shop_.tree);
-  capacity_ = static_cast<double>(snapshot.capacity());
+  auto capacity = static_cast<double>(snapshot.capacity());
   if (const auto cap = aggregate_bytes(shop_))
-    capacity_ = std::min(capacity_, static_cast<double>(*cap));
-  available_ = static_cast<double>(snapshot.available());
-  const auto& settings = shop_.settings.admission;
-  reserve_ = settings.reserve_bytes.value_or(settings.reserve_share * capacity_);
+    capacity = std::min(capacity, static_cast<double>(*cap));
+  const auto& enclosing = snapshot.enclosing;
+  const bool enclosed = enclosing && enclosing->room() < snapshot.memory.available;
+  levels_ = {level(enclosed ? enclosing->directory : "", capacity,
+                   static_cast<double>(snapshot.available()))};
+  if (enclosed)
+    levels_.push_back(level("", static_cast<double>(snapshot.memory.total),
+                            static_cast<double>(snapshot.memory.available)));
 }
 
 // By our own cgroup; where nothing is seen there, by what the run around us has put into the
 // environment, as long as it goes on.
 bool Gatehouse::look_at_enclosing() {
-  reserve_ = 0;
   if (const auto job = host::enclosing_managed_job(shop_.tree)) {
     enclosing_run_ = job->run_id;
     const auto whole =
         job->limit ? static_cast<double>(*job->limit) : std::numeric_limits<double>::max();
-    capacity_ = whole;
-    available_ = std::max(0.0, whole - static_cast<double>(job->in_use));
+    levels_ = {{"", whole, std::max(0.0, whole - static_cast<double>(job->in_use)), 0}};
     return true;
   }
   if (!shop_.backend.parent().empty()) return false;
@@ -59,8 +69,8 @@ bool Gatehouse::look_at_enclosing() {
   if (run.empty() || !is_supervised(shop_.lock_directory, run)) return false;
   enclosing_run_ = run;
   const auto limit = parse_bytes(environment_of(order_, "JOBWARD_MEM_LIMIT="));
-  capacity_ = limit ? static_cast<double>(*limit) : std::numeric_limits<double>::max();
-  available_ = capacity_;
+  const double whole = limit ? static_cast<double>(*limit) : std::numeric_limits<double>::max();
+  levels_ = {{"", whole, whole, 0}};
   return true;
 }
 
@@ -73,16 +83,34 @@ Holder Gatehouse::holder(const profiles::OpenRun& run) const {
     out.used = static_cast<double>(host::tree_memory(shop_.roots, tree, false).need);
   }
   if (run.lasts_seconds && run.started) {
-    const double elapsed = static_cast<double>(shop_.clock.wall_ms() - *run.started) / 1000;
+    // Not negative where the clock was set back meanwhile.
+    const double elapsed =
+        std::max(0.0, static_cast<double>(shop_.clock.wall_ms() - *run.started) / 1000);
     // One that has outlived its prediction may end at any time: nobody knows.
     if (elapsed < *run.lasts_seconds) out.ends_in = *run.lasts_seconds - elapsed;
   }
   return out;
 }
 
+double Gatehouse::available() const { return levels_.front().available; }
+
+// The level with the least room decides.
 Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open,
                        const std::string& run_id) const {
-  Scene out{capacity_, available_, reserve_, {}, {}};
+  auto out = scene_in(levels_.front(), open, run_id);
+  for (std::size_t i = 1; i < levels_.size(); ++i)
+    if (auto other = scene_in(levels_[i], open, run_id); other.free() < out.free())
+      out = std::move(other);
+  return out;
+}
+
+Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
+                          const std::string& run_id) const {
+  Scene out{level.capacity, level.available, level.reserve, {}, {}};
+  const auto outside = [&](const std::string& cgroup) {
+    return !level.directory.empty() && !cgroup.empty() &&
+           cgroup.compare(0, level.directory.size() + 1, level.directory + "/") != 0;
+  };
   std::set<std::string> supervised;
   for (const auto& run : open)
     if (run.id != run_id && is_supervised(shop_.lock_directory, run.id)) supervised.insert(run.id);
@@ -98,11 +126,12 @@ Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open,
     if (supervised.count(run.id) == 0 || run.state == profiles::RunState::queued || !run.reserved)
       continue;
     const bool beside = nested() ? run.parent == enclosing_run_ : supervised.count(run.parent) == 0;
-    if (beside) out.running.push_back(holder(run));
+    if (beside && !outside(run.memory_cgroup)) out.running.push_back(holder(run));
   }
   for (const auto& job : jobs_) {
     const auto& about = job.attribute;
     if (supervised.count(about.run_id) > 0 || about.run_id == run_id) continue;
+    if (outside(job.directory)) continue;
     const auto reserved =
         about.memory_limit_bytes ? about.memory_limit_bytes : about.memory_p99_bytes;
     if (reserved)

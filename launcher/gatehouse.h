@@ -26,20 +26,31 @@ class Gatehouse {
   // Inside another run: admitted against that one's memory only, and nobody waits there.
   [[nodiscard]] bool nested() const { return !enclosing_run_.empty(); }
   [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
+  // Free now in the tightest enclosing limit, bytes.
+  [[nodiscard]] double available() const;
   // Whose end may make room, beside that of one's own runs.
   [[nodiscard]] std::vector<int> foreign_supervisors() const;
 
  private:
+  // A bound on memory around this run, and what there is in it, bytes.
+  struct Level {
+    std::string directory;  // the cgroup with the limit; empty: the machine, or the run around us
+    double capacity = 0;
+    double available = 0;
+    double reserve = 0;  // kept back from all runs
+  };
+
   void look_at_others(const host::HostSnapshot& now);
   bool look_at_enclosing();
+  [[nodiscard]] Level level(std::string directory, double capacity, double available) const;
+  [[nodiscard]] Scene scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
+                               const std::string& run_id) const;
   [[nodiscard]] Holder holder(const profiles::OpenRun& run) const;
 
   const RunOrder& order_;
   const Workshop& shop_;
   std::string enclosing_run_;
-  double capacity_ = 0;
-  double available_ = 0;
-  double reserve_ = 0;
+  std::vector<Level> levels_;           // at least one
   std::vector<host::ManagedJob> jobs_;  // of anybody
 };
 

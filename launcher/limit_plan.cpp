@@ -50,11 +50,11 @@ void plan_guess(LimitPlan& plan, const Estimate& estimate, double available, dou
     limit = capacity;
     plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
   }
-  plan.limits.set(Resource::memory, {whole_pages(limit), "guess", LimitOrigin::automatic, {}});
+  plan.limits.set(Resource::memory, {whole_pages(limit), kGuess, LimitOrigin::automatic, {}});
 }
 
 void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& estimate,
-                 const MemoryBounds& bounds, const LimitSettings& settings) {
+                 const Bounds& bounds, const LimitSettings& settings) {
   const auto capacity = static_cast<double>(bounds.capacity);
   if (const Limit* asked = plan.limits.find(Resource::memory)) {
     plan.explanation = "as asked";
@@ -123,15 +123,49 @@ void apply_caps(LimitPlan& plan, const Policy& policy) {
   });
 }
 
-void apply_blocks(LimitPlan& plan, const Estimate& estimate, const Policy& policy) {
-  policy.blocks.for_each([&](Resource resource, const Limit& block) {
+// Does the policy say so, or the configuration?
+enum class Author { policy, configuration };
+
+std::string words(Author author) {
+  return author == Author::policy ? "the policy" : "the configuration";
+}
+
+std::string predicted_words(Resource resource, const Quantiles& predicted) {
+  std::string name(info(resource).name);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return "it is predicted to use " + quantity_words(resource, predicted.p95) + " of " + name +
+         " (p95)";
+}
+
+void apply_blocks(LimitPlan& plan, const LimitWishes& wishes, const Estimate& estimate,
+                  const Bounds& bounds, const Blocks& blocks, Author author) {
+  if (wishes.no_memory_limit && blocks.no_limit)
+    refuse(plan, "--no-limit is forbidden by " + words(author) + " (" + *blocks.no_limit + ")");
+  // What other programs used is no prediction for this one.
+  if (estimate.level == Level::everything) return;
+  blocks.above.for_each([&](Resource resource, const Limit& block) {
     const auto* predicted = estimate.by.find(resource);
     if (predicted != nullptr && predicted->p95 > block.value)
-      plan.refusal = "it is predicted to use " + quantity_words(resource, predicted->p95) + " of " +
-                     std::string(info(resource).name) +
-                     " (p95), and the policy blocks jobs above " +
-                     quantity_words(resource, block.value) + " (" + block.source + ")";
+      refuse(plan, predicted_words(resource, *predicted) + ", and " + words(author) +
+                       " blocks jobs above " + quantity_words(resource, block.value) + " (" +
+                       block.source + ")");
   });
+  const auto* growth = estimate.by.find(Resource::disk_growth);
+  if (blocks.beyond_free_disk && bounds.free_disk && growth != nullptr &&
+      growth->p95 > *bounds.free_disk)
+    refuse(plan, predicted_words(Resource::disk_growth, *growth) + ", only " +
+                     format_bytes(*bounds.free_disk) + " are free where it works, and " +
+                     words(author) + " blocks such jobs (" + *blocks.beyond_free_disk + ")");
+}
+
+void warn_of_full_disk(LimitPlan& plan, const Estimate& estimate, const Bounds& bounds) {
+  const auto* growth = estimate.by.find(Resource::disk_growth);
+  if (plan.refusal || growth == nullptr || !bounds.free_disk ||
+      estimate.level == Level::everything || growth->p95 <= *bounds.free_disk)
+    return;
+  plan.remarks.push_back("WARN: " + predicted_words(Resource::disk_growth, *growth) +
+                         ", and only " + format_bytes(*bounds.free_disk) +
+                         " are free where it works");
 }
 
 }  // namespace
@@ -143,17 +177,16 @@ std::string limit_words(Resource resource, const Limit& limit) {
          (resource == Resource::cpuset ? limit.detail : quantity_words(resource, limit.value));
 }
 
-LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
-                      const MemoryBounds& bounds, const LimitSettings& settings,
-                      const Policy& policy) {
+LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, const Bounds& bounds,
+                      const LimitSettings& settings, const Policy& policy) {
   LimitPlan plan;
   plan.limits = wishes.limits;
-  if (wishes.no_memory_limit && policy.forbids_no_limit)
-    refuse(plan, "--no-limit is forbidden by the policy (" + *policy.forbids_no_limit + ")");
   plan_memory(plan, wishes, estimate, bounds, settings);
   apply_caps(plan, policy);
   plan_swap(plan, policy);
-  apply_blocks(plan, estimate, policy);
+  apply_blocks(plan, wishes, estimate, bounds, policy.blocks, Author::policy);
+  apply_blocks(plan, wishes, estimate, bounds, settings.blocks, Author::configuration);
+  warn_of_full_disk(plan, estimate, bounds);
   const auto* predicted = estimate.by.find(Resource::memory);
   const auto* limit = plan.limits.find(Resource::memory);
   // A run that will hardly fit, even held to all there is, is not let in to be killed.

@@ -25,11 +25,18 @@ struct AggregateCap {
   std::string source = "default";
 };
 
+// What keeps a run from being started, each with the file and line as its source.
+struct Blocks {
+  Limits above;                         // one that is predicted (p95) to use more of it
+  std::optional<std::string> no_limit;  // one without a memory limit
+  // One that is predicted to grow the disk by more than is free where it works.
+  std::optional<std::string> beyond_free_disk;
+};
+
 // What the system's policy says, each with the file and line as its source.
 struct Policy {
-  Limits caps;    // no run may have more
-  Limits blocks;  // a run that is predicted (p95) to use more of it does not start
-  std::optional<std::string> forbids_no_limit;  // where it says so
+  Limits caps;  // no run may have more
+  Blocks blocks;
   // A user's own cap on all jobs together may be smaller, not larger.
   std::optional<AggregateCap> aggregate;
 };
@@ -58,10 +65,14 @@ struct LimitSettings {
   // Absent: no aggregate cap.
   std::optional<AggregateCap> aggregate = AggregateCap();
   AdmissionSettings admission;
+  Blocks blocks;  // of all files together
   std::uint64_t log_bytes =
       16U << 20U;                   // kept of each stream of a detached run, half of it its end
   std::vector<std::string> on_end;  // run after the end of each run; empty: nothing
 };
+
+// The source of a memory limit that rests on no measured run.
+inline constexpr const char* kGuess = "guess";
 
 struct LimitPlan {
   Limits limits;
@@ -69,20 +80,20 @@ struct LimitPlan {
   bool guessed = false;                // the memory limit rests on no measured run of this kind
   std::string explanation;             // of the memory limit, in words
   std::vector<std::string> remarks;    // limits that were changed, and what will not work as meant
-  std::optional<std::string> refusal;  // the policy does not allow this run, and why
+  std::optional<std::string> refusal;  // policy or configuration do not allow this run, and why
 };
 
-// Bytes of memory in the tightest enclosing limit.
-struct MemoryBounds {
-  std::uint64_t available = 0;  // free now
-  std::uint64_t capacity = 0;   // there at most
+// Bytes. Of memory: in the tightest enclosing limit.
+struct Bounds {
+  std::uint64_t available = 0;      // free now
+  std::uint64_t capacity = 0;       // there at most
+  std::optional<double> free_disk;  // on the file system of the working directory
 };
 
 // An automatic limit above a cap is held to it, and a remark says so; one that was asked for is
 // refused.
-LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate,
-                      const MemoryBounds& bounds, const LimitSettings& settings,
-                      const Policy& policy);
+LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, const Bounds& bounds,
+                      const LimitSettings& settings, const Policy& policy);
 
 // "memory limit of 512 MiB", "CPUs limit of 1.5"
 std::string limit_words(Resource resource, const Limit& limit);

@@ -1,4 +1,5 @@
 // What a run would start from: the command understood, the estimate, the limits.
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,8 +66,14 @@ std::optional<std::uint64_t> enclosing_limit(const RunOrder& order, const Worksh
   return std::nullopt;
 }
 
-MemoryBounds memory_bounds(const RunOrder& order, const Workshop& shop) {
-  MemoryBounds bounds{shop.snapshot.available(), shop.snapshot.capacity()};
+std::optional<double> free_disk(const std::string& directory) {
+  struct statvfs info {};
+  if (::statvfs(directory.c_str(), &info) != 0) return std::nullopt;
+  return static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize);
+}
+
+Bounds bounds_of(const RunOrder& order, const Workshop& shop) {
+  Bounds bounds{shop.snapshot.available(), shop.snapshot.capacity(), free_disk(order.job.cwd)};
   for (const auto& cap : {aggregate_bytes(shop), enclosing_limit(order, shop)}) {
     if (!cap) continue;
     bounds.capacity = std::min(bounds.capacity, *cap);
@@ -186,8 +193,7 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   auto policy = shop.policy;
   if (auto named = resolve_limits(shop.roots, order.job.cwd, policy.caps); !named)
     out.obstacle = named.error().message();
-  out.plan =
-      plan_limits(wishes, request.estimate, memory_bounds(order, shop), shop.settings, policy);
+  out.plan = plan_limits(wishes, request.estimate, bounds_of(order, shop), shop.settings, policy);
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
   request.enforcement = host::enforcements(shop.backend.support());

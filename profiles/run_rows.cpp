@@ -1,5 +1,7 @@
 #include "profiles/run_rows.h"
 
+#include <algorithm>
+
 #include "common/fault.h"
 #include "profiles/run_codec.h"
 
@@ -67,27 +69,56 @@ Result<std::vector<OpenRun>> read_open_runs(sqlite::Database& db) {
   }
 }
 
-Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep,
-                                            const Removing& removing) {
-  auto transaction = sqlite::Transaction::begin(db);
-  if (!transaction) return tl::unexpected(std::move(transaction).error());
+namespace {
+
+struct Row {
+  std::int64_t seq;
+  std::string id;
+};
+
+// A request id is a promise as long as it is known, so its run stays on record.
+Result<std::vector<Row>> rows_to_prune(sqlite::Database& db, UnixMillis moment, int keep) {
   auto statement = db.prepare(
-      "DELETE FROM runs WHERE seq IN (SELECT seq FROM (SELECT seq, ended_ms, ROW_NUMBER() OVER"
-      " (PARTITION BY fp_exact ORDER BY seq DESC) AS age FROM runs WHERE state='ended')"
-      " WHERE ended_ms<? AND age>?) RETURNING id");
+      "SELECT seq, id FROM (SELECT seq, id, ended_ms, request_key, ROW_NUMBER() OVER"
+      " (PARTITION BY fp_masked ORDER BY seq DESC) AS age FROM runs WHERE state='ended')"
+      " WHERE ended_ms<? AND age>? AND request_key IS NULL ORDER BY seq");
   if (!statement) return tl::unexpected(std::move(statement).error());
   statement->bind(moment).bind(keep);
-  std::vector<std::string> out;
+  std::vector<Row> out;
   while (true) {
     auto row = statement->step();
     if (!row) return tl::unexpected(std::move(row).error());
-    if (!*row) break;
-    out.push_back(statement->text(0));
-    removing(out.back());
+    if (!*row) return out;
+    out.push_back({statement->integer(0), statement->text(1)});
   }
-  JOBWARD_FAULT(pruning);
-  JOBWARD_RETURN_IF_ERROR(transaction->commit());
-  JOBWARD_FAULT(pruned);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis moment, int keep,
+                                            const Removing& removing) {
+  // So many in one transaction: runs that begin and end meanwhile wait for one only.
+  constexpr std::size_t kAtOnce = 1000;
+  auto rows = rows_to_prune(db, moment, keep);
+  if (!rows) return tl::unexpected(std::move(rows).error());
+  auto remove = db.prepare("DELETE FROM runs WHERE seq=?");
+  if (!remove) return tl::unexpected(std::move(remove).error());
+  std::vector<std::string> out;
+  while (out.size() < rows->size()) {
+    auto transaction = sqlite::Transaction::begin(db);
+    if (!transaction) return tl::unexpected(std::move(transaction).error());
+    const std::size_t end = std::min(rows->size(), out.size() + kAtOnce);
+    while (out.size() < end) {
+      auto& row = (*rows)[out.size()];
+      removing(row.id);
+      JOBWARD_RETURN_IF_ERROR(remove->reset().bind(row.seq).run());
+      out.push_back(std::move(row.id));
+    }
+    remove->reset();
+    JOBWARD_FAULT(pruning);
+    JOBWARD_RETURN_IF_ERROR(transaction->commit());
+    JOBWARD_FAULT(pruned);
+  }
   return out;
 }
 

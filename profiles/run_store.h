@@ -85,7 +85,8 @@ class RunStore {
   virtual Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
                                                 UnixMillis to) = 0;
   // Deletes ended runs, oldest first: those that ended before `moment`, but never one of the newest
-  // `keep` of a kind (fingerprint). What was learned from them stays. Returns their ids.
+  // `keep` of a kind (masked fingerprint), nor one whose request id is still known. What was
+  // learned from them stays. Not in one transaction: others get their turn. Returns their ids.
   // `removing` is called with each before the rows are gone for good: what else there is of a run
   // goes first, or nobody would know of it after a crash.
   virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep,

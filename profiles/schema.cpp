@@ -56,6 +56,11 @@ ALTER TABLE runs ADD COLUMN lasts REAL;
 ALTER TABLE runs ADD COLUMN memory_cgroup BLOB;
 ALTER TABLE runs ADD COLUMN request_key TEXT;
 CREATE UNIQUE INDEX runs_requested ON runs(request_key) WHERE request_key IS NOT NULL;
+)sql"},
+                                 // Few runs are in these: they cost a short one nothing.
+                                 Migration{"long runs and old request ids", R"sql(
+CREATE INDEX runs_long ON runs(ended_ms) WHERE ended_ms - admitted_ms > 600000;
+CREATE INDEX runs_requested_until ON runs(ended_ms) WHERE request_key IS NOT NULL;
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

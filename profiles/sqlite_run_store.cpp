@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -299,8 +300,9 @@ Status SqliteRunStore::forget_request(const std::string& id) {
 }
 
 Status SqliteRunStore::forget_requests_before(UnixMillis moment) {
-  auto statement =
-      db_.prepare("UPDATE runs SET request_key=NULL WHERE request_key IS NOT NULL AND ended_ms<?");
+  auto statement = db_.prepare(
+      "UPDATE runs INDEXED BY runs_requested_until SET request_key=NULL"
+      " WHERE request_key IS NOT NULL AND ended_ms<?");
   if (!statement) return tl::unexpected(std::move(statement).error());
   return statement->bind(moment).run();
 }
@@ -404,12 +406,21 @@ Result<std::vector<RunRecord>> SqliteRunStore::find(const std::string& reference
 
 Result<std::vector<RunRecord>> SqliteRunStore::beside(const std::string& id, UnixMillis from,
                                                       UnixMillis to) {
-  auto statement =
-      db_.prepare(std::string(kColumns) +
-                  "WHERE id<>? AND admitted_ms<=? AND (ended_ms IS NULL OR ended_ms>=?)"
-                  " ORDER BY seq DESC LIMIT 20");
+  // However many there are on record, looked at are those that came shortly before or after (of
+  // more than 2000 in ten minutes the nearest), those that lasted longer than ten minutes
+  // (runs_long), and those that are open.
+  auto statement = db_.prepare(
+      "WITH here(seq, since, until) AS (SELECT seq, ?2, ?3 FROM runs WHERE id=?1) " +
+      std::string(kColumns) +
+      "WHERE id<>?1 AND seq IN ("
+      " SELECT r.seq FROM here JOIN runs r ON r.seq BETWEEN here.seq-2000 AND here.seq+2000"
+      "  WHERE admitted_ms<=until AND ended_ms>=since"
+      " UNION SELECT r.seq FROM here JOIN runs r INDEXED BY runs_long ON ended_ms>=since"
+      "  WHERE ended_ms-admitted_ms>600000 AND admitted_ms<=until"
+      " UNION SELECT r.seq FROM here JOIN runs r ON state<>'ended' WHERE admitted_ms<=until)"
+      " ORDER BY seq DESC LIMIT 20");
   if (!statement) return tl::unexpected(std::move(statement).error());
-  statement->bind(id).bind(to).bind(from);
+  statement->bind(id).bind(std::min(from, to)).bind(std::max(from, to));
   return read_runs(*statement);
 }
 

@@ -50,6 +50,8 @@ Status V2Leaf::make_run(const Hierarchy& hierarchy, const Placement& placement,
                         const std::vector<std::string>& controllers) {
   for (int attempt = 0;; ++attempt) {
     auto parent = open_parent(hierarchy, placement, controllers);
+    // Another run, the last one in P, removed it between our making and our opening it.
+    if (!parent && parent.error().errnum == ENOENT && attempt < kCreateTries) continue;
     if (!parent) return tl::unexpected(std::move(parent).error());
     parent_ = std::move(*parent);
     if (!controllers.empty()) JOBWARD_RETURN_IF_ERROR(enable_controllers(parent_, controllers));

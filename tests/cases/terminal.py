@@ -1,9 +1,12 @@
 """A session on a real pseudo-terminal: a leader that does what a shell does with one foreground job."""
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
+import termios
 import time
 
 
@@ -51,6 +54,23 @@ class Terminal:
 
     def type(self, text):
         os.write(self.master, text.encode())
+
+    def resize(self, lines, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def settings(self):
+        """Whether it echoes, waits for whole lines and so on, as the programs in it have left it."""
+        return termios.tcgetattr(self.master)
+
+    def read_until(self, condition, what, seconds):
+        """What comes on the terminal from now on, once condition(all of it) is true."""
+        deadline, text = time.monotonic() + seconds, ""
+        while not condition(text):
+            ready = select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0]
+            if not ready:
+                raise AssertionError(f"waited {seconds} s in vain: {what}; there was {text[-3000:]!r}")
+            text += os.read(self.master, 1 << 16).decode(errors="replace")
+        return text
 
     def report(self, seconds):
         """What became of the foreground job next: "stopped N", "died N" or "exited N"."""

@@ -2,9 +2,10 @@
 
 import os
 
-from harness import Case
-from variants import FRONT_END, only_on
+from harness import ROOMY, Case, strict_json
 from system import MIB
+from test_queue import Scene
+from variants import FRONT_END, only_on
 
 
 @only_on("hybrid", "unified", because=FRONT_END)
@@ -79,6 +80,74 @@ class Configuration(Case):
     def test_text_that_is_not_toml_is_an_error_with_file_and_line(self):
         self.configure('[defaults]\nmem = \n')
         self.assert_configuration_error(self.run_job(["true"]), "user.toml:2")
+
+
+@only_on("hybrid", "unified", because=FRONT_END)
+class Blocks(Scene):
+    def estimated(self, command, **popen):
+        run = self.jobward("estimate", "--json", "--", *command, **popen)
+        return run.returncode, strict_json(run.stdout)
+
+    def assert_blocked(self, command, *words, **popen):
+        for options in ((), ("--mem", "200M"), ("--time", "1h", "--no-wait")):
+            run = self.run_job(command, *options, **popen)
+            self.assert_outcome(run, "refused", 77, "jobward")
+            for word in words:
+                self.assertRegex(run.said, word)
+        status, answer = self.estimated(command, **popen)
+        self.assertEqual((status, answer["verdict"]), (77, "refuse"))
+        for word in words:
+            self.assertRegex(answer["reason"], word)
+
+    def test_what_is_predicted_to_be_above_a_block_is_refused_whatever_flags_say(self):
+        command = ["/bin/sh", "-c", f'echo once >> count; exec "$0" 1', self.sleeper]
+        self.configure('[blocks]\ntime = "500ms"\nmem = "10G"\n')
+        self.assert_outcome(self.run_job(command, *ROOMY), "ok", 0)  # nothing is known yet
+        self.assert_blocked(command, "predicted", "wall", r"user\.toml:2")
+        self.assertEqual(self.lines_of("count"), ["once"])
+        self.configure('[blocks]\ntime = "1h"\n')
+        self.assertEqual(self.estimated(command)[0], 0)
+        self.assert_outcome(self.run_job(command, *ROOMY), "ok", 0)
+
+    def test_the_blocks_of_user_and_project_all_hold(self):
+        self.write("project/.git/HEAD", "ref: refs/heads/main\n")
+        inside, command = self.path("project"), self.needs(100)
+        self.assert_outcome(self.run_job(command, "--mem", "200M", cwd=inside), "ok", 0)
+        self.configure('[blocks]\nmem = "10G"\n')
+        self.write("project/.jobward.toml", '[blocks]\nmem = "50M"\n')
+        self.assert_blocked(command, "memory", r"\.jobward\.toml:2", cwd=inside)
+        self.configure('[blocks]\nmem = "50M"\n')
+        self.write("project/.jobward.toml", '[blocks]\nmem = "10G"\n')
+        self.assert_blocked(command, "memory", r"user\.toml:2", cwd=inside)
+
+    def test_no_limit_can_be_blocked(self):
+        self.configure("[blocks]\nno_limit = true\n")
+        self.assert_outcome(self.run_job(["true"], "--no-limit"), "refused", 77, "jobward")
+        self.assert_outcome(self.run_job(["true"], *ROOMY), "ok", 0)
+
+    def on_a_full_disk(self):
+        """The second run of a job that needs more disk than there is left, and the estimate for it."""
+        job = ["/bin/sh", "-c", "dd if=/dev/zero of=grown bs=1M count=30 2>/dev/null || exit 9"]
+        line, result = self.run_command(job, *ROOMY)
+        script = (f'mkdir small; mount -t tmpfs -o size=64M tmpfs small && cd small || exit 99; "$@" 2>/dev/null || exit 98; '
+                  f'rm grown; dd if=/dev/zero of=fill bs=1M count=50 2>/dev/null; "$@"; echo $? > ../status; '
+                  f'exec "$0" estimate --json -- {" ".join(map(repr, job))}')
+        run = self.finish(self.spawn(["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script,
+                                      self.binary, *line]))
+        return run, self.load_result(result), strict_json(run.stdout)
+
+    def test_more_disk_than_there_is_is_a_warning(self):
+        run, result, estimate = self.on_a_full_disk()
+        self.assertEqual((run.returncode, result["outcome"], result["exit_code"]), (0, "failed", 9), run)
+        self.assertRegex(run.messages, "WARN.*disk growth.*14.0 MiB are free")
+        self.assertRegex(" ".join(estimate["remarks"]), "WARN.*disk growth")
+
+    def test_more_disk_than_there_is_is_refused_if_so_configured(self):
+        self.configure('[blocks]\ndisk_growth = "free"\n')
+        run, result, estimate = self.on_a_full_disk()
+        self.assertEqual((run.returncode, result["outcome"]), (77, "refused"), run)
+        self.assertRegex(result["cause"], r"disk growth.*14.0 MiB are free.*user\.toml:2")
+        self.assertEqual((estimate["verdict"], estimate["reason"]), ("refuse", result["cause"]))
 
 
 @only_on("hybrid", "unified", because=FRONT_END)

@@ -165,6 +165,16 @@ class Queue(Crowded):
         self.release(first, "first")
         self.assert_outcome(self.run_job(["true"], *self.mem(0.6), "--no-wait"), "ok", 0)
 
+    @only_on("hybrid", "v1", "unified", because="only there the limit around the caller is that of a cage of the test's")
+    def test_a_reservation_outside_of_the_limit_around_the_caller_takes_nothing_of_it(self):
+        for name, state in (("own", self.path("state")), ("others", self.path("other-state"))):
+            with self.subTest(state=name):
+                outside = self.start(self.holder(name), "--mem", "300M", enter=self.ground.enter,
+                                     env={**self.env, "JOBWARD_STATE_DIR": state})
+                self.wait_for_file(name)
+                self.assert_outcome(self.run_job(["true"], *self.mem(0.6), "--no-wait"), "ok", 0)
+                self.release(outside, name)
+
     # -- the order
 
     def test_first_come_first_served(self):

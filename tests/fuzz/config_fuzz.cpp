@@ -39,6 +39,7 @@ void check_config(std::string_view text) {
   require(settings.margin >= 0 && settings.margin <= 1, "margin is a share");
   require(std::isfinite(settings.grace_seconds) && settings.grace_seconds >= 0,
           "grace is a duration");
+  check_limits(config->settings.blocks.above);
   check_limits(config->defaults.limits);
   for (const auto& [name, preset] : config->presets)
     check_limits(preset.wishes.limits);
@@ -48,6 +49,7 @@ void check_policy(std::string_view text) {
   const auto policy = jobward::cli::parse_policy(text, "FILE");
   if (!policy) return check_message(policy.error().message());
   check_limits(policy->caps);
+  check_limits(policy->blocks.above);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sys
@@ -102,7 +103,7 @@ def list_tests(args):
     tests = {}
     for variant in args.variant or GROUNDS[args.ground]:
         listed = cache.run([sys.executable, "-B", runner, "--list", variant], "the tests could not be listed")
-        tests[variant] = [name for name in listed.split() if args.only in name]
+        tests[variant] = [name for name in listed.split() if re.search(args.only, name)]
         if not tests[variant] and not args.only:
             raise GroundError(f"no tests for {variant}: see {runner} --list {variant}")
     return tests
@@ -247,7 +248,7 @@ def parse_arguments():
     run.add_argument("--tests", required=True, help="the directory with run.py")
     run.add_argument("--out", required=True, help="the directory for the logs")
     run.add_argument("--variant", action="append", choices=sum(GROUNDS.values(), ()))
-    run.add_argument("--only", default="", metavar="TEXT", help="only tests with this in their id")
+    run.add_argument("--only", default="", metavar="PATTERN", help="only tests in whose id this matches")
     run.add_argument("--test-seconds", type=float, default=60, help="bound of one test (60)")
     run.add_argument("--total-seconds", type=float, default=720, help="bound of all tests (720)")
     run.add_argument("--env", action="append", default=[], type=pair("="), metavar="NAME=VALUE",

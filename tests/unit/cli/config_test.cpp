@@ -244,3 +244,29 @@ TEST_CASE(
   CHECK_THAT(find_preset({}, "a").error().message(), Contains("no configuration file"));
   CHECK_THAT(find_preset(configured(""), "a").error().message(), Contains("none in c.toml"));
 }
+
+TEST_CASE("config: Blocks have the keys of the policy's, and no file takes away another's") {
+  const auto user =
+      configured("[blocks]\nmem = \"8G\"\ntime = \"2h\"\ndisk_growth = \"free\"\nno_limit = true\n",
+                 {}, "user.toml");
+  const auto& own = user.settings.blocks;
+  CHECK(own.above.find(Resource::wall)->value == 7200);
+  CHECK(own.above.find(Resource::wall)->origin == LimitOrigin::asked);
+  CHECK(own.beyond_free_disk == "user.toml:4");
+  const auto both =
+      configured("[blocks]\nmem = \"16G\"\ntime = \"1h\"\ndisk_growth = \"1G\"\nno_limit = false\n",
+                 user, "project.toml")
+          .settings.blocks;
+  CHECK(both.above.find(Resource::memory)->source == "user.toml:2");
+  CHECK(both.above.find(Resource::wall)->source == "project.toml:3");
+  CHECK(both.above.contains(Resource::disk_growth));
+  CHECK(both.beyond_free_disk == "user.toml:4");
+  CHECK(both.no_limit == "user.toml:5");
+}
+
+TEST_CASE("config: A block that is unknown or cannot be read is an error with file and line") {
+  CHECK_THAT(refusal("[blocks]\nmemm = \"8G\"\n"),
+             Contains("c.toml:2") && Contains("did you mean blocks.mem?"));
+  CHECK_THAT(refusal("[blocks]\nmem = \"free\"\n"), Contains("c.toml:2: blocks.mem"));
+  CHECK_THAT(refusal("[blocks]\nno_limit = 1\n"), Contains("c.toml:2: blocks.no_limit"));
+}

@@ -84,27 +84,30 @@ TEST_CASE("policy: Caps have the keys of the limits, with file and line") {
   CHECK(policy.caps.find(Resource::cpuset)->detail == "0-3");
   CHECK(policy.caps.find(Resource::io_read_rate)->detail == "/data");
   CHECK(policy.caps.contains(Resource::swap));
-  CHECK(policy.blocks.empty());
-  CHECK(!policy.forbids_no_limit);
+  CHECK(policy.blocks.above.empty());
+  CHECK(!policy.blocks.no_limit);
 }
 
 TEST_CASE("policy: Blocks are predicted uses, and runs without a memory limit") {
   const auto policy = parsed(
       "[blocks]\nno_limit = true\nmem = \"64G\"\ntime = \"48h\"\ncpu_time = \"200h\"\n"
       "io_read_bytes = \"1T\"\nio_write_bytes = \"1T\"\ndisk_growth = \"500G\"\npids = 4096\n");
-  CHECK(policy.forbids_no_limit == "p.toml:2");
+  CHECK(policy.blocks.no_limit == "p.toml:2");
   for (const auto resource :
        {Resource::memory, Resource::wall, Resource::cpu_time, Resource::io_read, Resource::io_write,
         Resource::disk_growth, Resource::processes}) {
-    const auto* block = policy.blocks.find(resource);
+    const auto* block = policy.blocks.above.find(resource);
     INFO(info(resource).name);
     REQUIRE(block != nullptr);
     CHECK(block->origin == LimitOrigin::policy);
     CHECK_THAT(block->source, Catch::StartsWith("p.toml:"));
   }
-  CHECK(policy.blocks.find(Resource::wall)->value == 48 * 3600);
-  CHECK(!parsed("[blocks]\nno_limit = false\n").forbids_no_limit);
+  CHECK(policy.blocks.above.find(Resource::wall)->value == 48 * 3600);
+  CHECK(!parsed("[blocks]\nno_limit = false\n").blocks.no_limit);
   CHECK(parsed("").caps.empty());
+  const auto free = parsed("[blocks]\ndisk_growth = \"free\"\n").blocks;
+  CHECK(free.beyond_free_disk == "p.toml:2");
+  CHECK(free.above.empty());
 }
 
 TEST_CASE("policy: What it does not know is an error with file, line and the nearest key") {

@@ -22,7 +22,7 @@ Estimate known(double p99, Level level = Level::exact) {
 
 LimitPlan plan_of(const Estimate& estimate, const LimitWishes& wishes = {},
                   std::uint64_t available = 8 * kGiB, std::uint64_t capacity = 16 * kGiB) {
-  return plan_limits(wishes, estimate, {available, capacity}, LimitSettings{}, Policy{});
+  return plan_limits(wishes, estimate, {available, capacity, {}}, LimitSettings{}, Policy{});
 }
 
 const Limit& memory_of(const LimitPlan& plan) {
@@ -44,7 +44,7 @@ TEST_CASE("limit_plan: The automatic limit of a small job is no smaller than the
   CHECK(memory_of(plan_of(known(2 * kMiB))).value == 64 * kMiB);
   LimitSettings settings;
   settings.guess_share = 0.001;
-  CHECK(memory_of(plan_limits({}, {}, {kGiB, 16 * kGiB}, settings, {})).value == 64 * kMiB);
+  CHECK(memory_of(plan_limits({}, {}, {kGiB, 16 * kGiB, {}}, settings, {})).value == 64 * kMiB);
 }
 
 TEST_CASE("limit_plan: No automatic limit is larger than what there is") {
@@ -136,9 +136,10 @@ TEST_CASE("limit_plan: The settings are followed") {
   LimitSettings settings;
   settings.guess_share = 0.25;
   settings.margin = 0.5;
-  CHECK(memory_of(plan_limits({}, {}, {8 * kGiB, 16 * kGiB}, settings, {})).value == 2.0 * kGiB);
-  CHECK(memory_of(plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB}, settings, {})).value ==
-        Approx(1500 * kMiB).margin(kPage));
+  CHECK(memory_of(plan_limits({}, {}, {8 * kGiB, 16 * kGiB, {}}, settings, {})).value ==
+        2.0 * kGiB);
+  CHECK(memory_of(plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB, {}}, settings, {}))
+            .value == Approx(1500 * kMiB).margin(kPage));
 }
 
 TEST_CASE("limit_plan: A limited job may not swap unless that was asked for") {
@@ -164,7 +165,7 @@ TEST_CASE("limit_plan: A limit above what there is is said to be of no use") {
 TEST_CASE("limit_plan: The policy's cap holds automatic limits down and says so") {
   Policy policy;
   policy.caps.set(Resource::memory, {1.0 * kGiB, "policy.toml:2", LimitOrigin::policy, {}});
-  const auto plan = plan_limits({}, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  const auto plan = plan_limits({}, {}, {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy);
   CHECK(memory_of(plan).value == 1.0 * kGiB);
   CHECK(memory_of(plan).origin == LimitOrigin::policy);
   CHECK(!plan.refusal);
@@ -177,11 +178,11 @@ TEST_CASE("limit_plan: A limit that was asked for above the policy's cap is refu
   policy.caps.set(Resource::wall, {60, "policy.toml:3", LimitOrigin::policy, {}});
   LimitWishes wishes;
   wishes.limits.set(Resource::wall, {90, "--time", LimitOrigin::asked, {}});
-  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy);
   REQUIRE(plan.refusal);
   CHECK_THAT(*plan.refusal, Catch::Contains("--time") && Catch::Contains("policy.toml:3"));
   wishes.limits.set(Resource::wall, {30, "--time", LimitOrigin::asked, {}});
-  CHECK(!plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy).refusal);
+  CHECK(!plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy).refusal);
 }
 
 TEST_CASE("limit_plan: A cap applies to what nobody limited") {
@@ -190,22 +191,69 @@ TEST_CASE("limit_plan: A cap applies to what nobody limited") {
   policy.caps.set(Resource::memory, {4.0 * kGiB, "policy.toml:5", LimitOrigin::policy, {}});
   LimitWishes wishes;
   wishes.no_memory_limit = true;
-  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  const auto plan = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy);
   CHECK(plan.limits.find(Resource::processes)->value == 100);
   CHECK(memory_of(plan).value == 4.0 * kGiB);
-  policy.forbids_no_limit = "policy.toml:9";
-  const auto refused = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+  policy.blocks.no_limit = "policy.toml:9";
+  const auto refused = plan_limits(wishes, {}, {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy);
   REQUIRE(refused.refusal);
   CHECK_THAT(*refused.refusal, Catch::Contains("policy.toml:9"));
 }
 
 TEST_CASE("limit_plan: A job that is predicted to use more than a block allows is refused") {
   Policy policy;
-  policy.blocks.set(Resource::memory, {800 * kMiB, "policy.toml:7", LimitOrigin::policy, {}});
+  policy.blocks.above.set(Resource::memory, {800 * kMiB, "policy.toml:7", LimitOrigin::policy, {}});
   const auto plan =
-      plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy);
+      plan_limits({}, known(1000 * kMiB), {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy);
   REQUIRE(plan.refusal);
   CHECK_THAT(*plan.refusal, Catch::Contains("predicted") && Catch::Contains("policy.toml:7"));
-  CHECK(
-      !plan_limits({}, known(700 * kMiB), {8 * kGiB, 16 * kGiB}, LimitSettings{}, policy).refusal);
+  CHECK(!plan_limits({}, known(700 * kMiB), {8 * kGiB, 16 * kGiB, {}}, LimitSettings{}, policy)
+             .refusal);
+}
+
+TEST_CASE("limit_plan: A block of the configuration refuses as well, and says which it is") {
+  LimitSettings settings;
+  settings.blocks.above.set(Resource::wall, {60, "config.toml:3", LimitOrigin::asked, {}});
+  settings.blocks.above.set(Resource::io_write, {1e9, "config.toml:4", LimitOrigin::asked, {}});
+  auto estimate = known(1000 * kMiB);
+  const auto refusal = [&] {
+    return plan_limits({}, estimate, {8 * kGiB, 16 * kGiB, {}}, settings, {}).refusal.value_or("");
+  };
+  CHECK(refusal().empty());
+  estimate.by.set(Resource::wall, {10, 61, 70});
+  CHECK_THAT(refusal(), Catch::Contains("the configuration") && Catch::Contains("config.toml:3"));
+  estimate.by.set(Resource::io_write, {1e8, 2e9, 3e9});
+  CHECK_THAT(refusal(), Catch::Contains("config.toml:3") && Catch::Contains("config.toml:4"));
+  estimate.level = Level::everything;  // what other programs used
+  CHECK(refusal().empty());
+}
+
+TEST_CASE("limit_plan: Both the policy and the configuration can forbid --no-limit") {
+  LimitSettings settings;
+  LimitWishes wishes;
+  wishes.no_memory_limit = true;
+  const Bounds bounds{8 * kGiB, 16 * kGiB, {}};
+  CHECK(!plan_limits(wishes, {}, bounds, settings, {}).refusal);
+  settings.blocks.no_limit = "config.toml:2";
+  CHECK_THAT(plan_limits(wishes, {}, bounds, settings, {}).refusal.value_or(""),
+             Catch::Contains("the configuration (config.toml:2)"));
+  CHECK(!plan_limits({}, {}, bounds, settings, {}).refusal);
+}
+
+TEST_CASE("limit_plan: More growth than the disk has room for is a warning, or refused") {
+  auto estimate = known(1000 * kMiB);
+  estimate.by.set(Resource::disk_growth, {1e9, 5e9, 6e9});
+  LimitSettings settings;
+  const auto plan = [&](std::optional<double> free_disk) {
+    return plan_limits({}, estimate, {8 * kGiB, 16 * kGiB, free_disk}, settings, {});
+  };
+  CHECK(plan(6e9).remarks.empty());
+  CHECK(plan(std::nullopt).remarks.empty());
+  REQUIRE(plan(4e9).remarks.size() == 1);
+  CHECK_THAT(plan(4e9).remarks[0], Catch::StartsWith("WARN") && Catch::Contains("disk growth"));
+  CHECK(!plan(4e9).refusal);
+  settings.blocks.beyond_free_disk = "config.toml:5";
+  CHECK(!plan(6e9).refusal);
+  CHECK(!plan(std::nullopt).refusal);
+  CHECK_THAT(plan(4e9).refusal.value_or(""), Catch::Contains("config.toml:5"));
 }

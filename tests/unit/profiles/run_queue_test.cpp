@@ -33,6 +33,22 @@ struct Desk {
   void end(const std::string& id, UnixMillis at) const {
     REQUIRE(store->end(id, test::full_ending(), {1, 2, 3, at}, {}));
   }
+  // So many more ended runs like this one, without a commit for each.
+  void multiply(const std::string& id, int times) const {
+    auto db = sqlite::Database::open(directory.path() + "/jobward.db", 1000).value();
+    auto copy =
+        db.prepare(
+              "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<?)"
+              " INSERT INTO runs(id, name, state, project, program, argv, cwd, created_ms, "
+              "admitted_ms,"
+              " ended_ms, fp_exact, fp_masked, fp_program, request, ending, curve)"
+              " SELECT id || '-' || i, name, state, project, program, argv, cwd, created_ms, "
+              "admitted_ms,"
+              " ended_ms, fp_exact, fp_masked, fp_program, request, ending, curve FROM runs, n"
+              " WHERE id=?")
+            .value();
+    REQUIRE(copy.bind(std::int64_t{times}).bind(id).run());
+  }
 };
 
 }  // namespace
@@ -122,6 +138,42 @@ TEST_CASE("run_queue: Pruning keeps the newest of each kind, the open, and what 
   CHECK(desk.store->prune(1000, 1, note).value().empty());  // the newest that has ended stays
 }
 
+TEST_CASE("run_queue: Pruning keeps a run as long as its request id is known") {
+  const Desk desk;
+  REQUIRE(desk.begin("aaaa000001", RunState::admitted, "key"));
+  desk.end("aaaa000001", 10);
+  CHECK(desk.store->prune(1000, 0).value().empty());
+  REQUIRE(desk.store->forget_requests_before(11));
+  CHECK(desk.store->prune(1000, 0).value() == std::vector<std::string>{"aaaa000001"});
+}
+
+TEST_CASE("run_queue: Pruning removes more than one transaction does") {
+  const Desk desk;
+  REQUIRE(desk.begin("aaaa000000", RunState::admitted));
+  desk.end("aaaa000000", 10);
+  desk.multiply("aaaa000000", 1100);
+  const auto pruned = desk.store->prune(1000, 1).value();
+  CHECK(pruned.size() == 1100);
+  CHECK(pruned.front() == "aaaa000000");
+  CHECK(desk.store->history({}).value().size() == 1);
+}
+
+TEST_CASE("run_queue: A long run is beside one that began much later") {
+  const Desk desk;
+  const UnixMillis hours = 3600 * 1000;
+  REQUIRE(desk.begin("aaaa000000", RunState::admitted));
+  REQUIRE(desk.begin("bbbb000000", RunState::admitted));
+  desk.end("bbbb000000", 100);
+  desk.multiply("bbbb000000", 2100);
+  REQUIRE(desk.begin("cccc000000", RunState::admitted));
+  const auto beside = [&] { return desk.store->beside("cccc000000", hours, 2 * hours).value(); };
+  REQUIRE(beside().size() == 1);  // it is open
+  desk.end("aaaa000000", 3 * hours);
+  REQUIRE(beside().size() == 1);
+  CHECK(beside()[0].request.id == "aaaa000000");
+  CHECK(desk.store->beside("cccc000000", 4 * hours, 5 * hours).value().empty());
+}
+
 TEST_CASE("run_queue: Runs beside one are those that went on meanwhile") {
   const Desk desk;
   REQUIRE(desk.begin("aaaa000001", RunState::admitted));
@@ -145,7 +197,8 @@ TEST_CASE("run_queue: A database of the first schema is taken over with its runs
   {
     auto db = sqlite::Database::open(directory.path() + "/jobward.db", 1000).value();
     REQUIRE(
-        db.execute("DROP INDEX runs_requested; ALTER TABLE runs DROP COLUMN parent;"
+        db.execute("DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
+                   "DROP INDEX runs_long; ALTER TABLE runs DROP COLUMN parent;"
                    "ALTER TABLE runs DROP COLUMN reserved; ALTER TABLE runs DROP COLUMN lasts;"
                    "ALTER TABLE runs DROP COLUMN memory_cgroup;"
                    "ALTER TABLE runs DROP COLUMN request_key; PRAGMA user_version=1"));

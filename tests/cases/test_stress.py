@@ -1,0 +1,110 @@
+"""More demand than there is memory: real launches, all at once, that really use what they have declared."""
+
+import os
+
+import system
+from grounds import Cage
+from harness import LIMITED, strict_json
+from system import MIB, wait_until
+from test_queue import Scene
+from variants import not_on
+
+MACHINE = ("unified", "delegated", "scope", "system")  # in a VM: the whole machine
+# Fills so many MiB once the file `go` is there, says so in a file, and holds them for so long: dd cannot get rid of
+# them, for nobody reads on.
+FILL = LIMITED + """
+until [ -e go ]; do "$0" 0.1; done
+dd if=/dev/zero bs="$1"M count=1 2>/dev/null | { head -c 1 >/dev/null; echo full > "$2"; exec "$0" "$3"; }
+"""
+
+
+@not_on("none", because="where memory is only polled, jobs may use more than they have declared for a moment")
+class Stress(Scene):
+    def setUp(self):
+        super().setUp()
+        self.enter = None
+        if self.variant not in MACHINE:
+            self.addCleanup(setattr, self, "enter", None)
+            self.enter = self.cage(Cage(600 * MIB, processes=500)).enter
+        self.killed = self.kills()
+
+    def spawn(self, command, drop=True, enter=None, **options):
+        return super().spawn(command, drop, enter or self.enter, **options)
+
+    @staticmethod
+    def kills():
+        """How many processes the kernel has killed for want of memory, at any limit, since it started."""
+        text = system.read_text("/proc/vmstat").split()
+        return int(text[text.index("oom_kill") + 1])
+
+    def room(self):
+        return strict_json(self.jobward("estimate", "--json", "--", "true").stdout)["room"]
+
+    def fill(self, mib, name, seconds=1000):
+        return ["/bin/sh", "-c", FILL, self.sleeper, str(mib), name, str(seconds)]
+
+    def assert_all_ok(self, processes, seconds):
+        runs = [self.finish(process, seconds=seconds) for process in processes]
+        for run in runs:
+            self.assert_outcome(run, "ok", 0)
+            self.assertIs(run.result["recorded"], True, run)
+        if self.variant in MACHINE:  # elsewhere others may be killed meanwhile
+            self.assertEqual(self.kills(), self.killed, "somebody was killed for want of memory")
+        return runs
+
+    def assert_within(self, runs, capacity):
+        """At no time were the limits of those that went on more than there is."""
+        records = [self.show(run.result["run"]) for run in runs]
+        for moment in [record["timestamps_ms"]["admitted"] for record in records]:
+            held = [record["limits"]["memory_bytes"] for record in records
+                    if record["timestamps_ms"]["admitted"] <= moment < record["timestamps_ms"]["ended"]]
+            self.assertLessEqual(sum(held), capacity, records)
+
+    def test_twice_as_much_as_there_is_at_once_and_all_end_ok(self):
+        capacity, jobs = self.room()["capacity_bytes"], 8
+        each = 2 * capacity // jobs // MIB  # MiB
+        filled = each - 8  # and the programs themselves
+        self.write("go", "")
+        processes = [self.start(self.fill(filled, f"full-{number}", 0.5), "--mem", f"{each}M", "--quiet")
+                     for number in range(jobs)]
+        runs = self.assert_all_ok(processes, seconds=12)
+        self.assert_within(runs, capacity)
+        for run in runs:
+            self.assertGreater(run.result["usage"]["memory_peak_bytes"], filled * MIB, run)
+
+    def test_first_runs_of_which_nothing_is_known_are_let_in_or_wait_and_no_guess_kills_one(self):
+        free = self.room()["available_bytes"]
+        share = int(free * 0.38) // MIB
+        names = [str(number) for number in range(4)]
+        processes = {name: self.start(self.fill(share, name), "--name", name) for name in names}
+        for process in processes.values():
+            self.said(process, "is a guess|waiting")
+        waiting = [name for name, process in processes.items() if "waiting" in process.text]
+        running = [name for name in names if name not in waiting]
+        self.assertTrue(running)
+        self.write("go", "")
+        for name in [*running, *waiting]:
+            self.wait_for_file(name, 12)
+            self.assertIsNone(processes[name].poll(), "it has its memory and goes on")
+            self.assertEqual(self.jobward("stop", name).returncode, 0)
+            self.assertEqual(self.finish(processes[name]).result["outcome"], "stopped")
+        if self.variant in MACHINE:
+            self.assertEqual(self.kills(), self.killed)
+
+    def test_a_guess_that_had_to_wait_for_others_is_made_anew(self):
+        free = self.room()["available_bytes"]
+        share = int(free * 0.38) // MIB
+        self.write("go", "")
+        first = self.start(self.fill(share, "first"), "--mem", f"{int(free * 0.8) // MIB}M", "--name", "first")
+        self.wait_for_file("first", 12)  # from now on less than two thirds of it are free
+        second = self.start(self.fill(share, "second"), "--name", "second")
+        self.said(second, "waiting")
+        self.assertEqual(self.jobward("stop", "first").returncode, 0)
+        self.assertEqual(self.finish(first).result["outcome"], "stopped")
+        self.wait_for_file("second", 12)
+        self.said(second, "the guess is now")
+        self.assertEqual(self.jobward("stop", "second").returncode, 0)
+        run = self.finish(second)
+        self.assertEqual(run.result["outcome"], "stopped", run)
+        self.assertGreater(run.result["limits"]["memory_bytes"], share * MIB)
+        self.assertEqual(self.show(run.result["run"])["limits"], run.result["limits"])
