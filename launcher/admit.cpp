@@ -171,7 +171,7 @@ class Passage {
     if (const Limit* cap = shop_.policy.caps.find(Resource::memory))
       wanted = std::min(wanted, cap->value);
     if (wanted <= guess->value) return;
-    const auto bytes = reserve_more(order_, shop_, guess->value, wanted, Precedence::run);
+    const auto bytes = reserve_more(order_, shop_, guess->value, wanted);
     if (!bytes) return;
     Limit larger = *guess;
     larger.value = whole_pages(*bytes);

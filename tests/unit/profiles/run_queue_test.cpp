@@ -51,6 +51,8 @@ struct Desk {
   }
 };
 
+const Removing kNothing = [](const std::string&) {};
+
 }  // namespace
 
 TEST_CASE("run_queue: The gate decides whether a run waits, goes on, or has no row") {
@@ -142,9 +144,9 @@ TEST_CASE("run_queue: Pruning keeps a run as long as its request id is known") {
   const Desk desk;
   REQUIRE(desk.begin("aaaa000001", RunState::admitted, "key"));
   desk.end("aaaa000001", 10);
-  CHECK(desk.store->prune(1000, 0).value().empty());
+  CHECK(desk.store->prune(1000, 0, kNothing).value().empty());
   REQUIRE(desk.store->forget_requests_before(11));
-  CHECK(desk.store->prune(1000, 0).value() == std::vector<std::string>{"aaaa000001"});
+  CHECK(desk.store->prune(1000, 0, kNothing).value() == std::vector<std::string>{"aaaa000001"});
 }
 
 TEST_CASE("run_queue: Pruning removes more than one transaction does") {
@@ -152,7 +154,7 @@ TEST_CASE("run_queue: Pruning removes more than one transaction does") {
   REQUIRE(desk.begin("aaaa000000", RunState::admitted));
   desk.end("aaaa000000", 10);
   desk.multiply("aaaa000000", 1100);
-  const auto pruned = desk.store->prune(1000, 1).value();
+  const auto pruned = desk.store->prune(1000, 1, kNothing).value();
   CHECK(pruned.size() == 1100);
   CHECK(pruned.front() == "aaaa000000");
   CHECK(desk.store->history({}).value().size() == 1);
