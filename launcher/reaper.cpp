@@ -14,6 +14,7 @@
 #include "common/units.h"
 #include "host/backends/drain.h"
 #include "host/backends/placement.h"
+#include "host/backends/systemd_bus.h"
 #include "host/observe/cgroup_dir.h"
 #include "host/observe/process.h"
 #include "launcher/run_lock.h"
@@ -164,7 +165,9 @@ class Reaper {
     for (const auto& directory : directories_) {
       if (directory.id != run_.request.id) {
         const auto scope = host::CgroupDir::open(directory.parent.path() + "/" + directory.id);
-        if (scope) static_cast<void>(host::remove_drained(*scope, "job", {"main"}));
+        if (!scope) continue;
+        static_cast<void>(host::remove_drained(*scope, "job", {"main"}));
+        stop_empty(*scope, directory.id);
         continue;
       }
       auto removed =
@@ -173,6 +176,16 @@ class Reaper {
       if (reaping_.tree.mode != host::CgroupMode::unified)  // there P carries the aggregate cap
         host::remove_parent(directory.parent.path());
     }
+  }
+
+  // systemd ends a scope with the last process in it. Of a supervisor that died before it was moved
+  // there it hears nothing.
+  static void stop_empty(const host::CgroupDir& scope, const std::string& name) {
+    const auto left = scope.processes_below(true);
+    if (!left || !left->empty()) return;
+    auto bus =
+        host::SystemdBus::connect(::geteuid() == 0 ? host::Manager::system : host::Manager::user);
+    if (bus) static_cast<void>(bus->stop_unit(name));  // it may have gone by itself
   }
 
   std::string close(const std::string& cause) {

@@ -114,7 +114,9 @@ void remove_abandoned(const std::string& directory, const std::set<std::string>&
     const auto& path = entry->path();
     if (path.extension() != ".lock" || open_runs.count(path.stem().string()) > 0) continue;
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    // With a name: else its owner has removed it, and the path is that of another.
+    if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && has_name(fd.get()))
+      ::unlink(path.c_str());
   }
 }
 

@@ -268,6 +268,20 @@ Status SystemdBus::request_scope(const std::string& name, const std::string& sli
   return {};
 }
 
+Status SystemdBus::stop_unit(const std::string& name) {
+  sd_bus_message* message = nullptr;
+  const Library& lib = *connection_->library;
+  int built = lib.new_call(connection_->bus, &message, kDestination, kPath, kInterface, "StopUnit");
+  if (built >= 0) built = lib.append(message, "ss", name.c_str(), "fail");
+  if (built < 0) {
+    lib.unref(message);
+    return bus_error("build", "a request to systemd", built);
+  }
+  auto done = call(message);
+  if (!done) return rethrow(std::move(done).error(), "stop " + name);
+  return {};
+}
+
 Status SystemdBus::set_memory_max(const std::string& slice, std::uint64_t bytes) {
   const Library& lib = *connection_->library;
   sd_bus_message* message = nullptr;

@@ -32,6 +32,8 @@ class SystemdBus {
                        const std::string& description, const std::string& part_of);
   // Waits until the scope that was asked for is there and we are in it.
   Status await_scope();
+  // Returns when systemd has begun to.
+  Status stop_unit(const std::string& name);
   // MemoryMax= of a slice, until the next boot.
   Status set_memory_max(const std::string& slice, std::uint64_t bytes);
 
