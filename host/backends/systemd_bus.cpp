@@ -12,8 +12,9 @@
 namespace jobward::host {
 namespace {
 
-// For each of the two or three calls of a run, during which it answers to no signal.
-constexpr auto kBusPatience = std::chrono::seconds(5);
+// For each of the two or three calls of a run, during which it answers to no signal. A machine that
+// jobs have filled is slow: 5 s were not enough for eight starts at once on an emulated one.
+constexpr auto kBusPatience = std::chrono::seconds(20);
 constexpr const char* kDestination = "org.freedesktop.systemd1";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
