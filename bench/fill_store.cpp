@@ -1,5 +1,6 @@
 // jobward_fill_store N DIRECTORY COMMAND...: a store with N runs, every fourth of them of COMMAND
 // here, for measuring how commands scale with it.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -65,11 +66,27 @@ Status write(profiles::sqlite::Database& db, const States& states) {
   return {};
 }
 
-// Through the store a million would take an hour of commits: these are one. Of each kind so many
-// runs are learned from: more would not make what was learned any larger.
+// The first `written` runs, which are of all kinds, again and again until there are `runs`.
+Status multiply(profiles::sqlite::Database& db, std::uint64_t written, std::uint64_t runs) {
+  auto statement = db.prepare(
+      "WITH RECURSIVE more(n) AS (SELECT ?1 WHERE ?1<?2 UNION ALL SELECT n+1 FROM more WHERE "
+      "n+1<?2)"
+      " INSERT INTO runs(id, name, state, outcome, project, program, argv, cwd, created_ms,"
+      " admitted_ms, spawned_ms, ended_ms, fp_exact, fp_masked, fp_program, request, ending, curve,"
+      " reserved, lasts, memory_cgroup)"
+      " SELECT printf('%010d', n), name, state, outcome, project, program, argv, cwd, n+1, n+1, "
+      "n+1,"
+      " n+1, CASE n%4 WHEN 0 THEN fp_exact ELSE printf('exact%010d', n) END, fp_masked, fp_program,"
+      " request, ending, curve, reserved, lasts, memory_cgroup FROM more JOIN runs ON seq=n%?1+1");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  const auto number = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
+  return statement->bind(number(written)).bind(number(runs)).run();
+}
+
+// Through the store a million would take an hour of commits: these are one.
 Status fill(std::uint64_t runs, const std::string& directory,
             const std::vector<std::string>& command) {
-  constexpr std::uint64_t kLearned = 20000;
+  const std::uint64_t written = std::min<std::uint64_t>(runs, 20 * kKinds);
   const SystemClock clock;
   JOBWARD_RETURN_IF_ERROR(make_private_directories(directory));
   {
@@ -78,19 +95,20 @@ Status fill(std::uint64_t runs, const std::string& directory,
   }
   auto db = profiles::sqlite::Database::open(directory + "/jobward.db", 1000);
   if (!db) return tl::unexpected(std::move(db).error());
-  JOBWARD_RETURN_IF_ERROR(db->execute("PRAGMA synchronous=OFF"));
+  JOBWARD_RETURN_IF_ERROR(db->execute("PRAGMA synchronous=OFF; PRAGMA cache_size=-200000"));
   auto transaction = profiles::sqlite::Transaction::begin(*db);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   const auto asked = fingerprint_of(command);
   States states;
-  for (std::uint64_t n = 0; n < runs; ++n) {
+  for (std::uint64_t n = 0; n < written; ++n) {
     auto request = bench::sample_request(n, kKinds);
     if (n % 4 == 0) request.fingerprint = asked;
     const auto ending = bench::sample_ending(n, request);
     JOBWARD_RETURN_IF_ERROR(write(*db, request, ending, static_cast<UnixMillis>(n + 1)));
-    if (n < kLearned) learn(request, ending, states);
+    learn(request, ending, states);
   }
   JOBWARD_RETURN_IF_ERROR(write(*db, states));
+  if (written > 0) JOBWARD_RETURN_IF_ERROR(multiply(*db, written, runs));
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
   // Or every process that opens it would have to read the whole log.
   return db->execute("PRAGMA wal_checkpoint(TRUNCATE)");
