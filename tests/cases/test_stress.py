@@ -66,10 +66,9 @@ class Stress(Filling, Scene):
     def test_twice_as_much_as_there_is_at_once_and_all_end_ok(self):
         capacity, jobs = self.memory()["capacity_bytes"], 8
         each = 2 * capacity // jobs // MIB  # MiB
-        filled = each - 8  # and the programs themselves
-        self.write("go", "")
-        processes = [self.start(self.fill(filled, f"full-{number}", 0.5), "--mem", f"{each}M", "--quiet")
-                     for number in range(jobs)]
+        filled = each - 16  # and the program itself
+        command = self.job("populate", filled, 0.5)
+        processes = [self.start(command, "--mem", f"{each}M", "--quiet") for _ in range(jobs)]
         runs = self.assert_all_ok(processes, seconds=12)
         self.assert_within(runs, capacity)
         for run in runs:
