@@ -64,7 +64,12 @@ class Passage {
   std::optional<profiles::RunState> decide(const std::vector<profiles::OpenRun>& open,
                                            bool may_queue) {
     open_ = open;
-    decision_ = judge(candidate_of(result_.request), house_.scene(open, result_.request.id));
+    const auto candidate = candidate_of(result_.request);
+    // Where there is room in any case, the database is not locked for a look at each run.
+    const auto rough = house_.scene(open, result_.request.id, Gatehouse::Use::none);
+    decision_ = judge(candidate, rough);
+    if (!rough.queue.empty() || decision_.verdict != Verdict::fits)
+      decision_ = judge(candidate, house_.scene(open, result_.request.id));
     if (decision_.verdict == Verdict::fits) return profiles::RunState::admitted;
     if (decision_.verdict == Verdict::wait && may_queue) return profiles::RunState::queued;
     return std::nullopt;

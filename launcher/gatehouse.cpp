@@ -41,7 +41,10 @@ Gatehouse::Level Gatehouse::level(std::string directory, double capacity, double
 // Where a cgroup around us has less room than the machine, who runs outside of it takes none of
 // that; of the machine's all take.
 void Gatehouse::look_at_others(const host::HostSnapshot& snapshot) {
-  jobs_ = host::managed_jobs(shop_.roots, shop_.tree);
+  // One's own are on record.
+  jobs_ = host::managed_jobs(shop_.roots, shop_.tree, [this](const std::string& run) {
+    return is_supervised(shop_.lock_directory, run);
+  });
   auto capacity = static_cast<double>(snapshot.capacity());
   if (const auto cap = aggregate_bytes(shop_))
     capacity = std::min(capacity, static_cast<double>(*cap));
@@ -74,14 +77,17 @@ bool Gatehouse::look_at_enclosing() {
   return true;
 }
 
-Holder Gatehouse::holder(const profiles::OpenRun& run) const {
-  Holder out{run.id, *run.reserved, 0, {}, false};
-  if (!run.memory_cgroup.empty()) {
-    out.used = static_cast<double>(host::unreclaimable_memory(run.memory_cgroup).value_or(0));
-  } else if (const auto supervisor = supervisor_of(shop_.lock_directory, run.id)) {
-    const auto tree = host::descendants(shop_.roots, *supervisor);
-    out.used = static_cast<double>(host::tree_memory(shop_.roots, tree, false).need);
-  }
+double Gatehouse::use_of(const profiles::OpenRun& run) const {
+  if (!run.memory_cgroup.empty())
+    return static_cast<double>(host::unreclaimable_memory(run.memory_cgroup).value_or(0));
+  const auto supervisor = supervisor_of(shop_.lock_directory, run.id);
+  if (!supervisor) return 0;
+  const auto tree = host::descendants(shop_.roots, *supervisor);
+  return static_cast<double>(host::tree_memory(shop_.roots, tree, false).need);
+}
+
+Holder Gatehouse::holder(const profiles::OpenRun& run, Use use) const {
+  Holder out{run.id, *run.reserved, use == Use::read ? use_of(run) : 0, {}, false};
   if (run.lasts_seconds && run.started) {
     // Not negative where the clock was set back meanwhile.
     const double elapsed =
@@ -95,17 +101,17 @@ Holder Gatehouse::holder(const profiles::OpenRun& run) const {
 double Gatehouse::available() const { return levels_.front().available; }
 
 // The level with the least room decides.
-Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open,
-                       const std::string& run_id) const {
-  auto out = scene_in(levels_.front(), open, run_id);
+Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open, const std::string& run_id,
+                       Use use) const {
+  auto out = scene_in(levels_.front(), open, run_id, use);
   for (std::size_t i = 1; i < levels_.size(); ++i)
-    if (auto other = scene_in(levels_[i], open, run_id); other.free() < out.free())
+    if (auto other = scene_in(levels_[i], open, run_id, use); other.free() < out.free())
       out = std::move(other);
   return out;
 }
 
 Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
-                          const std::string& run_id) const {
+                          const std::string& run_id, Use use) const {
   Scene out{level.capacity, level.available, level.reserve, {}, {}};
   const auto outside = [&](const std::string& cgroup) {
     return !level.directory.empty() && !cgroup.empty() &&
@@ -126,7 +132,7 @@ Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRu
     if (supervised.count(run.id) == 0 || run.state == profiles::RunState::queued || !run.reserved)
       continue;
     const bool beside = nested() ? run.parent == enclosing_run_ : supervised.count(run.parent) == 0;
-    if (beside && !outside(run.memory_cgroup)) out.running.push_back(holder(run));
+    if (beside && !outside(run.memory_cgroup)) out.running.push_back(holder(run, use));
   }
   for (const auto& job : jobs_) {
     const auto& about = job.attribute;

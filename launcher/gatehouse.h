@@ -19,10 +19,13 @@ class Gatehouse {
 
   // Looks again: things have changed.
   void look();
+  // How much of their reservations one's own runs use: read, or taken to be nothing, which makes
+  // less free than there is and costs no look at any of them.
+  enum class Use { read, none };
   // For the run of this id; those that came before it make up the queue. A run that is not on
   // record comes last.
-  [[nodiscard]] Scene scene(const std::vector<profiles::OpenRun>& open,
-                            const std::string& run_id) const;
+  [[nodiscard]] Scene scene(const std::vector<profiles::OpenRun>& open, const std::string& run_id,
+                            Use use = Use::read) const;
   // Inside another run: admitted against that one's memory only, and nobody waits there.
   [[nodiscard]] bool nested() const { return !enclosing_run_.empty(); }
   [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
@@ -44,8 +47,9 @@ class Gatehouse {
   bool look_at_enclosing();
   [[nodiscard]] Level level(std::string directory, double capacity, double available) const;
   [[nodiscard]] Scene scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
-                               const std::string& run_id) const;
-  [[nodiscard]] Holder holder(const profiles::OpenRun& run) const;
+                               const std::string& run_id, Use use) const;
+  [[nodiscard]] double use_of(const profiles::OpenRun& run) const;
+  [[nodiscard]] Holder holder(const profiles::OpenRun& run, Use use) const;
 
   const RunOrder& order_;
   const Workshop& shop_;

@@ -413,7 +413,7 @@ Result<std::vector<RunRecord>> SqliteRunStore::beside(const std::string& id, Uni
       "WITH here(seq, since, until) AS (SELECT seq, ?2, ?3 FROM runs WHERE id=?1) " +
       std::string(kColumns) +
       "WHERE id<>?1 AND seq IN ("
-      " SELECT r.seq FROM here JOIN runs r ON r.seq BETWEEN here.seq-2000 AND here.seq+2000"
+      " SELECT r.seq FROM here JOIN runs r ON r.seq BETWEEN here.seq-500 AND here.seq+500"
       "  WHERE admitted_ms<=until AND ended_ms>=since"
       " UNION SELECT r.seq FROM here JOIN runs r INDEXED BY runs_long ON ended_ms>=since"
       "  WHERE ended_ms-admitted_ms>600000 AND admitted_ms<=until"

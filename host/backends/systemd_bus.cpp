@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 
 // For each of the two or three calls of a run, during which it answers to no signal.
 constexpr auto kBusPatience = std::chrono::seconds(5);
+// For the answer to what was sent ahead: it may lie there unread as long as the run waits for room,
+// and sd-bus would take it for one that never came. work_until() has its own bound.
+constexpr std::uint64_t kNoTimeout = UINT64_MAX;
 constexpr const char* kDestination = "org.freedesktop.systemd1";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
@@ -262,7 +266,7 @@ Status SystemdBus::request_scope(const std::string& name, const std::string& sli
                        "PIDs", "au", 1, pid, 0);
   if (built >= 0)
     built = lib.call_async(connection_->bus, nullptr, message, &Connection::scope_answered,
-                           connection_.get(), microseconds(kBusPatience));
+                           connection_.get(), kNoTimeout);
   lib.unref(message);
   if (built < 0) return bus_error("send", "a request to systemd", built);
   return {};

@@ -34,7 +34,7 @@ bool is_believable(const KernelRoots& roots, const CgroupDir& dir, const std::ve
 
 class Walk {
  public:
-  explicit Walk(const KernelRoots& roots) : roots_(roots) {}
+  Walk(const KernelRoots& roots, const KnownRun& known) : roots_(roots), known_(known) {}
 
   void directory(const std::string& path) {
     const std::unique_ptr<DIR, CloseDirectory> dir(::opendir(path.c_str()));
@@ -56,6 +56,7 @@ class Walk {
   bool job(const std::string& path) {
     const auto attribute = read_job_attribute(path);
     if (!attribute || !*attribute) return false;
+    if (known_ && known_((*attribute)->run_id)) return true;
     const auto dir = CgroupDir::open(path);
     const auto pids = dir ? dir->processes_below() : Result<std::vector<int>>(std::vector<int>());
     if (!pids || pids->empty() || !is_believable(roots_, *dir, *pids)) return true;
@@ -64,15 +65,17 @@ class Walk {
   }
 
   const KernelRoots& roots_;
+  const KnownRun& known_;
   std::vector<ManagedJob> found_;
 };
 
 }  // namespace
 
-std::vector<ManagedJob> managed_jobs(const KernelRoots& roots, const CgroupTree& tree) {
+std::vector<ManagedJob> managed_jobs(const KernelRoots& roots, const CgroupTree& tree,
+                                     const KnownRun& known) {
   const Hierarchy* memory = tree.of("memory");
   if (memory == nullptr) return {};
-  Walk walk(roots);
+  Walk walk(roots, known);
   walk.directory(memory->mount_point);
   return walk.take();
 }

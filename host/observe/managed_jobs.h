@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,10 +19,15 @@ struct ManagedJob {
   std::uint64_t in_use = 0;  // bytes, less page cache that can be had back
 };
 
+// Is it known to the caller by its run's id?
+using KnownRun = std::function<bool(const std::string& run_id)>;
+
 // All that can be seen in the hierarchy that counts memory: directories named `job` with a
 // believable attribute (the owner is root, or the user of a process in it) and with processes. Jobs
-// within jobs are left out. Costs two system calls a cgroup.
-std::vector<ManagedJob> managed_jobs(const KernelRoots& roots, const CgroupTree& tree);
+// within jobs are left out. Those that are known are left out before anything of them is read.
+// Costs two system calls a cgroup, and some ten a job.
+std::vector<ManagedJob> managed_jobs(const KernelRoots& roots, const CgroupTree& tree,
+                                     const KnownRun& known = {});
 
 // The managed job that this process is part of, if any.
 struct EnclosingJob {

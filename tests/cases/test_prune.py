@@ -45,6 +45,11 @@ class Prune(DetachedCase):
         self.assertNotEqual(gone.returncode, 0)
         self.assertIn(many[0], gone.messages)
 
+    def test_runs_that_differ_in_a_number_only_are_of_one_kind(self):
+        runs = [self.run_job(["/bin/echo", str(number)], *ROOMY).result["run"] for number in range(4)]
+        self.assertIn("3 runs removed", self.prune("--keep", "0s", "--keep-runs", "1"))
+        self.assertEqual(self.on_record(), {runs[-1]})
+
     def test_what_is_younger_stays(self):
         runs = self.ended(self.sh("echo young"), 5)
         for options in ((), ("--keep", "1h", "--keep-runs", "0")):

@@ -119,6 +119,15 @@ class Queue(Crowded):
         self.wait_for_file("second")
         self.release(second, "second")
 
+    @only_on("scope", "system", because="elsewhere nobody is asked beforehand for a place, whose answer could grow old")
+    def test_a_run_that_has_waited_for_longer_than_systemd_may_take_to_answer_starts(self):
+        first = self.hold("first", 0.6)
+        second = self.queue("second", 0.6)
+        time.sleep(8)  # of which its connection hears nothing
+        self.release(first, "first")
+        self.wait_for_file("second")
+        self.release(second, "second")
+
     def test_no_wait_gives_up_at_once_with_75_and_is_recorded(self):
         first = self.hold("first", 0.6)
         self.assert_not_admitted(self.run_job(self.counted(), *self.mem(0.6), "--no-wait"))

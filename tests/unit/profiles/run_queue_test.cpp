@@ -166,7 +166,7 @@ TEST_CASE("run_queue: A long run is beside one that began much later") {
   REQUIRE(desk.begin("aaaa000000", RunState::admitted));
   REQUIRE(desk.begin("bbbb000000", RunState::admitted));
   desk.end("bbbb000000", 100);
-  desk.multiply("bbbb000000", 2100);
+  desk.multiply("bbbb000000", 600);
   REQUIRE(desk.begin("cccc000000", RunState::admitted));
   const auto beside = [&] { return desk.store->beside("cccc000000", hours, 2 * hours).value(); };
   REQUIRE(beside().size() == 1);  // it is open
