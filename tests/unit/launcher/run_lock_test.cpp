@@ -126,7 +126,7 @@ TEST_CASE("run_lock: Somebody who only asks does not keep a supervisor from its 
   });
   REQUIRE(other.await());
   int refused = 0;
-  for (int i = 0; i < 20000; ++i)
+  for (int i = 0; i < 3000; ++i)
     refused += RunLock::take(directory.path(), "run1") ? 0 : 1;
   CHECK(refused == 0);
   CHECK(other.finish() == 0);
@@ -156,7 +156,7 @@ TEST_CASE("run_lock: Somebody who sweeps does not take the file of one who is ju
   });
   REQUIRE(other.await());
   int lost = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     const auto lock = RunLock::take(directory.path(), "run1");
     lost += lock && lock_file_exists(directory, "run1") ? 0 : 1;
   }
