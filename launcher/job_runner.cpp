@@ -125,6 +125,25 @@ RunResult planned(const RunOrder& order, const Workshop& shop) {
   return result;
 }
 
+// Its lock is held; null: it is not recorded.
+void run_locked(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
+                const RunHooks& hooks, const RunLock* lock, RunResult& result) {
+  if (admit(order, shop, gate, hooks, result)) {
+    int oom = order.retry_oom;
+    int time = order.retry_time;
+    RunHooks noting = hooks;
+    noting.started = [&] {
+      if (lock != nullptr) lock->note_spawn(shop.clock.wall_ms());
+      JOBWARD_FAULT(spawn_noted);
+      if (hooks.started) hooks.started();
+    };
+    while (run_attempt(order, shop, gate, noting, result) &&
+           try_again(order, shop, hooks, oom, time, result)) {
+    }
+  }
+  record_end(shop, result);
+}
+
 }  // namespace
 
 void end_unstarted(RunResult& result, Outcome outcome, int status, std::string cause) {
@@ -174,21 +193,15 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   // Held from before the row is there until after it is closed.
   const auto lock = RunLock::take(shop.lock_directory, order.id);
   JOBWARD_FAULT(lock_taken);
-  const bool admitted = admit(order, shop, gate, hooks, result);
-  if (admitted) {
-    int oom = order.retry_oom;
-    int time = order.retry_time;
-    RunHooks noting = hooks;
-    noting.started = [&] {
-      if (lock) lock->note_spawn(shop.clock.wall_ms());
-      JOBWARD_FAULT(spawn_noted);
-      if (hooks.started) hooks.started();
-    };
-    while (run_attempt(order, shop, gate, noting, result) &&
-           try_again(order, shop, hooks, oom, time, result)) {
-    }
+  if (lock || shop.store == nullptr) {
+    run_locked(order, shop, gate, hooks, lock ? &*lock : nullptr, result);
+  } else {
+    // On record without its lock it would look abandoned, and be reaped.
+    Workshop without_records = shop;
+    without_records.store = nullptr;
+    without_records.store_problem = lock.error().message();
+    run_locked(order, without_records, gate, hooks, nullptr, result);
   }
-  record_end(shop, result);
   return result;
 }
 
