@@ -34,6 +34,7 @@ class Session:
     ground = None
     binary = None
     programs = None  # the directory of jobs.py
+    jobs = None  # that file, or what it was compiled to
 
 
 class Run:
@@ -143,7 +144,7 @@ class Case(unittest.TestCase):
 
     def job(self, name, *arguments):
         """The command that runs one of the programs in jobs.py."""
-        return [PYTHON, "-I", "-S", "-B", f"{Session.programs}/jobs.py", name, *map(str, arguments)]
+        return [PYTHON, "-I", "-S", "-B", Session.jobs, name, *map(str, arguments)]
 
     def dd(self, mib, count=1):
         """The command that fills a buffer of so many MiB, `count` times; refuses without a limit around it."""

@@ -4,18 +4,17 @@ Each function below is one job. What fills memory does so only where a cgroup of
 or in a VM (pure cgroup v2), so that a launcher that forgot its limit cannot hurt the machine.
 """
 
-import ctypes
-import errno
-import json
 import mmap
 import os
 import signal
 import sys
-import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves it out
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE) if HERE.endswith("__pycache__") else HERE)  # -I leaves it out
 import system
+
+# What few jobs need is imported by them: under emulation each module costs up to a tenth of a second.
 
 MIB = 1 << 20
 areas = []
@@ -99,6 +98,7 @@ def peak_then_valley(mib, hold):
 
 def describe(out):
     """What a launcher may have set on us."""
+    import json
     files = next(line.split() for line in system.read_text("/proc/self/limits").splitlines()
                  if line.startswith("Max open files"))
     note(out, json.dumps({
@@ -109,6 +109,7 @@ def describe(out):
 
 def members(out):
     """Our own processes, and what our cgroup says is in it."""
+    import json
     child = os.fork()
     if child == 0:
         signal.pause()
@@ -160,6 +161,9 @@ def short_lived(count, out, spike_mib=0):
 
 def leader_exits(mib, seconds, status, out):
     """The main thread ends, alone, while another goes on: allocates, stays a while, ends the process."""
+    import ctypes
+    import threading
+
     def other():
         while system.state_of(os.getpid()) != "Z":  # the main thread's state
             time.sleep(0.01)
@@ -188,6 +192,7 @@ def checkpoint(limit_mib, pause, out):
 
 def bomb(depth, out):
     """Doubles until a fork fails, at most so many times; nobody ends by himself, but main on a failed fork."""
+    import errno
     main, failed = os.getpid(), os.pipe()
     for _ in range(int(depth)):
         try:

@@ -1,7 +1,6 @@
 """Small things about processes, cgroups, mounts and waiting that the tests and the grounds share."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -10,7 +9,6 @@ CGROUP_ROOT = "/sys/fs/cgroup"
 MIB = 1 << 20
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWPID = 0x20000, 0x2000000, 0x20000000
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 # ------------------------------------------------------------------------------------------- waiting
@@ -65,10 +63,16 @@ def carries(pid, token):
     return mark in proc_bytes(pid, "cmdline") or mark in proc_bytes(pid, "environ")
 
 
+def processes():
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+OLDER = set()  # than any test (run.py knows): they carry the path of none, and to look at them again takes time
+
+
 def survivors(token):
     """Living processes that carry the test's unique path in their environment or arguments."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [pid for pid in pids if pid != os.getpid() and not is_dead(pid) and carries(pid, token)]
+    return [pid for pid in sorted(processes() - OLDER) if not is_dead(pid) and carries(pid, token)]
 
 
 def describe(pids):
@@ -142,23 +146,29 @@ def remove_cgroup_tree(top):
 
 # ------------------------------------------------------------------------------------------- mounts
 
+def libc():
+    import ctypes  # only here: the jobs import this module, too, and are to start fast
+    return ctypes.CDLL(None, use_errno=True), ctypes
+
+
 def check(result, what):
     if result != 0:
-        number = ctypes.get_errno()
+        number = libc()[1].get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def mount(source, target, kind, flags):
     encode = lambda text: os.fsencode(text) if text else None
-    check(LIBC.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), None), f"mount {target}")
+    library, ctypes = libc()
+    check(library.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), None), f"mount {target}")
 
 
 def unmount(target):
-    check(LIBC.umount2(os.fsencode(target), 0), f"umount {target}")
+    check(libc()[0].umount2(os.fsencode(target), 0), f"umount {target}")
 
 
 def unshare(flags):
     """Leaves namespaces; with mounts of its own, changes to them stay here (propagation private)."""
-    check(LIBC.unshare(flags), "unshare")
+    check(libc()[0].unshare(flags), "unshare")
     if flags & CLONE_NEWNS:
         mount(None, "/", None, MS_REC | MS_PRIVATE)
