@@ -93,11 +93,12 @@ int tell(const launcher::RunOrder& order, Session& session, bool json) {
   launcher::reap_lost(shop.reaping());
   const auto preview = launcher::preview(order, shop);
   const launcher::Gatehouse house(order, shop);
-  const auto scene = house.scene(open_runs(shop), "");
+  const auto scenes = house.scenes(open_runs(shop), "");
+  const auto& scene = launcher::tightest(scenes);
   auto decision =
       preview.plan.refusal
           ? launcher::Decision{launcher::Verdict::refuse, *preview.plan.refusal, 0, {}, {}}
-          : launcher::judge(launcher::candidate_of(preview.request), scene);
+          : launcher::judge(launcher::candidate_of(preview.request), scenes);
   // Inside a run nobody waits, and nothing is refused for good: another run may have more.
   if (house.nested() && decision.verdict == launcher::Verdict::refuse && !preview.plan.refusal)
     decision.verdict = launcher::Verdict::wait;

@@ -152,4 +152,21 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
                   ", and it would delay the first of them");
 }
 
+Decision judge(const Candidate& candidate, const std::vector<Scene>& scenes) {
+  const auto stricter = [](const Decision& a, const Decision& b) {
+    if (a.verdict != b.verdict) return a.verdict > b.verdict;
+    return a.starts_in.value_or(kNever) > b.starts_in.value_or(kNever);
+  };
+  auto out = judge(candidate, scenes.front());
+  for (std::size_t i = 1; i < scenes.size(); ++i)
+    if (auto other = judge(candidate, scenes[i]); stricter(other, out)) out = std::move(other);
+  return out;
+}
+
+const Scene& tightest(const std::vector<Scene>& scenes) {
+  return *std::min_element(scenes.begin(), scenes.end(), [](const Scene& a, const Scene& b) {
+    return a.balance() < b.balance();
+  });
+}
+
 }  // namespace jobward::launcher

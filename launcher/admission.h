@@ -62,5 +62,10 @@ struct Decision {
 };
 
 Decision judge(const Candidate& candidate, const Scene& scene);
+// Within several bounds at once (a limit around us, the machine): the strictest answer, and of two
+// that tell to wait the one whose end is later or unknown. `scenes`: at least one.
+Decision judge(const Candidate& candidate, const std::vector<Scene>& scenes);
+// The one with the least free.
+const Scene& tightest(const std::vector<Scene>& scenes);
 
 }  // namespace jobward::launcher

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "common/exit_codes.h"
@@ -18,6 +19,8 @@ namespace {
 
 // Room may also come from processes that are no runs: looked at so often (s).
 constexpr double kLookAgain = 60;
+// Who could not get at the records asks again after so long (s).
+constexpr double kAfterBusy = 1;
 
 using Steady = std::chrono::steady_clock;
 
@@ -66,10 +69,10 @@ class Passage {
     open_ = open;
     const auto candidate = candidate_of(result_.request);
     // Where there is room in any case, the database is not locked for a look at each run.
-    const auto rough = house_.scene(open, result_.request.id, Gatehouse::Use::none);
+    const auto rough = house_.scenes(open, result_.request.id, Gatehouse::Use::none);
     decision_ = judge(candidate, rough);
-    if (!rough.queue.empty() || decision_.verdict != Verdict::fits)
-      decision_ = judge(candidate, house_.scene(open, result_.request.id));
+    if (!rough.front().queue.empty() || decision_.verdict != Verdict::fits)
+      decision_ = judge(candidate, house_.scenes(open, result_.request.id));
     if (decision_.verdict == Verdict::fits) return profiles::RunState::admitted;
     if (decision_.verdict == Verdict::wait && may_queue) return profiles::RunState::queued;
     return std::nullopt;
@@ -77,7 +80,7 @@ class Passage {
 
   // Without records nobody can be waited for; the machine's room is what there is to go by.
   bool go_unrecorded() {
-    const auto verdict = judge(candidate_of(result_.request), house_.scene({}, order_.id));
+    const auto verdict = judge(candidate_of(result_.request), house_.scenes({}, order_.id));
     if (verdict.verdict == Verdict::refuse) {
       decision_ = verdict;
       return turned_away();
@@ -89,11 +92,14 @@ class Passage {
   // The row could not be written: a run without explicit limits goes on, unrecorded.
   bool accept(const std::string& problem) {
     result_.recorded = false;
-    const bool promised = order_.detached || !order_.request_id.empty();
+    const bool queues = decision_.verdict == Verdict::wait;
+    const bool promised = order_.detached || !order_.request_id.empty() || queues;
     if (promised || has_binding_limit(order_, result_.request.limits)) {
       end_unstarted(result_, Outcome::launch_failed, exit_code::kLauncherFailed,
                     std::string("the run cannot be recorded, and it ") +
-                        (promised ? "is detached or has a request id" : "has explicit limits") +
+                        (queues     ? "would have to wait for room"
+                         : promised ? "is detached or has a request id"
+                                    : "has explicit limits") +
                         ": " + problem);
       return false;
     }
@@ -140,12 +146,13 @@ class Passage {
     tell_place();
     if (hooks_.queued) hooks_.queued();
     JOBWARD_FAULT(queued);
+    double rest = kLookAgain;
     while (true) {
       waiting.watch(house_.foreign_supervisors());
       const double left = order_.wait_seconds
                               ? std::max(0.0, *order_.wait_seconds - seconds_since(begun))
                               : kLookAgain;
-      auto woken = waiting.wait(std::min(left, kLookAgain));
+      auto woken = waiting.wait(std::min(left, std::exchange(rest, kLookAgain)));
       if (!woken) return give_up(woken.error().message());
       if (*woken == Woken::stop) return cancelled(waiting.signal());
       reap_lost(shop_.reaping());
@@ -153,6 +160,11 @@ class Passage {
       result_.at.admitted = shop_.clock.wall_ms();
       auto state = shop_.store->admit(order_.id, result_.at,
                                       [&](const auto& open) { return decide(open, true); });
+      // Many are woken at once: who does not get his turn in time keeps his place.
+      if (!state && profiles::is_busy(state.error())) {
+        rest = kAfterBusy;
+        continue;
+      }
       if (!state) return give_up("it could not be let in: " + state.error().message());
       if (*state == profiles::RunState::admitted) {
         guess_anew();
@@ -246,9 +258,13 @@ double own_use(const profiles::OpenRun& run) {
 
 }  // namespace
 
-std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, double least,
-                                   double wanted) {
+tl::expected<double, std::string> reserve_more(const RunOrder& order, const Workshop& shop,
+                                               double least, double wanted) {
+  if (shop.store == nullptr)
+    return tl::unexpected(
+        std::string("the run is not on record, so nothing can be reserved for it"));
   const std::string& run_id = order.id;
+  double free = 0;
   Gatehouse house(order, shop);
   house.look();  // the workshop's snapshot is of the run's beginning
   const auto decide = [&](const std::vector<profiles::OpenRun>& open) -> std::optional<double> {
@@ -257,15 +273,20 @@ std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, 
                                    [&](const auto& run) { return run.id == run_id; });
     const double used = mine != others.end() ? own_use(*mine) : 0;
     if (mine != others.end()) others.erase(mine);
-    auto scene = house.scene(others, run_id);
-    scene.available += used;
-    const double most = scene.free();
+    double most = std::numeric_limits<double>::max();
+    for (auto& scene : house.scenes(others, run_id)) {
+      scene.available += used;
+      most = std::min(most, scene.free());
+    }
+    free = most;
     if (wanted <= most) return wanted;
     return most >= least ? std::optional(most) : std::nullopt;
   };
-  if (shop.store == nullptr) return std::nullopt;
-  auto granted = shop.store->reserve(run_id, decide);
-  return granted ? *granted : std::nullopt;
+  const auto granted = shop.store->reserve(run_id, decide);
+  if (!granted) return tl::unexpected("it could not be reserved: " + granted.error().message());
+  if (*granted) return **granted;
+  return tl::unexpected("it may have " + format_bytes(free) + " beside the other runs, not " +
+                        format_bytes(least));
 }
 
 }  // namespace jobward::launcher

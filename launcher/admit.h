@@ -14,9 +14,9 @@ bool admit(const RunOrder& order, const Workshop& shop, const SignalGate& gate,
 void record_unstarted(const Workshop& shop, RunResult& result);
 
 // Changes what a run that goes on has reserved, in one transaction, to `wanted` bytes if they are
-// free, else to what is free if that is at least `least`. Absent: there is not so much, and nothing
-// has changed. It goes before those that wait to begin: what it has done is not thrown away.
-std::optional<double> reserve_more(const RunOrder& order, const Workshop& shop, double least,
-                                   double wanted);
+// free, else to what is free if that is at least `least`. Else nothing has changed, and it says why
+// not. It goes before those that wait to begin: what it has done is not thrown away.
+tl::expected<double, std::string> reserve_more(const RunOrder& order, const Workshop& shop,
+                                               double least, double wanted);
 
 }  // namespace jobward::launcher

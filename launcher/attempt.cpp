@@ -83,14 +83,20 @@ host::GroupReport wind_up(const Workshop& shop, host::JobGroup& group, const Nee
   return report;
 }
 
-// More for a job at its limit, reserved; absent: there is no more.
-std::optional<double> grow(const RunOrder& order, const Workshop& shop, double limit,
-                           RunResult& result) {
+// More for a job at its limit, reserved; or why there is no more.
+tl::expected<double, std::string> grow(const RunOrder& order, const Workshop& shop, double limit,
+                                       RunResult& result) {
   auto most = static_cast<double>(shop.snapshot.capacity());
   if (order.settings.elastic->cap_bytes) most = std::min(most, *order.settings.elastic->cap_bytes);
   if (const Limit* cap = shop.policy.caps.find(Resource::memory)) most = std::min(most, cap->value);
   const auto step = next_growth(limit, most);
-  if (!step || !result.recorded) return std::nullopt;
+  if (!step)
+    return tl::unexpected("it has all that it may have, " + format_bytes(limit) +
+                          (order.settings.elastic->cap_bytes == most
+                               ? " (" + order.settings.elastic->source + ")"
+                               : ""));
+  if (!result.recorded)
+    return tl::unexpected(std::string("the run is not recorded: nothing can be reserved for it"));
   const auto granted = reserve_more(order, shop, step->least, step->wanted);
   if (granted) result.request.reservation.set(Resource::memory, *granted);
   return granted;
@@ -106,15 +112,39 @@ std::unique_ptr<Elastic> make_elastic(const RunOrder& order, const Workshop& sho
       [&] { static_cast<void>(shop.backend.shelter(order.id)); });
   if (begun) return std::move(*begun);
   static_cast<void>(group.hold()->release());
-  result.problems.push_back("the memory limit is not elastic: " + begun.error().message());
+  result.problems.push_back(host::not_elastic(begun.error()));
   return nullptr;
 }
 
-// Takes over what became of it, and ends its guardian: nothing is held any more.
-void end_elastic(std::unique_ptr<Elastic> elastic, RunResult& result) {
-  if (!elastic) return;
+std::string raises_words(const std::vector<profiles::Raise>& raises) {
+  return "; its memory limit was raised while it ran, from " + format_bytes(raises.front().from) +
+         " to " + format_bytes(raises.back().to);
+}
+
+// What became of an elastic limit besides its raises.
+struct ElasticEnd {
+  std::string no_more;  // why it was not raised any more; empty: it was, or needed not be
+  bool may_have_failed_calls = false;
+};
+
+// Takes that over and ends the guardian: nothing is held any more.
+ElasticEnd end_elastic(std::unique_ptr<Elastic> elastic, host::JobGroup& group, RunResult& result) {
+  if (!elastic) return {};
+  if (const auto last = group.sample()) elastic->look_back(*last);
   result.ending.raises = elastic->raises();
-  if (!elastic->problem().empty()) result.problems.push_back(elastic->problem());
+  const auto& problems = elastic->problems();
+  result.problems.insert(result.problems.end(), problems.begin(), problems.end());
+  return {elastic->refusal(), elastic->may_have_failed_calls()};
+}
+
+void tell_of_elastic(const ElasticEnd& elastic, RunResult& result) {
+  auto& ending = result.ending;
+  if (!ending.raises.empty()) ending.cause += raises_words(ending.raises);
+  if (!elastic.no_more.empty()) ending.cause += "; it was given no more: " + elastic.no_more;
+  if (elastic.may_have_failed_calls && ending.outcome != Outcome::memory_limit)
+    result.problems.emplace_back(
+        "the job was at its memory limit before that was raised: a system call of it may have "
+        "failed there (EFAULT, ENOMEM) or been cut short, as cgroup v1 cannot hold those");
 }
 
 profiles::Observation observe(const RunResult& result, const Classification& verdict) {
@@ -133,14 +163,13 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   if (user && system) take(Resource::cpu_time, *user + *system, verdict.wall_censored);
   take(Resource::io_read, usage.get(Metric::io_read), verdict.wall_censored);
   take(Resource::io_write, usage.get(Metric::io_write), verdict.wall_censored);
-  take(Resource::disk_growth, usage.get(Metric::disk_growth), verdict.wall_censored);
+  // What grew meanwhile may be the work of others: no more than the job itself has written.
+  auto growth = usage.get(Metric::disk_growth);
+  if (const auto written = usage.get(Metric::io_write); growth && written)
+    growth = std::min(*growth, *written);
+  take(Resource::disk_growth, growth, verdict.wall_censored);
   take(Resource::processes, usage.get(Metric::processes_peak), verdict.wall_censored);
   return out;
-}
-
-std::string raises_words(const std::vector<profiles::Raise>& raises) {
-  return "; its memory limit was raised while it ran, from " + format_bytes(raises.front().from) +
-         " to " + format_bytes(raises.back().to);
 }
 
 // A job that has left its cgroup was held by nothing from then on.
@@ -155,7 +184,7 @@ void disown_limits(const Supervision& seen, RunResult& result) {
 }
 
 void conclude(const Supervision& seen, host::GroupReport report, const NeedTracker& tracker,
-              const RunOrder& order, RunResult& result) {
+              const RunOrder& order, const ElasticEnd& elastic, RunResult& result) {
   auto& ending = result.ending;
   ending.usage = std::move(report.usage);
   ending.usage.set(Metric::wall, seen.wall_seconds);
@@ -168,14 +197,7 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   const auto verdict = classify(seen, report.counters, limits, ending.usage);
   ending.outcome = verdict.outcome;
   ending.cause = verdict.cause;
-  if (!ending.raises.empty()) {
-    ending.cause += raises_words(ending.raises);
-    // Only v1 comes here: it held what the kernel could not make sleep.
-    if (report.counters.own_limit_hits > 0 && report.counters.kills == 0)
-      result.problems.emplace_back(
-          "the job was out of memory for a moment before its limit was raised: a system call of it "
-          "may have failed (EFAULT, ENOMEM) or been cut short");
-  }
+  tell_of_elastic(elastic, result);
   if (report.killed_leftovers > 0 && !seen.killed_for_memory && !seen.ended_by)
     ending.cause +=
         "; " + std::to_string(report.killed_leftovers) + " processes it left behind were killed";
@@ -242,11 +264,11 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
                               LogCap(order.log_files, shop.settings.log_bytes),
                               elastic.get()};
   auto seen = supervise(watch, tracker);
-  end_elastic(std::move(elastic), result);
+  const auto elastic_end = end_elastic(std::move(elastic), group, result);
   auto report = wind_up(shop, group, tracker, meter, known,
                         {child->pid, "JOBWARD_RUN_ID=" + result.request.id});
   if (seen) {
-    conclude(*seen, std::move(report), tracker, order, result);
+    conclude(*seen, std::move(report), tracker, order, elastic_end, result);
     if (!seen->left_for.empty()) amend(shop, result);
   } else {
     end_unstarted(result, Outcome::launch_failed, exit_code::kLauncherFailed,

@@ -19,9 +19,9 @@ namespace jobward::launcher {
 // sampled.
 class Elastic {
  public:
-  // Takes the reservation for a higher limit than this and returns it (bytes); absent: there is no
+  // Takes the reservation for a higher limit than this and returns it (bytes), or why there is no
   // more.
-  using Grow = std::function<std::optional<double>(double limit)>;
+  using Grow = std::function<tl::expected<double, std::string>(double limit)>;
 
   // `hold` is borrowed. A guardian is posted, see there for `settle`.
   static Result<std::unique_ptr<Elastic>> begin(host::MemoryHold& hold, Grow grow,
@@ -34,16 +34,25 @@ class Elastic {
   // (every second): the guardian takes silence for death. True: the limit was raised.
   bool look(double seconds, const host::MemorySample& sample);
 
+  // Once more, at the end: nothing is raised.
+  void look_back(const host::MemorySample& sample);
+
   // The job is still held when it reaches its limit.
   [[nodiscard]] bool is_active() const { return !over_; }
   [[nodiscard]] double limit() const { return static_cast<double>(hold_.limit()); }
   [[nodiscard]] const std::vector<profiles::Raise>& raises() const { return raises_; }
-  // What a user must know; empty: nothing.
-  [[nodiscard]] const std::string& problem() const { return problem_; }
+  // Why it was given no more, if it wanted more; empty: it did not.
+  [[nodiscard]] const std::string& refusal() const { return refusal_; }
+  // At its limit a system call of the job may have failed.
+  [[nodiscard]] bool may_have_failed_calls() const { return touched_; }
+  // What a user must know besides.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
  private:
   Elastic(host::MemoryHold& hold, Grow grow, Guardian guardian)
       : hold_(hold), grow_(std::move(grow)), guardian_(std::move(guardian)) {}
+  bool is_watched();
+  bool raise(double seconds);
   void let_go();
 
   host::MemoryHold& hold_;
@@ -51,7 +60,9 @@ class Elastic {
   Guardian guardian_;
   std::vector<profiles::Raise> raises_;
   bool over_ = false;
-  std::string problem_;
+  bool touched_ = false;
+  std::string refusal_;
+  std::vector<std::string> problems_;
 };
 
 // The limit that comes after this one: half as much again, so that a job which grows without end

@@ -38,23 +38,21 @@ Gatehouse::Level Gatehouse::level(std::string directory, double capacity, double
           settings.reserve_bytes.value_or(settings.reserve_share * capacity)};
 }
 
-// Where a cgroup around us has less room than the machine, who runs outside of it takes none of
-// that; of the machine's all take.
+// A limit around us and the machine are two bounds: who runs outside of the one takes none of its
+// room.
 void Gatehouse::look_at_others(const host::HostSnapshot& snapshot) {
   // One's own are on record.
   jobs_ = host::managed_jobs(shop_.roots, shop_.tree, [this](const std::string& run) {
     return is_supervised(shop_.lock_directory, run);
   });
-  auto capacity = static_cast<double>(snapshot.capacity());
+  levels_.clear();
+  const auto whole = static_cast<double>(snapshot.memory.total);
+  if (const auto& around = snapshot.enclosing)
+    levels_.push_back(level(around->directory, std::min(static_cast<double>(around->limit), whole),
+                            static_cast<double>(around->room())));
+  levels_.push_back(level("", whole, static_cast<double>(snapshot.memory.available)));
   if (const auto cap = aggregate_bytes(shop_))
-    capacity = std::min(capacity, static_cast<double>(*cap));
-  const auto& enclosing = snapshot.enclosing;
-  const bool enclosed = enclosing && enclosing->room() < snapshot.memory.available;
-  levels_ = {level(enclosed ? enclosing->directory : "", capacity,
-                   static_cast<double>(snapshot.available()))};
-  if (enclosed)
-    levels_.push_back(level("", static_cast<double>(snapshot.memory.total),
-                            static_cast<double>(snapshot.memory.available)));
+    levels_.front().capacity = std::min(levels_.front().capacity, static_cast<double>(*cap));
 }
 
 // By our own cgroup; where nothing is seen there, by what the run around us has put into the
@@ -98,28 +96,32 @@ Holder Gatehouse::holder(const profiles::OpenRun& run, Use use) const {
   return out;
 }
 
-double Gatehouse::available() const { return levels_.front().available; }
+double Gatehouse::available() const {
+  double least = levels_.front().available;
+  for (const auto& level : levels_)
+    least = std::min(least, level.available);
+  return least;
+}
 
-// The level with the least room decides.
-Scene Gatehouse::scene(const std::vector<profiles::OpenRun>& open, const std::string& run_id,
-                       Use use) const {
-  auto out = scene_in(levels_.front(), open, run_id, use);
-  for (std::size_t i = 1; i < levels_.size(); ++i)
-    if (auto other = scene_in(levels_[i], open, run_id, use); other.free() < out.free())
-      out = std::move(other);
+std::vector<Scene> Gatehouse::scenes(const std::vector<profiles::OpenRun>& open,
+                                     const std::string& run_id, Use use) const {
+  std::set<std::string> supervised;
+  for (const auto& run : open)
+    if (run.id != run_id && is_supervised(shop_.lock_directory, run.id)) supervised.insert(run.id);
+  std::vector<Scene> out;
+  for (const auto& level : levels_)
+    out.push_back(scene_in(level, open, supervised, run_id, use));
   return out;
 }
 
 Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
-                          const std::string& run_id, Use use) const {
+                          const std::set<std::string>& supervised, const std::string& run_id,
+                          Use use) const {
   Scene out{level.capacity, level.available, level.reserve, {}, {}};
   const auto outside = [&](const std::string& cgroup) {
     return !level.directory.empty() && !cgroup.empty() &&
            cgroup.compare(0, level.directory.size() + 1, level.directory + "/") != 0;
   };
-  std::set<std::string> supervised;
-  for (const auto& run : open)
-    if (run.id != run_id && is_supervised(shop_.lock_directory, run.id)) supervised.insert(run.id);
   for (const auto& run : open) {
     if (run.id == run_id && run.state == profiles::RunState::queued) break;  // the rest came later
     if (supervised.count(run.id) == 0) continue;
@@ -140,9 +142,10 @@ Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRu
     if (outside(job.directory)) continue;
     const auto reserved =
         about.memory_limit_bytes ? about.memory_limit_bytes : about.memory_p99_bytes;
+    // Whoever made the directory wrote that: it can hold no more than there is.
     if (reserved)
       out.running.push_back({about.run_id,
-                             static_cast<double>(*reserved),
+                             std::min(static_cast<double>(*reserved), level.capacity),
                              static_cast<double>(job.in_use),
                              {},
                              true});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,14 +23,14 @@ class Gatehouse {
   // How much of their reservations one's own runs use: read, or taken to be nothing, which makes
   // less free than there is and costs no look at any of them.
   enum class Use { read, none };
-  // For the run of this id; those that came before it make up the queue. A run that is not on
-  // record comes last.
-  [[nodiscard]] Scene scene(const std::vector<profiles::OpenRun>& open, const std::string& run_id,
-                            Use use = Use::read) const;
+  // What the run of this id meets, one scene for each bound on memory around it, at least one;
+  // those that came before it make up the queue. A run that is not on record comes last.
+  [[nodiscard]] std::vector<Scene> scenes(const std::vector<profiles::OpenRun>& open,
+                                          const std::string& run_id, Use use = Use::read) const;
   // Inside another run: admitted against that one's memory only, and nobody waits there.
   [[nodiscard]] bool nested() const { return !enclosing_run_.empty(); }
   [[nodiscard]] const std::string& enclosing_run() const { return enclosing_run_; }
-  // Free now in the tightest enclosing limit, bytes.
+  // Free now within all bounds, bytes.
   [[nodiscard]] double available() const;
   // Whose end may make room, beside that of one's own runs.
   [[nodiscard]] std::vector<int> foreign_supervisors() const;
@@ -47,7 +48,8 @@ class Gatehouse {
   bool look_at_enclosing();
   [[nodiscard]] Level level(std::string directory, double capacity, double available) const;
   [[nodiscard]] Scene scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
-                               const std::string& run_id, Use use) const;
+                               const std::set<std::string>& supervised, const std::string& run_id,
+                               Use use) const;
   [[nodiscard]] double use_of(const profiles::OpenRun& run) const;
   [[nodiscard]] Holder holder(const profiles::OpenRun& run, Use use) const;
 

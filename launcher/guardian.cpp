@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,12 +19,6 @@
 
 namespace jobward::launcher {
 namespace {
-
-std::int64_t now_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
 
 // All descriptors but these: the supervisor's lock, database and pipes must end with it.
 void keep_only(std::array<int, 3> kept) {
@@ -44,9 +37,10 @@ void keep_only(std::array<int, 3> kept) {
 }  // namespace
 
 struct Guardian::Shared {
-  std::atomic<std::int64_t> beat_ms{0};
+  std::atomic<std::uint64_t> begun{0};  // looks of the supervisor
+  std::atomic<std::uint64_t> ended{0};  // those that are over, the latest
   std::atomic<bool> released{false};
-  static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
 void Guardian::keep_watch(Shared& shared, int event, int lifeline,
@@ -62,9 +56,10 @@ void Guardian::keep_watch(Shared& shared, int event, int lifeline,
     // Its end: nothing is ever written to it.
     if (both[0].revents != 0) break;
     static_cast<void>(::read(event, ignored.data(), ignored.size()));
+    const auto before = shared.begun.load();
     pollfd end{lifeline, POLLIN, 0};
     if (::poll(&end, 1, kPatienceMs) > 0) break;
-    if (now_ms() - shared.beat_ms >= kPatienceMs) let_go();
+    if (shared.ended <= before) let_go();
   }
   let_go();
   ::_exit(0);
@@ -81,11 +76,10 @@ Result<Guardian> Guardian::post(const host::MemoryHold& hold, const std::functio
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return errno_error("share", "a page of memory");
   auto* shared = new (page) Shared;
-  shared->beat_ms = now_ms();
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setsid();
-    ::prctl(PR_SET_NAME, "jobward-guard");
+    ::prctl(PR_SET_NAME, "jw-guardian");  // `pkill jobward` must not take both
     ours.reset();
     settle();
     const auto release = hold.release_switch();
@@ -119,7 +113,13 @@ Guardian::~Guardian() {
   ::munmap(shared_, sizeof(Shared));
 }
 
-void Guardian::beat() const { shared_->beat_ms = now_ms(); }
+void Guardian::look_begins() const { ++shared_->begun; }
+
+void Guardian::look_ends() const { shared_->ended = shared_->begun.load(); }
+
+bool Guardian::is_dead() const { return host::wait_for_exit(pidfd_, 0); }
+
+void Guardian::hold_again() const { shared_->released = false; }
 
 bool Guardian::has_released() const { return shared_->released; }
 

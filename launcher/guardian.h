@@ -30,10 +30,16 @@ class Guardian {
   // Ends the child, without a release, and reaps it.
   ~Guardian();
 
-  // The supervisor is awake, and has looked after the job.
-  void beat() const;
+  // The supervisor begins to look after the job, and has done so. A look that began before an event
+  // is no answer to it.
+  void look_begins() const;
+  void look_ends() const;
   // The supervisor was silent for too long: the hold is released.
   [[nodiscard]] bool has_released() const;
+  // The job is held again.
+  void hold_again() const;
+  // Did somebody kill it? Then nobody watches.
+  [[nodiscard]] bool is_dead() const;
 
   static constexpr int kPatienceMs = 2000;
 

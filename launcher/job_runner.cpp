@@ -33,7 +33,7 @@ std::string guess_line(const RunResult& result, const LimitPlan& plan) {
 
 void record_end(const Workshop& shop, RunResult& result) {
   result.at.ended = shop.clock.wall_ms();
-  if (!result.recorded) return;
+  if (!result.recorded || result.earlier) return;
   JOBWARD_FAULT(closing);
   const profiles::Learn learn = [&](const profiles::LearnedState& old) {
     return estimator::learn(old, result.ending.observation);
@@ -49,27 +49,34 @@ void record_end(const Workshop& shop, RunResult& result) {
 // A wall limit is wagered up to so many times what it was.
 constexpr double kLongestMore = 3;
 
-// The limit that the next attempt gets; absent: there is none.
-std::optional<double> larger_limit(const RunOrder& order, const Workshop& shop, Resource resource,
-                                   const RunResult& result) {
+// The limit that the next attempt gets, or why there is none.
+tl::expected<double, std::string> larger_limit(const RunOrder& order, const Workshop& shop,
+                                               Resource resource, const RunResult& result) {
   const Limit* limit = result.request.limits.find(resource);
-  if (limit == nullptr || shop.store == nullptr) return std::nullopt;
-  const auto& raises = result.ending.raises;
-  const bool raised = resource == Resource::memory && !raises.empty();
-  const double reached = raised ? raises.back().to : limit->value;
+  if (limit == nullptr || shop.store == nullptr)
+    return tl::unexpected(std::string("there are no records to go by"));
   const auto states = shop.store->learned(result.request.fingerprint);
   const bool memory = resource == Resource::memory;
   const double most =
-      memory ? static_cast<double>(shop.snapshot.capacity()) : reached * kLongestMore;
-  auto next =
-      next_limit(resource, reached, most, states ? *states : std::vector<profiles::LearnedState>(),
-                 result.request.features, shop.settings);
+      memory ? static_cast<double>(shop.snapshot.capacity()) : limit->value * kLongestMore;
+  auto next = next_limit(resource, limit->value, most,
+                         states ? *states : std::vector<profiles::LearnedState>(),
+                         result.request.features, shop.settings);
   if (const Limit* cap = shop.policy.caps.find(resource)) {
-    if (cap->value < next.least) return std::nullopt;
+    if (cap->value < next.least)
+      return tl::unexpected("the policy allows no more (" + cap->source + ")");
     next.wanted = std::min(next.wanted, cap->value);
   }
   if (!memory) return next.wanted;
   return reserve_more(order, shop, next.least, next.wanted);
+}
+
+// What an elastic limit had come to is where the next attempt begins.
+void keep_raised(RunResult& result) {
+  if (result.ending.raises.empty()) return;
+  Limit limit = *result.request.limits.find(Resource::memory);
+  limit.value = result.ending.raises.back().to;
+  result.request.limits.set(Resource::memory, std::move(limit));
 }
 
 // Prepares the next attempt after an end at the job's own limit, if it may be tried again.
@@ -81,16 +88,18 @@ bool try_again(const RunOrder& order, const Workshop& shop, const RunHooks& hook
   int& left = memory ? oom : time;
   if (left <= 0) return false;
   const auto resource = memory ? Resource::memory : Resource::wall;
-  const auto bytes = larger_limit(order, shop, resource, result);
-  if (!bytes) {
+  keep_raised(result);
+  const auto larger = larger_limit(order, shop, resource, result);
+  if (!larger) {
     result.problems.push_back("it is not started again: no larger " +
-                              std::string(memory ? "memory" : "wall") + " limit can be had now");
+                              std::string(memory ? "memory" : "wall") +
+                              " limit can be had now: " + larger.error());
     return false;
   }
   JOBWARD_FAULT(retry_reserved);
   --left;
   Limit limit = *result.request.limits.find(resource);
-  limit.value = memory ? whole_pages(*bytes) : *bytes;
+  limit.value = memory ? whole_pages(*larger) : *larger;
   limit.source = "retry";
   hooks.tell(result.ending.cause + "; attempt " + std::to_string(result.request.attempt + 1) +
              " with a " + limit_words(resource, limit));

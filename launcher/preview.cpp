@@ -117,6 +117,11 @@ void check_enforcement(const Limits& limits, const host::Support& supports, bool
 void check_elastic(const RunOrder& order, const host::Support& supports, Preview& out) {
   const auto& elastic = order.settings.elastic;
   if (!elastic) return;
+  const auto* limit = out.plan.limits.find(Resource::memory);
+  if (limit != nullptr && elastic->cap_bytes && *elastic->cap_bytes <= limit->value)
+    out.remarks.push_back("the memory limit of " + format_bytes(limit->value) + " (" +
+                          limit->source + ") is not below the most that it may be raised to (" +
+                          elastic->source + "): it is a hard one");
   const auto* memory = supports.find(Resource::memory);
   if (memory != nullptr && memory->how == Enforcement::kernel) return;
   const std::string what = with_reason(

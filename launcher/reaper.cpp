@@ -50,6 +50,7 @@ class Reaper {
           "its supervisor was gone: the machine was restarted (another boot) while it went on");
     find_directories();
     if (run_.request.kept_on_loss && kept_ == Kept::leave && !living().empty()) {
+      release();
       lock->leave();
       return {};
     }
@@ -64,7 +65,9 @@ class Reaper {
     if (killed > 0)
       cause += "; " + std::to_string(killed) + " processes that were left were killed";
     if (killed < 0) cause += "; what is left of it could not be killed: " + problem_;
-    return close(cause);
+    const std::string line = close(cause);
+    if (!closed_) lock->leave();  // what it notes is needed when it is tried again
+    return line;
   }
 
  private:
@@ -117,6 +120,15 @@ class Reaper {
     for (int pid = ::getpid(); pid > 0; pid = host::parent_of(reaping_.roots, pid).value_or(0))
       pids.erase(pid);
     return {pids.begin(), pids.end()};
+  }
+
+  // Nobody raises an elastic limit any more: the kernel's own behaviour, if no guardian saw to it.
+  void release() const {
+    for (const auto& directory : directories_)
+      if (const auto job = host::CgroupDir::open(directory.job()))
+        for (const auto& [file, text] :
+             {std::pair("memory.high", "max"), std::pair("memory.oom_control", "0")})
+          if (job->has(file)) static_cast<void>(job->write(file, text));
   }
 
   // How many there were; -1: they could not be killed.
@@ -196,6 +208,7 @@ class Reaper {
     at.spawned = spawned_;
     at.ended = reaping_.clock.wall_ms();
     const auto closed = reaping_.store->end(run_.request.id, ending_, at, {});
+    closed_ = static_cast<bool>(closed);
     if (!closed)
       return "run " + run_.request.id +
              " has lost its supervisor, but could not be closed: " + closed.error().message();
@@ -209,6 +222,7 @@ class Reaper {
   std::vector<RunDirectory> directories_;
   profiles::RunEnding ending_;
   std::optional<UnixMillis> spawned_;
+  bool closed_ = false;
   std::string problem_;
 };
 

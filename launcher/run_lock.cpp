@@ -44,11 +44,11 @@ std::optional<UnixMillis> noted_spawn(int fd) {
 
 }  // namespace
 
-Result<RunLock> RunLock::hold(const std::string& directory, const std::string& run_id) {
+Result<RunLock> RunLock::hold(const std::string& directory, const std::string& run_id, int access) {
   const std::string path = lock_path(directory, run_id);
   Fd fd;
   for (int tries = 0;; ++tries) {
-    if (!fd) fd = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) fd = Fd(::open(path.c_str(), access | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) return errno_error("create lock file", path);
     JOBWARD_FAULT(lock_file_made);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
@@ -63,7 +63,7 @@ Result<RunLock> RunLock::hold(const std::string& directory, const std::string& r
 }
 
 Result<RunLock> RunLock::take(const std::string& directory, const std::string& run_id) {
-  auto lock = hold(directory, run_id);
+  auto lock = hold(directory, run_id, O_RDWR);
   if (!lock) return lock;
   // For those who have something to say to us.
   const std::string pid = std::to_string(::getpid()) + "\n";
@@ -86,7 +86,8 @@ RunLock::~RunLock() {
 
 bool is_supervised(const std::string& directory, const std::string& run_id) {
   // Not for writing: who waits for the end of runs is woken when such a descriptor is closed.
-  const Fd fd(::open(lock_path(directory, run_id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd fd(
+      ::open(lock_path(directory, run_id).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   // Shared: those who look do not take each other for supervisors.
   return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
@@ -103,7 +104,8 @@ std::optional<int> supervisor_of(const std::string& directory, const std::string
 
 std::optional<RunLock> take_over(const std::string& directory, const std::string& run_id) {
   if (is_supervised(directory, run_id)) return std::nullopt;
-  auto lock = RunLock::hold(directory, run_id);
+  // Not for writing, as in is_supervised().
+  auto lock = RunLock::hold(directory, run_id, O_RDONLY);
   return lock ? std::optional(std::move(*lock)) : std::nullopt;
 }
 
@@ -122,7 +124,7 @@ void remove_abandoned(const std::string& directory, const std::set<std::string>&
 
 Status await_end(const std::string& directory, const std::string& run_id) {
   const std::string path = lock_path(directory, run_id);
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return errno == ENOENT ? Status() : errno_error("open", path);
   while (::flock(fd.get(), LOCK_SH) != 0)
     if (errno != EINTR) return errno_error("wait for", path);

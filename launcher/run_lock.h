@@ -15,8 +15,8 @@ namespace jobward::launcher {
 // Creates DIRECTORY/RUN.lock and locks it until destroyed; then the file is removed.
 class RunLock {
  public:
-  // The same without writing anything into it.
-  static Result<RunLock> hold(const std::string& directory, const std::string& run_id);
+  // The same without writing anything into it; `access` as for open(2).
+  static Result<RunLock> hold(const std::string& directory, const std::string& run_id, int access);
   static Result<RunLock> take(const std::string& directory, const std::string& run_id);
   RunLock(RunLock&& other) noexcept
       : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}

@@ -344,7 +344,8 @@ class Loop {
 
   void warn_of_memory(const host::MemorySample& sample) {
     const auto limit = memory_limit();
-    if (!limit) return;
+    // An elastic limit ends nothing as long as it can be raised.
+    if (!limit || (order_.elastic != nullptr && order_.elastic->is_active())) return;
     std::erase_if(warnings_, [&](const WarnSignal& warning) {
       const bool due = warning.memory_share &&
                        static_cast<double>(sample.need()) >= *warning.memory_share * *limit;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "host/observe/process.h"
 
@@ -27,7 +28,8 @@ bool ends_waiting(int signal) {
 Result<Waiting> Waiting::open(const std::string& lock_directory, const SignalGate& gate) {
   Fd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!changes) return errno_error("watch", "the ends of runs");
-  if (::inotify_add_watch(changes.get(), lock_directory.c_str(), IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
+  if (::inotify_add_watch(changes.get(), lock_directory.c_str(),
+                          IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR) < 0)
     return errno_error("watch", lock_directory);
   Fd signals(::signalfd(-1, &gate.blocked(), SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return errno_error("watch", "signals");
@@ -36,8 +38,16 @@ Result<Waiting> Waiting::open(const std::string& lock_directory, const SignalGat
 
 void Waiting::watch(const std::vector<int>& pids) {
   processes_.clear();
-  for (const int pid : pids)
-    if (auto process = host::open_pidfd(pid)) processes_.push_back(std::move(*process));
+  for (const int pid : pids) {
+    if (dead_.count(pid) > 0) continue;
+    auto process = host::open_pidfd(pid);
+    if (process && !host::wait_for_exit(*process, 0)) {
+      processes_.push_back(std::move(*process));
+    } else {
+      dead_.insert(pid);
+      look_again_ = true;
+    }
+  }
 }
 
 bool Waiting::take_signals() {
@@ -57,6 +67,7 @@ void Waiting::drain_changes() const {
 }
 
 Result<Woken> Waiting::wait(double seconds) {
+  if (std::exchange(look_again_, false)) return Woken::change;
   const auto deadline =
       Clock::now() + std::chrono::milliseconds(static_cast<long>(std::ceil(seconds * 1000)));
   std::vector<pollfd> watched{{changes_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ enum class Woken {
 class Waiting {
  public:
   static Result<Waiting> open(const std::string& lock_directory, const SignalGate& gate);
-  // Also wakes when one of these processes has ended; replaces those of before.
+  // Also wakes when one of these processes has ended; replaces those of before. One that has ended
+  // already (a zombie may stay for long) wakes once, and not again.
   void watch(const std::vector<int>& pids);
   // At most `seconds`; a Ctrl-Z stops this process meanwhile.
   Result<Woken> wait(double seconds);
@@ -36,6 +38,8 @@ class Waiting {
   Fd changes_;
   Fd signals_;
   std::vector<Fd> processes_;
+  std::set<int> dead_;  // of those to be watched
+  bool look_again_ = false;
   int signal_ = 0;
 };
 

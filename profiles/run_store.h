@@ -48,6 +48,9 @@ using Reserve = std::function<std::optional<double>(const std::vector<OpenRun>& 
 
 using Removing = std::function<void(const std::string& id)>;
 
+// Did a call fail because others held the database for too long? Then it may be tried again.
+bool is_busy(const Error& error);
+
 // Not thread-safe; several processes may use one database at once.
 class RunStore {
  public:

@@ -70,24 +70,33 @@ Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {
   return note->bind(migration.name).bind(now).run();
 }
 
+constexpr auto kNewest = static_cast<std::int64_t>(kMigrations.size());
+
+// The version of the database, if this program knows it.
+Result<std::int64_t> known_version(sqlite::Database& db) {
+  auto version = db.integer("PRAGMA user_version");
+  if (version && *version > kNewest)
+    return error("use database", db.path(),
+                 "it was written by a newer version of jobward (schema " +
+                     std::to_string(*version) + ", this one knows " + std::to_string(kNewest) +
+                     "); nothing was changed: use that version, or another JOBWARD_STATE_DIR");
+  return version;
+}
+
 }  // namespace
 
 Status migrate(sqlite::Database& db, UnixMillis now) {
-  const auto newest = static_cast<std::int64_t>(kMigrations.size());
-  auto version = db.integer("PRAGMA user_version");
+  const auto newest = kNewest;
+  auto version = known_version(db);
   if (!version) return tl::unexpected(std::move(version).error());
-  if (*version > newest)
-    return error("use database", db.path(),
-                 "it was written by a newer version of jobward (schema " +
-                     std::to_string(*version) + ", this one knows " + std::to_string(newest) +
-                     "); nothing was changed: use that version, or another JOBWARD_STATE_DIR");
   if (*version == newest) return {};
   if (*version == 0) JOBWARD_RETURN_IF_ERROR(db.execute("PRAGMA journal_mode=WAL"));
   auto transaction = sqlite::Transaction::begin(db);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   // Read again under the lock: another process may have been faster.
-  version = db.integer("PRAGMA user_version");
+  version = known_version(db);
   if (!version) return tl::unexpected(std::move(version).error());
+  if (*version == newest) return {};
   for (auto step = *version; step < newest; ++step) {
     const auto& migration = kMigrations[static_cast<std::size_t>(step)];
     if (auto applied = apply(db, migration, now); !applied)

@@ -26,6 +26,7 @@ using sqlite::Transaction;
 using sqlite::Trouble;
 
 constexpr int kBusyMs = 10000;
+constexpr int kReserveMs = 1500;  // below what a guardian takes for death (launcher/guardian.h)
 constexpr const char* kFile = "/jobward.db";
 constexpr std::size_t kShortestPrefix = 2;
 
@@ -263,9 +264,11 @@ Result<std::optional<RunState>> SqliteRunStore::admit(const std::string& id, con
 Result<std::optional<double>> SqliteRunStore::reserve(const std::string& id,
                                                       const Reserve& decide) {
   // Others must see it, a power cut need not leave it: no sync, for a job may be held up meanwhile.
-  JOBWARD_RETURN_IF_ERROR(db_.execute("PRAGMA synchronous=NORMAL"));
+  JOBWARD_RETURN_IF_ERROR(db_.execute(
+      ("PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=" + std::to_string(kReserveMs)).c_str()));
   auto reserved = reserve_now(id, decide);
-  JOBWARD_RETURN_IF_ERROR(db_.execute("PRAGMA synchronous=FULL"));
+  JOBWARD_RETURN_IF_ERROR(db_.execute(
+      ("PRAGMA synchronous=FULL; PRAGMA busy_timeout=" + std::to_string(kBusyMs)).c_str()));
   return reserved;
 }
 
@@ -328,10 +331,15 @@ Status SqliteRunStore::end(const std::string& id, const RunEnding& ending, const
 Status SqliteRunStore::close_run(const std::string& id, const RunEnding& ending,
                                  const Timestamps& at) {
   auto statement = db_.prepare(
-      "UPDATE runs SET state='ended', outcome=?, spawned_ms=?, ended_ms=?, ending=?, curve=?"
+      "UPDATE runs SET request_key=iif(?, NULL, request_key), state='ended', outcome=?, "
+      "spawned_ms=?, ended_ms=?, ending=?, curve=?"
       " WHERE id=? AND state<>'ended' RETURNING 1");
   if (!statement) return tl::unexpected(std::move(statement).error());
-  statement->bind(to_string(ending.outcome))
+  // "Try again later" is no answer to be remembered.
+  const bool came_to_nothing =
+      ending.outcome == Outcome::not_admitted || ending.outcome == Outcome::cancelled;
+  statement->bind(came_to_nothing ? 1 : 0)
+      .bind(to_string(ending.outcome))
       .bind(at.spawned)
       .bind(at.ended)
       .bind(encode_ending(ending));
@@ -440,6 +448,8 @@ Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query
 }
 
 }  // namespace
+
+bool is_busy(const Error& error) { return sqlite::trouble_of(error) == Trouble::busy; }
 
 Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
                                                         const Clock& clock, Notice notice) {

@@ -101,7 +101,7 @@ class HybridBackend final : public Backend {
     auto hold = v1->hold(request);
     auto group = std::make_unique<HybridGroup>(std::move(*leaf), std::move(*v1),
                                                hold ? std::move(*hold) : nullptr);
-    if (!hold) return tl::unexpected(std::move(hold).error());
+    if (!hold) group->remark(not_elastic(hold.error()));
     return group;
   }
 

@@ -15,6 +15,9 @@ namespace jobward::host {
 namespace {
 
 constexpr std::uint64_t kMiB = 1U << 20U;
+// So near is at the limit: charges that each CPU holds ready (64 pages: mm/memcontrol.c,
+// MEMCG_CHARGE_BATCH), and a huge page that did not fit.
+constexpr std::uint64_t kAtLimit = 4 * kMiB;
 constexpr const char* kNoMark = "max";
 constexpr const char* kKillerOn = "0";
 constexpr const char* kKillerOff = "1";
@@ -28,6 +31,10 @@ unsigned processors() {
 // Here, where MemoryHold is known.
 JobGroup::JobGroup() = default;
 JobGroup::~JobGroup() = default;
+
+std::string not_elastic(const Error& why) {
+  return "the memory limit is not elastic, but a hard one: " + why.message();
+}
 
 std::uint64_t mark_below(std::uint64_t limit, unsigned processors, Braking braking) {
   const std::uint64_t share = braking == Braking::slowed ? limit / 32 : limit / 4;
@@ -49,7 +56,7 @@ Result<MemoryHold> MemoryHold::on_v1(const CgroupDir& job, std::uint64_t limit,
   if (auto both = job.counter("memory.memsw.limit_in_bytes"); both && *both)
     out.swap_ = **both > limit ? **both - limit : 0;
   auto begun = out.begin("memory.oom_control");
-  if (begun) begun = job.write("memory.oom_control", kKillerOff);
+  if (begun) begun = out.hold_again();
   if (!begun) return tl::unexpected(std::move(begun).error());
   return out;
 }
@@ -95,12 +102,22 @@ Result<Fd> MemoryHold::watch() const {
   return event;
 }
 
-// Page cache at the mark is given back and holds nobody up: what counts is what cannot be.
-bool MemoryHold::holds(const MemorySample& sample) const {
-  if (sample.current >= mark_ && sample.need() + (limit_ - mark_) >= mark_) return true;
-  if (kind_ == Kind::v2) return false;
+bool MemoryHold::is_at_limit(std::uint64_t bytes) const { return bytes + kAtLimit >= limit_; }
+
+// Page cache at the mark is given back and holds nobody up: what counts is what cannot be. Not all
+// of that is known (locked pages of files): at the limit itself it does not matter what it is.
+bool MemoryHold::holds(const MemorySample& sample, bool settled) const {
+  const std::uint64_t slack = std::min(limit_ - mark_, limit_ / 32 + kAtLimit);
+  if (sample.current >= mark_ && sample.need() + slack >= mark_) return true;
+  if (kind_ == Kind::v2) return is_at_limit(sample.current);
+  // Also set while only a cgroup above is out of memory, and for a moment after a raise.
   const auto control = job_->keyed("memory.oom_control");
-  return control && *control && value_or_zero(**control, "under_oom") != 0;
+  const bool waits = control && *control && value_or_zero(**control, "under_oom") != 0;
+  return waits && (settled || is_at_limit(sample.current));
+}
+
+bool MemoryHold::may_have_failed_calls(const MemorySample& sample) const {
+  return kind_ == Kind::v1 && sample.peak && is_at_limit(*sample.peak);
 }
 
 Status MemoryHold::write_limit(std::uint64_t limit) const {
@@ -119,6 +136,10 @@ Status MemoryHold::raise(std::uint64_t limit) {
   JOBWARD_RETURN_IF_ERROR(set_mark());
   attribute_.memory_limit_bytes = limit;
   return write_job_attribute(job_->fd(), job_->path(), attribute_);
+}
+
+Status MemoryHold::hold_again() {
+  return kind_ == Kind::v2 ? set_mark() : job_->write("memory.oom_control", kKillerOff);
 }
 
 MemoryHold::Switch MemoryHold::release_switch() const {

@@ -39,12 +39,17 @@ class MemoryHold {
   [[nodiscard]] int event() const { return event_.get(); }
   // Another such descriptor, for another process.
   [[nodiscard]] Result<Fd> watch() const;
-  // Is it held now? `sample` is of this moment.
-  [[nodiscard]] bool holds(const MemorySample& sample) const;
+  // Is it held now? `sample` is of this moment. `settled`: the last raise is a second ago or more.
+  // Just after one the kernel may still count those as waiting whom the raise has woken.
+  [[nodiscard]] bool holds(const MemorySample& sample, bool settled) const;
+  // Has the job been so near its limit that v1 may have failed a system call of it?
+  [[nodiscard]] bool may_have_failed_calls(const MemorySample& sample) const;
   // A higher limit; the mark follows.
   Status raise(std::uint64_t limit);
-  // The kernel's own behaviour, for good: the hard limit decides.
+  // The kernel's own behaviour: the hard limit decides.
   Status release();
+  // After a release of somebody else's: held as before.
+  Status hold_again();
 
   // What release() writes, and where, for a process that can do no more than write(2).
   struct Switch {
@@ -61,6 +66,7 @@ class MemoryHold {
   Status begin(const char* release_file);
   Status write_limit(std::uint64_t limit) const;
   Status set_mark();
+  [[nodiscard]] bool is_at_limit(std::uint64_t bytes) const;
 
   Kind kind_;
   const CgroupDir* job_;
@@ -71,6 +77,9 @@ class MemoryHold {
   Fd release_;  // memory.high, or memory.oom_control
   JobAttribute attribute_;
 };
+
+// What a user is told where a job cannot be held: the limit is then a hard one.
+std::string not_elastic(const Error& why);
 
 // How far below the limit the mark is on a machine with so many processors.
 //

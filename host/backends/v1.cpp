@@ -87,7 +87,7 @@ class V1Backend final : public Backend {
     auto hold = v1->hold(request);
     auto group =
         std::make_unique<V1Group>(roots_, std::move(*v1), hold ? std::move(*hold) : nullptr);
-    if (!hold) return tl::unexpected(std::move(hold).error());
+    if (!hold) group->remark(not_elastic(hold.error()));
     return group;
   }
 

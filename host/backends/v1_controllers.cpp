@@ -135,6 +135,10 @@ Status V1Controllers::watch_memory() {
     target = std::move(*opened);
     return {};
   };
+  // Inherited from a job around us that is held at its limit: nobody would wake ours.
+  if (const auto control = memory().keyed("memory.oom_control");
+      control && *control && value_or_zero(**control, "oom_kill_disable") != 0)
+    JOBWARD_RETURN_IF_ERROR(memory().write("memory.oom_control", "0"));
   JOBWARD_RETURN_IF_ERROR(open("memory.usage_in_bytes", usage_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.max_usage_in_bytes", peak_file_));
   JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_file_));

@@ -60,7 +60,7 @@ class V2Group final : public JobGroup {
     bool is_parent = false;
   };
 
-  Status hold_memory(const GroupRequest& request);
+  void hold_memory(const GroupRequest& request);
   void set_aggregate(const GroupRequest& request);
   void remember_ancestors(const std::string& mount_point);
   void read_final(GroupReport& report);
@@ -102,7 +102,7 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
     JOBWARD_RETURN_IF_ERROR(open("memory.current", current_));
     JOBWARD_RETURN_IF_ERROR(open("memory.stat", stat_));
     static_cast<void>(open("memory.peak", peak_));
-    JOBWARD_RETURN_IF_ERROR(hold_memory(request));
+    hold_memory(request);
   } else {
     const Limit* limit = request.limits.find(Resource::memory);
     polled_.emplace(roots_, limit == nullptr
@@ -114,14 +114,15 @@ Status V2Group::prepare(const GroupRequest& request, const V2Controllers& contro
   return {};
 }
 
-Status V2Group::hold_memory(const GroupRequest& request) {
+void V2Group::hold_memory(const GroupRequest& request) {
   const Limit* limit = request.limits.find(Resource::memory);
-  if (!request.elastic || limit == nullptr) return {};
+  if (!request.elastic || limit == nullptr) return;
   auto hold =
       MemoryHold::on_v2(leaf_.job(), static_cast<std::uint64_t>(limit->value), request.attribute);
-  if (!hold) return tl::unexpected(std::move(hold).error());
-  hold_ = std::make_unique<MemoryHold>(std::move(*hold));
-  return {};
+  if (hold)
+    hold_ = std::make_unique<MemoryHold>(std::move(*hold));
+  else
+    remark(not_elastic(hold.error()));
 }
 
 // Written only when it is another: every run comes by here.

@@ -24,6 +24,8 @@ std::optional<T> number(const std::map<std::string, std::string, std::less<>>& f
   return value;
 }
 
+constexpr std::size_t kLongestRunId = 64;
+
 }  // namespace
 
 std::string encode(const JobAttribute& attribute) {
@@ -48,6 +50,13 @@ Result<JobAttribute> decode_job_attribute(std::string_view text) {
     fields.insert_or_assign(std::string(line.substr(0, equals)),
                             std::string(line.substr(equals + 1)));
   }
+  // Anybody may write it, and it becomes part of paths.
+  const std::string& run = fields["run"];
+  if (run.size() > kLongestRunId ||
+      run.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+          std::string::npos)
+    return error("parse", kJobAttributeName,
+                 "\"" + printable(run.substr(0, 80)) + "\" is not the id of a run");
   JobAttribute out;
   const auto supervisor = number<int>(fields, "supervisor");
   const auto owner = number<std::uint32_t>(fields, "owner");

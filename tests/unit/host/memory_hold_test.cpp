@@ -110,10 +110,20 @@ TEST_CASE("memory_hold: Page cache at the mark holds nobody") {
   const FakeJob fake;
   const auto hold = fake.hold(1024 * kMiB);
   const auto mark = mark_below(1024 * kMiB, 2, Braking::slowed);
-  CHECK(hold.holds(sample(mark, 0)));
-  CHECK(hold.holds(sample(mark + kMiB, 8 * kMiB)));
-  CHECK_FALSE(hold.holds(sample(mark - kMiB, 0)));
-  CHECK_FALSE(hold.holds(sample(mark, 700 * kMiB)));
+  CHECK(hold.holds(sample(mark, 0), true));
+  CHECK(hold.holds(sample(mark + kMiB, 8 * kMiB), true));
+  CHECK_FALSE(hold.holds(sample(mark - kMiB, 0), true));
+  CHECK_FALSE(hold.holds(sample(mark, 700 * kMiB), true));
+  CHECK_FALSE(hold.holds(sample(mark, 200 * kMiB), true));
+  CHECK(hold.holds(sample(1024 * kMiB, 700 * kMiB),
+                   true));  // locked, or the kernel would have given it back
+}
+
+TEST_CASE("memory_hold: A small limit is not raised for page cache either") {
+  const FakeJob fake;
+  const auto hold = fake.hold(24 * kMiB);
+  CHECK_FALSE(hold.holds(sample(13 * kMiB, 11 * kMiB), true));
+  CHECK(hold.holds(sample(13 * kMiB, kMiB), true));
 }
 
 TEST_CASE(

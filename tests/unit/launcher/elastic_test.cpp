@@ -82,7 +82,7 @@ TEST_CASE("elastic: A job at its mark is given what was reserved, and the raise 
   double asked = 0;
   const auto elastic = begin(fake, [&](double limit) {
     asked = limit;
-    return std::optional(limit * 2);
+    return tl::expected<double, std::string>(limit * 2);
   });
   CHECK(elastic->look(3, at_mark()));
   CHECK(asked == 1024 * kMiB);
@@ -97,9 +97,9 @@ TEST_CASE("elastic: A job at its mark is given what was reserved, and the raise 
 
 TEST_CASE("elastic: A job below its mark is not asked about") {
   FakeJob fake;
-  const auto elastic = begin(fake, [](double) -> std::optional<double> {
+  const auto elastic = begin(fake, [](double) -> tl::expected<double, std::string> {
     FAIL("nobody is at the limit");
-    return std::nullopt;
+    return tl::unexpected(std::string());
   });
   CHECK_FALSE(elastic->look(1, {}));
   CHECK(elastic->is_active());
@@ -109,30 +109,72 @@ TEST_CASE("elastic: A job below its mark is not asked about") {
 TEST_CASE("elastic: Where there is no more the mark is lifted, and the hard limit decides") {
   FakeJob fake;
   int asked = 0;
-  const auto elastic = begin(fake, [&](double) -> std::optional<double> {
+  const auto elastic = begin(fake, [&](double) -> tl::expected<double, std::string> {
     ++asked;
-    return std::nullopt;
+    return tl::unexpected(std::string("all is taken"));
   });
   CHECK_FALSE(elastic->look(1, at_mark()));
   CHECK(fake.is_released());
   CHECK_FALSE(elastic->is_active());
+  CHECK(elastic->refusal() == "all is taken");
   CHECK_FALSE(elastic->look(2, at_mark()));
   CHECK(asked == 1);
 }
 
-TEST_CASE("elastic: A supervisor that is silent after an event is taken for dead within seconds") {
+TEST_CASE(
+    "elastic: A supervisor that is silent after an event is taken for dead, and holds again "
+    "later") {
   FakeJob fake;
-  const auto elastic = begin(fake, [](double limit) { return std::optional(limit * 2); });
+  const auto elastic =
+      begin(fake, [](double limit) { return tl::expected<double, std::string>(limit * 2); });
   fake.pass_mark();
   CHECK(comes_true([&] { return fake.is_released(); }));
-  CHECK_FALSE(elastic->look(5, at_mark()));
-  CHECK_FALSE(elastic->is_active());
-  CHECK(elastic->problem().find("silent") != std::string::npos);
+  CHECK(elastic->look(5, at_mark()));
+  CHECK(elastic->is_active());
+  CHECK_FALSE(fake.is_released());
+  REQUIRE(elastic->problems().size() == 1);
+  CHECK(elastic->problems()[0].find("silent") != std::string::npos);
+}
+
+// The last sign of life came after the event, which was not answered all the same.
+TEST_CASE("elastic: A supervisor that stops in the middle of its look is taken for dead") {
+  FakeJob fake;
+  const auto guardian = Guardian::post(*fake.hold, [] {});
+  REQUIRE(guardian);
+  guardian->look_begins();
+  guardian->look_ends();
+  fake.pass_mark();
+  guardian->look_begins();
+  CHECK(comes_true([&] { return fake.is_released(); }));
+  CHECK(guardian->has_released());
+}
+
+TEST_CASE("elastic: Without its guardian nothing is held any more") {
+  FakeJob fake;
+  int guardian = 0;
+  const auto told = test::make_pipe();
+  const auto elastic =
+      Elastic::begin(
+          *fake.hold, [](double limit) { return tl::expected<double, std::string>(limit * 2); },
+          [&] {
+            const int pid = ::getpid();
+            static_cast<void>(::write(told.writer.get(), &pid, sizeof pid));
+          })
+          .value();
+  REQUIRE(::read(told.reader.get(), &guardian, sizeof guardian) == sizeof guardian);
+  ::kill(guardian, SIGKILL);  // our child, which nobody has reaped
+  CHECK(comes_true([&] {
+    elastic->look(1, {});
+    return !elastic->is_active();
+  }));
+  CHECK(fake.is_released());
+  REQUIRE(elastic->problems().size() == 1);
 }
 
 TEST_CASE("elastic: A supervisor that looks after its job is left alone") {
   FakeJob fake;
-  const auto elastic = begin(fake, [](double limit) { return std::optional(limit * 2); });
+  const auto elastic =
+      begin(fake, [](double limit) { return tl::expected<double, std::string>(limit * 2); });
   fake.pass_mark();
   const auto end =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(Guardian::kPatienceMs + 500);
@@ -166,13 +208,14 @@ TEST_CASE("elastic: When the run is over the guardian is gone, and has touched n
   int guardian = 0;
   const auto told = test::make_pipe();
   {
-    const auto elastic = Elastic::begin(
-                             *fake.hold, [](double limit) { return std::optional(limit * 2); },
-                             [&] {
-                               const int pid = ::getpid();
-                               static_cast<void>(::write(told.writer.get(), &pid, sizeof pid));
-                             })
-                             .value();
+    const auto elastic =
+        Elastic::begin(
+            *fake.hold, [](double limit) { return tl::expected<double, std::string>(limit * 2); },
+            [&] {
+              const int pid = ::getpid();
+              static_cast<void>(::write(told.writer.get(), &pid, sizeof pid));
+            })
+            .value();
     REQUIRE(::read(told.reader.get(), &guardian, sizeof guardian) == sizeof guardian);
   }
   CHECK(::kill(guardian, 0) != 0);
