@@ -16,7 +16,7 @@ from harness import Session
 from system import wait_until
 from test_lost import DEAF, LostCase
 from test_queue import Crowded
-from variants import FRONT_END, only_on
+from variants import FRONT_END, SAME_CODE, not_on, only_on
 
 
 class CrashCase(Crowded, LostCase):
@@ -91,6 +91,7 @@ class CrashCase(Crowded, LostCase):
         return ["/bin/sh", "-c", crashes.JOBS[scenario], self.sleeper]
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Points(CrashCase):
     @only_on("hybrid", "unified", because=FRONT_END)
     def test_every_point_of_the_binary_is_in_a_scenario(self):
@@ -200,6 +201,7 @@ class Points(CrashCase):
 
 
 @only_on("hybrid", "unified", because=FRONT_END)
+@not_on("delegated", "system", because=SAME_CODE)
 class Records(CrashCase):
     PRUNE = ("history", "--prune", "--keep", "0s", "--keep-runs", "0")
 
@@ -239,6 +241,7 @@ class Records(CrashCase):
         self.each_point("corrupt", check)
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Random(CrashCase):
     """Four at once, of four kinds; each is killed at some time, unless it was faster."""
 

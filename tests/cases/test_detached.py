@@ -11,7 +11,7 @@ from grounds import Cage
 from harness import ROOMY
 from system import CGROUP_ROOT, MIB, wait_until
 from test_queue import Crowded, Scene
-from variants import FRONT_END, not_on, only_on
+from variants import FRONT_END, SAME_CODE, not_on, only_on
 
 
 class DetachedCase(Scene):
@@ -31,6 +31,7 @@ class DetachedCase(Scene):
         return ["/bin/sh", "-c", line, self.sleeper]
 
 
+@not_on("delegated", because=SAME_CODE)
 class Detached(DetachedCase):
     # -- starting
 
@@ -205,6 +206,7 @@ class Detached(DetachedCase):
         self.assert_told(run.result["run"], "memory_limit", 137)
 
 
+@not_on("delegated", because=SAME_CODE)
 class Queued(Crowded, DetachedCase):
     def test_a_detached_run_waits_in_the_background(self):
         first = self.hold("first", 0.6)
@@ -225,6 +227,7 @@ class Queued(Crowded, DetachedCase):
         self.assertEqual(self.lines_of("order"), ["first"])
 
 
+@not_on("delegated", because=SAME_CODE)
 class Survival(DetachedCase):
     """The caller starts a detached run, and is killed with all that belongs to him."""
 

@@ -8,11 +8,12 @@ import system
 from harness import Case
 from system import MIB, wait_until
 from test_queue import Crowded
-from variants import not_on, only_on
+from variants import SAME_CODE, not_on, only_on
 
 NO_HELP = "without a cgroup there is neither memory.high nor an OOM notification: nothing holds a job at its limit"
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class WithoutTheKernel(Case):
     @only_on("none", because="a cgroup v2 has memory.high, v1 an OOM notification: there it can be done")
     def test_elastic_is_refused_unless_best_effort(self):
@@ -23,6 +24,7 @@ class WithoutTheKernel(Case):
 
 
 @not_on("none", because=NO_HELP)
+@not_on("delegated", "system", because=SAME_CODE)
 class Elastic(Crowded):
     def assert_raised(self, run):
         """Raises are listed one after the other, each to more than before."""

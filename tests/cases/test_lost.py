@@ -10,7 +10,7 @@ import system
 from harness import ROOMY
 from system import MIB, wait_until
 from test_queue import Crowded, Scene
-from variants import ROOT, not_on, only_on
+from variants import ROOT, SAME_CODE, not_on, only_on
 
 DEAF = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # or what is left would hold our pipes open
 STRAY = 'setsid "$0" 1000 & echo $! > left; wait'  # outlives the main process, which dies with its supervisor
@@ -46,6 +46,7 @@ class LostCase(Scene):
         wait_until(lambda: system.is_dead(pid), f"{system.describe([pid])} is dead", self.bound(5))
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Lost(LostCase):
     def test_ps_closes_a_run_whose_supervisor_is_gone(self):
         run = self.lose()
@@ -141,6 +142,7 @@ class Lost(LostCase):
         namesake.kill()
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Reserved(Crowded, LostCase):
     def test_what_a_lost_run_had_reserved_is_free_again(self):
         self.lose(STRAY, *self.mem(0.6), ready="left")
@@ -159,6 +161,7 @@ class Reserved(Crowded, LostCase):
 
 
 @only_on("hybrid", "unified", "system", because="only root makes a pid namespace here, and one kind of v1 is enough")
+@not_on("delegated", "system", because=SAME_CODE)
 class Namespaces(LostCase):
     # Process 1 of a pid namespace: stays when its child, the supervisor, is killed; reaps when it is told to.
     FIRST = """
@@ -212,6 +215,7 @@ class Namespaces(LostCase):
 
 
 @only_on(*ROOT, because="who is not root cannot mount a file system that is full or read-only")
+@not_on("delegated", "system", because=SAME_CODE)
 class Unwritable(Scene):
     def on_a_file_system(self, options, line, command, *more):
         """A run whose state directory is one of its own, in a mount namespace; `line` is done in it before."""
@@ -251,6 +255,7 @@ class Unwritable(Scene):
             self.assertRegex(run.said, "(?i)record")
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Locked(Scene):
     def test_a_locked_database_is_waited_for(self):
         self.assert_outcome(self.run_job(["true"], *ROOMY), "ok", 0)  # makes it

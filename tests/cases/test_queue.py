@@ -13,7 +13,7 @@ from grounds import Cage
 from harness import ROOMY, Case, strict_json
 from system import MIB, wait_until
 from test_enclosed import PolicyCase
-from variants import FRONT_END, not_on, only_on
+from variants import FRONT_END, SAME_CODE, not_on, only_on
 
 NO_ATTRIBUTES = "without a cgroup there is nothing that others could read a reservation from"
 WHOLE_MACHINE = "the room is that of the whole machine, and what is too large for it cannot have run there before"
@@ -102,6 +102,7 @@ class Crowded(Scene):
         self.assert_outcome(self.finish(process), "ok", 0)
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Queue(Crowded):
     def assert_not_admitted(self, run):
         self.assert_outcome(run, "not_admitted", 75, "jobward")
@@ -282,6 +283,7 @@ class Queue(Crowded):
 
 
 @only_on("hybrid", "unified", because=FRONT_END)
+@not_on("delegated", "system", because=SAME_CODE)
 class Blocked(Scene, PolicyCase):
     def test_estimate_says_refuse_for_what_a_block_of_the_policy_forbids(self):
         command = self.needs(100)
@@ -292,6 +294,7 @@ class Blocked(Scene, PolicyCase):
         self.assert_outcome(self.run_job(command), "refused", 77, "jobward")
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Nested(Scene):
     def test_what_does_not_fit_into_the_run_around_it_is_75_at_once_three_deep(self):
         inner, inner_result = self.run_command(self.counted(), "--mem", "96M", "--wait=1h")
@@ -321,6 +324,7 @@ class Nested(Scene):
         self.assertEqual(self.lines_of("count"), ["once"])
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Requests(Scene):
     def test_a_command_that_is_running_already_is_pointed_out_and_started(self):
         first = self.start(self.holder("job"), *ROOMY)

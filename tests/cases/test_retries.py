@@ -3,7 +3,7 @@
 from harness import LIMITED, ROOMY
 from system import MIB
 from test_queue import Crowded
-from variants import FRONT_END, only_on
+from variants import FRONT_END, SAME_CODE, not_on, only_on
 
 # Notes the attempt and the limit that it was told, then becomes the rest.
 NOTE = 'echo "$JOBWARD_ATTEMPT" >> attempts; echo "$JOBWARD_MEM_LIMIT" >> limits; exec "$@"'
@@ -11,6 +11,7 @@ NOTE = 'echo "$JOBWARD_ATTEMPT" >> attempts; echo "$JOBWARD_MEM_LIMIT" >> limits
 OUTGROW = LIMITED + 'exec dd if=/dev/zero of=/dev/null bs="$JOBWARD_MEM_LIMIT" count=1000000 2>/dev/null'
 
 
+@not_on("delegated", "system", because=SAME_CODE)
 class Retries(Crowded):
     """In a place of known size: limits of later attempts are chosen by what is free."""
 
