@@ -24,14 +24,15 @@ std::string predicted_words(const profiles::RunRequest& request) {
          ")";
 }
 
-std::string memory_words(const profiles::RunRequest& request, Outcome outcome, const Usage& usage) {
+std::string memory_words(const profiles::RunRequest& request, const profiles::RunEnding& ending) {
   std::string text;
-  const auto need = usage.get(Metric::memory_need);
-  if (outcome == Outcome::memory_limit)
+  const auto need = ending.usage.get(Metric::memory_need);
+  if (ending.outcome == Outcome::memory_limit)
     return predicted_words(request);  // the cause has named limit and peak
   if (need) text += "; memory " + format_bytes(*need);
   if (const auto* limit = request.limits.find(Resource::memory))
-    text += (need ? " of the " : "; memory limit ") + format_bytes(limit->value) +
+    text += (need ? " of the " : "; memory limit ") +
+            format_bytes(ending.raises.empty() ? limit->value : ending.raises.back().to) +
             (need ? " limit" : "");
   return need ? text + predicted_words(request) : text;
 }
@@ -237,7 +238,7 @@ std::string end_line(const launcher::RunResult& result) {
   }
   if (const auto wall = ending.usage.get(Metric::wall)) text += " after " + format_duration(*wall);
   if (ending.outcome != Outcome::ok || ending.cause != "exit status 0") text += ": " + ending.cause;
-  text += memory_words(result.request, ending.outcome, ending.usage);
+  text += memory_words(result.request, ending);
   if (ending.outcome != Outcome::ok && ending.exit_source == "jobward" && ending.exit_code)
     text += "; exit status " + std::to_string(*ending.exit_code);
   return text + advice(result);

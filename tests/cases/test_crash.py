@@ -249,11 +249,13 @@ class Random(CrashCase):
     SEED = 20
 
     def kinds(self):
-        stray = ["/bin/sh", "-c", crashes.STRAY + '"$0" 0.3; exit 3', self.sleeper]
+        first = 'echo > "$STARTED"; '
+        stray = ["/bin/sh", "-c", first + crashes.STRAY + '"$0" 0.3; exit 3', self.sleeper]
+        large = ["/bin/sh", "-c", first + 'exec "$@"', "sh", *self.needs(94)]
         return {"plain": (self.mem(0.3), stray, (FAILED,)),
                 "detached": ((*self.mem(0.2), "--detach"), stray, (FAILED,)),
                 "queued": (self.mem(0.6), stray, (FAILED,)),  # does not fit beside the others
-                "retried": (("--mem", "64M", "--retry-oom", "2"), self.needs(94), (OK, "memory_limit"))}
+                "retried": (("--mem", "64M", "--retry-oom", "2"), large, (OK, "memory_limit"))}
 
     def supervisors(self, mark):
         """Of a run, also those that are about to become one; oldest first."""
@@ -280,7 +282,8 @@ class Random(CrashCase):
         for kind, (options, command, outcomes) in self.kinds().items():
             name = f"{kind}-{number}"
             mark = f"{self.tmp}/{name};"
-            process = self.start(command, "--name", name, *options, env={**self.env, "MARK": mark}, **DEAF)
+            env = {**self.env, "MARK": mark, "STARTED": self.path(f"started-{name}")}
+            process = self.start(command, "--name", name, *options, env=env, **DEAF)
             started.append((mark, name, process, outcomes))
         return started
 
@@ -293,6 +296,8 @@ class Random(CrashCase):
         outcome = self.outcome_of(name, wait_until(closed, f"{name} is closed", self.bound(5)))
         wait_until(lambda: not system.survivors(mark), f"all processes of {name} are gone", self.bound(5))
         self.assertIn(outcome, (NOTHING, LOST, *outcomes))
+        if outcome == NOTHING:
+            self.assertFalse(os.path.exists(self.path(f"started-{name}")), f"{name} has run, and is on no record")
         process.wait(self.bound(5))
         return outcome
 
