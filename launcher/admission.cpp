@@ -67,11 +67,14 @@ std::optional<double> predicted_start(const Candidate& candidate, const Scene& s
   return at == kNever ? std::nullopt : std::optional(at);
 }
 
-// The first in the queue starts when it would have started without this one.
+// The first in the queue starts when it would have started without this one. Where nobody knows
+// when that is (a run without a predicted end is in its way), one that will end can go ahead: else
+// a server would keep everybody waiting beside free memory. Once that run has ended the rule is the
+// strict one again, so the first waits for no more than those that are going on then.
 bool may_go_ahead(const Candidate& candidate, const Scene& scene) {
   Forecast forecast(scene);
   const double start = forecast.place(scene.queue.front());
-  if (start == kNever) return false;
+  if (start == kNever) return candidate.lasts.has_value();
   return (candidate.lasts && *candidate.lasts <= start) ||
          candidate.need.value_or(0) <= forecast.left();
 }

@@ -214,9 +214,10 @@ TEST_CASE("admission: Where the first in the queue waits for the last to end, no
   CHECK(judged(wants(1), scene) == Verdict::wait);
 }
 
-TEST_CASE("admission: Nobody goes ahead when the start of the first in the queue is unknown") {
-  CHECK(judged(wants(4, 1), behind_head(kUnknown)) == Verdict::wait);
-  CHECK(judged(wants(1, 1), behind_head(kUnknown)) == Verdict::wait);
+TEST_CASE(
+    "admission: Where the start of the first is unknown, those go ahead whose own end is known") {
+  CHECK(judged(wants(4, 1), behind_head(kUnknown)) == Verdict::fits);
+  CHECK(judged(wants(5, 1), behind_head(kUnknown)) == Verdict::wait);  // does not fit
   CHECK(judged(wants(1), behind_head(kUnknown)) == Verdict::wait);
   const std::vector<Holder> running{holder("a", 3, 10), holder("b", 3)};
   CHECK(judged(wants(1, 1), machine(10, running, {wants(8)})) == Verdict::wait);
@@ -346,4 +347,21 @@ TEST_CASE("admission: Verdicts have names") {
   CHECK(std::string(to_string(Verdict::fits)) == "fits");
   CHECK(std::string(to_string(Verdict::wait)) == "wait");
   CHECK(std::string(to_string(Verdict::refuse)) == "refuse");
+}
+
+TEST_CASE("admission: Within two bounds the stricter answer counts") {
+  const auto roomy = machine(100, {}, {});
+  const auto full = machine(10, {holder("busy", 8, 30)}, {});
+  CHECK(judge(wants(5), std::vector{roomy, full}).verdict == Verdict::wait);
+  CHECK(judge(wants(5), std::vector{full, roomy}).verdict == Verdict::wait);
+  CHECK(judge(wants(50), std::vector{roomy, full}).verdict == Verdict::refuse);
+  CHECK(judge(wants(1), std::vector{roomy, full}).verdict == Verdict::fits);
+}
+
+TEST_CASE("admission: Of two bounds that tell to wait the later one tells when") {
+  const auto soon = machine(10, {holder("busy", 8, 30)}, {});
+  const auto late = machine(10, {holder("other", 8, 60)}, {});
+  const auto never = machine(10, {holder("server", 8)}, {});
+  CHECK(judge(wants(5), std::vector{soon, late}).starts_in == 60.0);
+  CHECK(judge(wants(5), std::vector{soon, never}).starts_in == std::nullopt);
 }
