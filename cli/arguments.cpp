@@ -99,10 +99,13 @@ std::optional<int> parse_options(CLI::App& app, std::vector<std::string> options
     return 0;
   } catch (const CLI::ExtrasError&) {
     const auto extra = app.remaining();
-    return usage_error(app.get_name(),
-                       "unexpected \"" + printable(extra.empty() ? "" : extra.front()) +
-                           "\"; a job's command goes after \"--\", as in `jobward run -- ls -l`",
-                       usage_status);
+    const bool takes_command = app.get_name() == "run" || app.get_name() == "estimate";
+    return usage_error(
+        app.get_name(),
+        "unexpected \"" + printable(extra.empty() ? "" : extra.front()) + "\"" +
+            (takes_command ? "; a job's command goes after \"--\", as in `jobward run -- ls -l`"
+                           : ""),
+        usage_status);
   } catch (const CLI::ParseError& failure) {
     return usage_error(app.get_name(), printable(failure.what()), usage_status);
   }

@@ -80,28 +80,11 @@ void print_json(const launcher::Preview& preview, const launcher::Scene& scene,
   std::fputs(dump(out, true).c_str(), stdout);
 }
 
-std::vector<profiles::OpenRun> open_runs(const launcher::Workshop& shop) {
-  if (shop.store == nullptr) return {};
-  auto open = shop.store->open_runs();
-  if (open) return std::move(*open);
-  say(open.error().message());
-  return {};
-}
-
 int tell(const launcher::RunOrder& order, Session& session, bool json) {
   const auto shop = session.workshop();
   launcher::reap_lost(shop.reaping());
   const auto preview = launcher::preview(order, shop);
-  const launcher::Gatehouse house(order, shop);
-  const auto scenes = house.scenes(open_runs(shop), "");
-  const auto& scene = launcher::tightest(scenes);
-  auto decision =
-      preview.plan.refusal
-          ? launcher::Decision{launcher::Verdict::refuse, *preview.plan.refusal, 0, {}, {}}
-          : launcher::judge(launcher::candidate_of(preview.request), scenes);
-  // Inside a run nobody waits, and nothing is refused for good: another run may have more.
-  if (house.nested() && decision.verdict == launcher::Verdict::refuse && !preview.plan.refusal)
-    decision.verdict = launcher::Verdict::wait;
+  const auto [decision, scene] = launcher::outlook(order, shop, preview);
   if (json)
     print_json(preview, scene, decision);
   else

@@ -84,7 +84,7 @@ std::string run_on_end(const std::vector<std::string>& command, const launcher::
   const std::string name = printable(command.front());
   pid_t pid = 0;
   if (const int failed = start(command, environment_for(result), pid); failed != 0)
-    return "on_end: " + name + " could not be started: " + std::strerror(failed);
+    return "--on-end: " + name + " could not be started: " + std::strerror(failed);
   JOBWARD_FAULT(on_end_started);
   const auto process = host::open_pidfd(pid);
   const bool ended = process && host::wait_for_exit(*process, kOnEndSeconds * 1000);
@@ -93,10 +93,10 @@ std::string run_on_end(const std::vector<std::string>& command, const launcher::
   int status = 0;
   ::waitpid(pid, &status, 0);
   if (!ended)
-    return "on_end: " + name + " was killed after " + std::to_string(kOnEndSeconds) + " s";
-  if (WIFSIGNALED(status)) return "on_end: " + name + " was killed by a signal";
+    return "--on-end: " + name + " was killed after " + std::to_string(kOnEndSeconds) + " s";
+  if (WIFSIGNALED(status)) return "--on-end: " + name + " was killed by a signal";
   if (WEXITSTATUS(status) != 0)
-    return "on_end: " + name + " failed with exit status " + std::to_string(WEXITSTATUS(status));
+    return "--on-end: " + name + " failed with exit status " + std::to_string(WEXITSTATUS(status));
   return {};
 }
 

@@ -124,13 +124,20 @@ Json empty_plan() {
 
 }  // namespace
 
-std::optional<std::string> obstacle(const launcher::Preview& preview) {
-  return preview.plan.refusal ? preview.plan.refusal : preview.obstacle;
+std::optional<std::string> obstacle(const PlanView& view) {
+  const auto& preview = view.preview;
+  if (preview.plan.refusal) return preview.plan.refusal;
+  if (preview.obstacle) return preview.obstacle;
+  if (view.gate.verdict == launcher::Verdict::fits) return std::nullopt;
+  return (view.gate.verdict == launcher::Verdict::wait ? "not now, it would have to wait: " : "") +
+         view.gate.reason;
 }
 
-int dry_run_status(const launcher::Preview& preview) {
-  if (preview.plan.refusal) return exit_code::kRefused;
-  return preview.obstacle ? exit_code::kLauncherFailed : 0;
+int dry_run_status(const PlanView& view) {
+  if (view.preview.plan.refusal) return exit_code::kRefused;
+  if (view.preview.obstacle) return exit_code::kLauncherFailed;
+  if (view.gate.verdict == launcher::Verdict::wait) return exit_code::kNotAdmitted;
+  return view.gate.verdict == launcher::Verdict::refuse ? exit_code::kRefused : 0;
 }
 
 std::string plan_text(const PlanView& view) {
@@ -148,7 +155,7 @@ std::string plan_text(const PlanView& view) {
   out += line("configuration", list_words(view.config.files));
   for (const auto& remark : all_remarks(view))
     out += line("note", printable(remark));
-  const auto why_not = obstacle(view.preview);
+  const auto why_not = obstacle(view);
   return out + line("would start", why_not ? "no: " + printable(*why_not) : "yes");
 }
 
@@ -171,7 +178,7 @@ Json plan_json(const PlanView& view) {
   out["policy"] = policy_json(view.policy, "");
   out["configuration"] = view.config.files;
   out["remarks"] = all_remarks(view);
-  if (const auto why_not = obstacle(view.preview)) out["obstacle"] = *why_not;
+  if (const auto why_not = obstacle(view)) out["obstacle"] = *why_not;
   return out;
 }
 

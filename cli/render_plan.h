@@ -9,6 +9,7 @@
 #include "cli/config.h"
 #include "cli/policy.h"
 #include "host/backends/backend.h"
+#include "launcher/admission.h"
 #include "launcher/job_runner.h"
 
 namespace jobward::cli {
@@ -21,12 +22,13 @@ struct PlanView {
   const Configuration& config;
   const LoadedPolicy& policy;
   std::vector<std::string> remarks;  // the front end's own, beside the plan's
+  launcher::Decision gate = {};      // what admission says now
 };
 
-// Why the run would not start; absent: it would.
-std::optional<std::string> obstacle(const launcher::Preview& preview);
-// 0 it would start, 77 the policy refuses it, 125 a limit cannot be enforced.
-int dry_run_status(const launcher::Preview& preview);
+// Why the run would not start, or not now; absent: it would.
+std::optional<std::string> obstacle(const PlanView& view);
+// 0 it would start, 75 it would have to wait, 77 it is refused, 125 a limit cannot be enforced.
+int dry_run_status(const PlanView& view);
 
 std::string plan_text(const PlanView& view);
 nlohmann::ordered_json plan_json(const PlanView& view);

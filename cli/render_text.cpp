@@ -232,8 +232,10 @@ std::string end_line(const launcher::RunResult& result) {
   if (!result.started) {
     text += ": " + ending.cause;
     if (ending.outcome == Outcome::not_admitted)
-      text +=
-          "; nothing was started: try again later, or with --wait; `jobward ps` lists what goes on";
+      text += result.request.parent_run
+                  ? "; nothing was started: give the run around it more with --mem"
+                  : "; nothing was started: try again later, or wait for it (longer) with --wait; "
+                    "`jobward ps` lists what goes on";
     return text;
   }
   if (const auto wall = ending.usage.get(Metric::wall)) text += " after " + format_duration(*wall);
@@ -258,7 +260,7 @@ std::string estimate_table(const Estimate& estimate) {
 
 std::string history_table(const std::vector<profiles::RunRecord>& runs,
                           const std::vector<bool>& alive) {
-  std::string out = padded("RUN", 12) + padded("STARTED", 21) + padded("OUTCOME", 16) +
+  std::string out = padded("RUN", 12) + padded("ASKED", 21) + padded("OUTCOME", 16) +
                     padded("WALL", 10) + padded("MEMORY", 11) + padded("LIMIT", 11) + "COMMAND\n";
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& run = runs[i];
@@ -287,7 +289,8 @@ std::string run_details(const profiles::RunRecord& run, bool alive) {
                                                                      : "  (set by jobward)"));
   out += line("command", shell_quoted(request.argv)) + line("directory", printable(request.cwd)) +
          line("project", printable(request.project)) + line("program", printable(request.program));
-  out += line("started", local_time(run.at.created));
+  out += line("asked for", local_time(run.at.created));
+  if (run.at.spawned) out += line("started", local_time(*run.at.spawned));
   if (run.at.ended) out += line("ended", local_time(*run.at.ended));
   std::string actor = "uid " + std::to_string(request.actor.uid);
   for (const auto& [key, value] : request.actor.claims)
@@ -299,7 +302,8 @@ std::string run_details(const profiles::RunRecord& run, bool alive) {
   out += "limits\n" + limit_lines(request);
   out +=
       "predicted (" + printable(request.estimate.reason) + ")\n" + estimate_table(request.estimate);
-  if (run.ending) out += "used\n" + usage_lines(run.ending->usage);
+  if (const auto used = run.ending ? usage_lines(run.ending->usage) : ""; !used.empty())
+    out += "used\n" + used;
   return out;
 }
 

@@ -2,8 +2,10 @@
 // stderr.
 #include <unistd.h>
 
+#include <cerrno>
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -21,6 +23,8 @@
 #include "common/fault.h"
 #include "common/files.h"
 #include "common/identity.h"
+#include "launcher/endings.h"
+#include "launcher/gatehouse.h"
 #include "launcher/supervisor.h"
 #include "profiles/secrets.h"
 
@@ -64,11 +68,10 @@ void declare(CLI::App& app, RunOptions& options) {
   app.add_flag("-q,--quiet", options.quiet,
                "No lines about limits and the end of the run; errors still appear");
   app.footer(
-      "Exit status: the command's own; 77 refused by policy; 124 wall, CPU time or stall limit; "
-      "125 "
-      "jobward failed;\n"
-      "126 not executable; 127 not found; 128+n killed by signal n (137 at the memory limit). "
-      "--result tells\nwhose it is (exit_source). --dry-run: 0 it would start, 77, 125.\n"
+      "Exit status: the command's own; 75 no room now; 77 refused (policy, block, can never fit); "
+      "124 wall,\nCPU time or stall limit; 125 jobward failed; 126 not executable; 127 not found; "
+      "128+n killed by signal n (137 at the memory limit). "
+      "--result tells\nwhose it is (exit_source). --dry-run: 0 it would start, 75, 77, 125.\n"
       "Example: jobward run --mem 8G --time 2h -- python3 train.py --data big.csv");
 }
 
@@ -105,10 +108,22 @@ std::string result_file_of(const std::vector<std::string>& options) {
   return {};
 }
 
+// Told before anything starts: after a long job it would be too late.
+std::string unusable_result(const std::string& file) {
+  if (file.empty()) return {};
+  const auto slash = file.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+  if (::access(directory.c_str(), W_OK) == 0) return {};
+  return "--result " + file + ": cannot write in " + directory + ": " + std::strerror(errno) +
+         "; nothing was started";
+}
+
 void write_result(const nlohmann::ordered_json& result, const std::string& file) {
   if (file.empty()) return;
   auto written = write_file_atomic(file, dump(result, true));
-  if (!written) say("the result could not be written: " + written.error().message());
+  if (!written)
+    say("the result could not be written: " + written.error().message() +
+        "; `jobward show --json` has it");
 }
 
 // A run that could begin now.
@@ -245,15 +260,26 @@ int dry_run(const RunOptions& options, const Arguments& arguments) {
     return failure("run", ending.cause, ending.exit_code.value_or(exit_code::kLauncherFailed));
   }
   auto& session = *prepared->session;
-  const auto preview = launcher::preview(prepared->order, session.workshop());
-  const PlanView view{prepared->order, preview,        session.choice,
-                      session.config,  session.policy, prepared->remarks};
+  const auto shop = session.workshop();
+  auto preview = launcher::preview(prepared->order, shop);
+  if (shop.store == nullptr && !preview.obstacle &&
+      launcher::has_binding_limit(prepared->order, preview.request.limits))
+    preview.obstacle =
+        "it cannot be recorded, and it has explicit limits: " + session.records.problem;
+  const PlanView view{prepared->order,
+                      preview,
+                      session.choice,
+                      session.config,
+                      session.policy,
+                      prepared->remarks,
+                      launcher::outlook(prepared->order, shop, preview).decision};
   write_result(plan_json(view), options.result_file);
   std::fputs(plan_text(view).c_str(), stdout);
-  return dry_run_status(preview);
+  return dry_run_status(view);
 }
 
-int finish(const launcher::RunResult& result, const RunOptions& options) {
+// `told`: the caller of a detached run has said already how it ended.
+int finish(const launcher::RunResult& result, const RunOptions& options, bool told = false) {
   JOBWARD_FAULT(result_wanted);
   // First: whoever reads our stderr may have stopped reading.
   if (!options.result_file.empty()) write_result(to_json(result), options.result_file);
@@ -262,7 +288,7 @@ int finish(const launcher::RunResult& result, const RunOptions& options) {
   // That the job was ended by a limit is no remark to be silenced.
   const bool is_error =
       !result.earlier && (!result.started || result.ending.exit_source == "jobward");
-  if (is_error || !options.quiet) say(end_line(result));
+  if (!told && (is_error || !options.quiet)) say(end_line(result));
   if (result.die_of) die_of(*result.die_of);
   return result.ending.exit_code.value_or(exit_code::kLauncherFailed);
 }
@@ -286,6 +312,8 @@ int run_command(const Arguments& arguments) {
     return usage_error("run", "no command: put it after \"--\", as in `jobward run -- make -j2`",
                        exit_code::kLauncherFailed);
   }
+  if (const auto problem = unusable_result(result_file); !problem.empty())
+    return failure("run", problem, exit_code::kLauncherFailed);
   if (options.dry_run) return dry_run(options, arguments);
   if (options.flags.detach)
     return in_background([&](Report& report) {
@@ -293,10 +321,13 @@ int run_command(const Arguments& arguments) {
       auto result = carry_out(options, arguments, gate, &report);
       result.die_of.reset();  // nobody waits for us
       // The caller still waits only for a run that never started.
-      if (report.pending())
+      const bool told = report.pending();
+      if (told && result.earlier && !result.earlier->ending)
+        report.under_way(result.earlier->request.id);
+      else if (told)
         report.failed(result.ending.exit_code.value_or(exit_code::kLauncherFailed),
                       end_line(result));
-      return finish(result, options);
+      return finish(result, options, told && !(result.earlier && !result.earlier->ending));
     });
   const launcher::SignalGate gate;
   return finish(carry_out(options, arguments, gate, nullptr), options);

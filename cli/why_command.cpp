@@ -17,22 +17,29 @@ namespace {
 
 using Runs = std::vector<profiles::RunRecord>;
 
+bool has_started(const profiles::RunRecord& run) { return run.at.spawned.has_value(); }
+
 std::string ended_words(const profiles::RunRecord& run) {
+  if (run.state == profiles::RunState::queued) return "It waits for room, and has not started yet.";
   if (!run.ending) return "It has not ended yet.";
   std::string text = "It ended as " + std::string(to_string(run.ending->outcome)) + ": " +
                      printable(run.ending->cause) + ".";
-  if (run.ending->exit_code)
+  if (!has_started(run)) text += " It never started.";
+  if (run.ending->exit_code && run.ending->outcome != Outcome::ok)
     text += " Its exit status, " + std::to_string(*run.ending->exit_code) + ", was " +
             (run.ending->exit_source == "job" ? "the job's own." : "set by jobward.");
   return text;
 }
 
-std::string limit_sentence(const profiles::RunRequest& request) {
+std::string limit_sentence(const profiles::RunRecord& run) {
+  const auto& request = run.request;
+  const std::string held =
+      run.ending && !has_started(run) ? "It would have been held to: " : "It was held to: ";
   std::string text;
   request.limits.for_each([&](Resource resource, const Limit& limit) {
     const auto* how = request.enforcement.find(resource);
-    text += (text.empty() ? "It was held to a " : ", a ") + launcher::limit_words(resource, limit) +
-            " (" + printable(limit.source) + ", " +
+    text += (text.empty() ? held : ", ") + launcher::limit_words(resource, limit) + " (" +
+            printable(limit.source) + ", " +
             std::string(to_string(how == nullptr ? Enforcement::none : *how)) + ")";
   });
   return text.empty() ? "It had no limits." : text + ".";
@@ -41,7 +48,8 @@ std::string limit_sentence(const profiles::RunRequest& request) {
 std::string estimate_sentence(const profiles::RunRecord& run) {
   const auto& estimate = run.request.estimate;
   const auto* memory = estimate.by.find(Resource::memory);
-  if (memory == nullptr) return "Nothing was known beforehand about what it would need.";
+  if (memory == nullptr || estimate.level == Level::everything)
+    return "Nothing was known beforehand about what it would need.";
   std::string text = "Predicted were " + format_bytes(memory->p50) + " (p50) to " +
                      format_bytes(memory->p99) + " (p99) of memory, " + printable(estimate.reason);
   if (run.ending)
@@ -102,10 +110,10 @@ int why_command(const Arguments& arguments) {
                                   run->at.ended.value_or(desk->clock.wall_ms()));
   if (!others) return failure("why", others.error().message(), exit_code::kUsage);
   std::vector<std::string> sentences{
-      "Run " + run->request.id + ": " + shell_quoted(run->request.argv) + ", started " +
+      "Run " + run->request.id + ": " + shell_quoted(run->request.argv) + ", asked for " +
           local_time(run->at.created) + " in " + printable(run->request.cwd) + ".",
       ended_words(*run),
-      limit_sentence(run->request),
+      limit_sentence(*run),
       estimate_sentence(*run),
       attempts_sentence(*run),
       waiting_sentence(*run),

@@ -67,14 +67,11 @@ std::optional<double> predicted_start(const Candidate& candidate, const Scene& s
   return at == kNever ? std::nullopt : std::optional(at);
 }
 
-// The first in the queue starts when it would have started without this one. Where nobody knows
-// when that is (a run without a predicted end is in its way), one that will end can go ahead: else
-// a server would keep everybody waiting beside free memory. Once that run has ended the rule is the
-// strict one again, so the first waits for no more than those that are going on then.
+// The first in the queue starts when it would have started without this one.
 bool may_go_ahead(const Candidate& candidate, const Scene& scene) {
   Forecast forecast(scene);
   const double start = forecast.place(scene.queue.front());
-  if (start == kNever) return candidate.lasts.has_value();
+  if (start == kNever) return false;
   return (candidate.lasts && *candidate.lasts <= start) ||
          candidate.need.value_or(0) <= forecast.left();
 }
@@ -121,8 +118,8 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
   const std::string wanted = amount(*candidate.need);
   if (*candidate.need > scene.capacity)
     return {Verdict::refuse,
-            wanted + " can never fit: it is more than the " + amount(scene.capacity) +
-                " that there are",
+            wanted + " can never fit: it is more than the " + amount(scene.capacity) + " that " +
+                scene.bound,
             0,
             {},
             {}};

@@ -3,8 +3,7 @@
 // Rules. What is free is what the tightest enclosing limit has left, less what running reservations
 // have not used yet, less the configured reserve; reservations together never exceed the capacity.
 // First come first served; a later run goes ahead only if the predicted start of the first in the
-// queue does not move by it (EASY backfilling: Lifka, JSSPP 1995), or if that is not known and its
-// own end is. With nothing running, one that
+// queue does not move by it (EASY backfilling: Lifka, JSSPP 1995). With nothing running, one that
 // can fit at all is let in: waiting would help nobody.
 #pragma once
 
@@ -44,7 +43,8 @@ struct Scene {
   double available = 0;  // not used by anybody now
   double reserve = 0;    // kept back from all runs
   std::vector<Holder> running;
-  std::vector<Candidate> queue;  // those that came before the one in question, first come first
+  std::vector<Candidate> queue;     // those that came before the one in question, first come first
+  std::string bound = "there are";  // in words: "more than the 2 GiB that there are"
 
   [[nodiscard]] double unused() const;  // of running reservations
   [[nodiscard]] double balance()

@@ -100,7 +100,9 @@ class Passage {
                         (queues     ? "would have to wait for room"
                          : promised ? "is detached or has a request id"
                                     : "has explicit limits") +
-                        ": " + problem);
+                        ": " + problem +
+                        "; nothing was started: set JOBWARD_STATE_DIR to a directory of your own" +
+                        (promised ? "" : ", or use --best-effort to run it unrecorded"));
       return false;
     }
     result_.problems.push_back("the run is NOT recorded: " + problem);

@@ -110,13 +110,13 @@ Classification time_end(const Supervision& seen, const Limits& limits) {
       break;
     case Resource::stall:
       out.outcome = Outcome::stall_limit;
-      out.cause = "the job did nothing for " + amount + ": no CPU time, no I/O, no output";
+      out.cause = "the job did nothing for " + amount + ": no CPU time, no I/O and no output;";
       break;
     default:
       out.outcome = Outcome::wall_limit;
       out.cause = "the job reached its wall limit of " + amount;
   }
-  out.cause += " and jobward ended it";
+  out.cause += *seen.ended_by == Resource::stall ? " jobward ended it" : " and jobward ended it";
   out.memory_censored = out.wall_censored = out.ended_early = true;
   end_by_limit(out, seen.main, exit_code::kTimeLimit);
   return out;
@@ -130,10 +130,9 @@ Classification processes_end(const Supervision& seen, const host::LimitCounters&
   out.memory_censored = out.wall_censored = out.ended_early = true;
   const Limit* limit = limits.find(Resource::processes);
   const std::string amount =
-      limit == nullptr
-          ? std::string()
-          : " of " + format_quantity(Unit::count, limit->value) + " (" + limit->source + ")";
-  out.cause = "the job reached its limit of processes" + amount;
+      limit == nullptr ? std::string() : format_quantity(Unit::count, limit->value) + " ";
+  out.cause = "the job reached its limit of " + amount + "processes" +
+              (limit == nullptr ? "" : " (" + limit->source + ")");
   if (seen.killed_for_processes && seen.main.signal == SIGKILL) {
     out.cause += " and jobward ended it";
     end_by_limit(out, seen.main, exit_code::kSignalBase + SIGKILL);

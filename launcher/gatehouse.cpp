@@ -35,7 +35,7 @@ void Gatehouse::look() {
 Gatehouse::Level Gatehouse::level(std::string directory, double capacity, double available) const {
   const auto& settings = shop_.settings.admission;
   return {std::move(directory), capacity, available,
-          settings.reserve_bytes.value_or(settings.reserve_share * capacity)};
+          settings.reserve_bytes.value_or(settings.reserve_share * capacity), "there are"};
 }
 
 // A limit around us and the machine are two bounds: who runs outside of the one takes none of its
@@ -51,8 +51,13 @@ void Gatehouse::look_at_others(const host::HostSnapshot& snapshot) {
     levels_.push_back(level(around->directory, std::min(static_cast<double>(around->limit), whole),
                             static_cast<double>(around->room())));
   levels_.push_back(level("", whole, static_cast<double>(snapshot.memory.available)));
-  if (const auto cap = aggregate_bytes(shop_))
-    levels_.front().capacity = std::min(levels_.front().capacity, static_cast<double>(*cap));
+  auto& tightest_around = levels_.front();
+  if (snapshot.enclosing) tightest_around.bound = "the cgroup around us has";
+  if (const auto cap = aggregate_bytes(shop_);
+      cap && static_cast<double>(*cap) < tightest_around.capacity) {
+    tightest_around.capacity = static_cast<double>(*cap);
+    tightest_around.bound = "all jobs together may have ([aggregate] memory)";
+  }
 }
 
 // By our own cgroup; where nothing is seen there, by what the run around us has put into the
@@ -62,7 +67,8 @@ bool Gatehouse::look_at_enclosing() {
     enclosing_run_ = job->run_id;
     const auto whole =
         job->limit ? static_cast<double>(*job->limit) : std::numeric_limits<double>::max();
-    levels_ = {{"", whole, std::max(0.0, whole - static_cast<double>(job->in_use)), 0}};
+    levels_ = {{"", whole, std::max(0.0, whole - static_cast<double>(job->in_use)), 0,
+                "run " + enclosing_run_ + " around it has"}};
     return true;
   }
   if (!shop_.backend.parent().empty()) return false;
@@ -71,7 +77,7 @@ bool Gatehouse::look_at_enclosing() {
   enclosing_run_ = run;
   const auto limit = parse_bytes(environment_of(order_, "JOBWARD_MEM_LIMIT="));
   const double whole = limit ? static_cast<double>(*limit) : std::numeric_limits<double>::max();
-  levels_ = {{"", whole, whole, 0}};
+  levels_ = {{"", whole, whole, 0, "run " + enclosing_run_ + " around it has"}};
   return true;
 }
 
@@ -117,7 +123,7 @@ std::vector<Scene> Gatehouse::scenes(const std::vector<profiles::OpenRun>& open,
 Scene Gatehouse::scene_in(const Level& level, const std::vector<profiles::OpenRun>& open,
                           const std::set<std::string>& supervised, const std::string& run_id,
                           Use use) const {
-  Scene out{level.capacity, level.available, level.reserve, {}, {}};
+  Scene out{level.capacity, level.available, level.reserve, {}, {}, level.bound};
   const auto outside = [&](const std::string& cgroup) {
     return !level.directory.empty() && !cgroup.empty() &&
            cgroup.compare(0, level.directory.size() + 1, level.directory + "/") != 0;
@@ -158,6 +164,19 @@ std::vector<int> Gatehouse::foreign_supervisors() const {
   for (const auto& job : jobs_)
     if (!is_supervised(shop_.lock_directory, job.attribute.run_id))
       out.push_back(job.attribute.supervisor_pid);
+  return out;
+}
+
+Outlook outlook(const RunOrder& order, const Workshop& shop, const Preview& preview) {
+  const auto open =
+      shop.store != nullptr ? shop.store->open_runs() : Result<std::vector<profiles::OpenRun>>();
+  const Gatehouse house(order, shop);
+  const auto scenes = house.scenes(open ? *open : std::vector<profiles::OpenRun>(), "");
+  Outlook out{judge(candidate_of(preview.request), scenes), tightest(scenes)};
+  if (preview.plan.refusal) out.decision = {Verdict::refuse, *preview.plan.refusal, 0, {}, {}};
+  // Inside a run nobody waits, and nothing is refused for good: another run may have more.
+  else if (house.nested() && out.decision.verdict == Verdict::refuse)
+    out.decision.verdict = Verdict::wait;
   return out;
 }
 

@@ -42,6 +42,7 @@ class Gatehouse {
     double capacity = 0;
     double available = 0;
     double reserve = 0;  // kept back from all runs
+    std::string bound = "there are";
   };
 
   void look_at_others(const host::HostSnapshot& now);
@@ -59,6 +60,13 @@ class Gatehouse {
   std::vector<Level> levels_;           // at least one
   std::vector<host::ManagedJob> jobs_;  // of anybody
 };
+
+// What the gate would say of a run now, without asking for anything.
+struct Outlook {
+  Decision decision;
+  Scene scene;  // the tightest bound
+};
+Outlook outlook(const RunOrder& order, const Workshop& shop, const Preview& preview);
 
 // What admission cannot see here, in words.
 std::vector<std::string> blind_spots(const profiles::RunStore* store, const host::CgroupTree& tree);

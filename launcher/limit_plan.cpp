@@ -24,6 +24,8 @@ bool is_known(const Estimate& estimate) {
 void plan_known(LimitPlan& plan, double p99, double capacity, const LimitSettings& settings) {
   double limit = std::max(p99 * (1 + settings.margin), static_cast<double>(settings.minimum_bytes));
   plan.explanation = "p99 " + format_bytes(p99) + " + " + percent(settings.margin);
+  if (p99 * (1 + settings.margin) < static_cast<double>(settings.minimum_bytes))
+    plan.explanation += ", raised to the minimum of " + format_bytes(limit);
   if (limit > capacity) {
     plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
     limit = capacity;
@@ -60,8 +62,7 @@ void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& est
     plan.explanation = "as asked";
     if (asked->value > capacity)
       plan.remarks.push_back("the " + limit_words(Resource::memory, *asked) + " is above the " +
-                             format_bytes(capacity) +
-                             " there are: what encloses the job ends it first");
+                             format_bytes(capacity) + " there are");
   } else if (wishes.no_memory_limit) {
     plan.explanation = "none, as asked";
   } else if (is_known(estimate)) {

@@ -69,6 +69,12 @@ bool is_first_request(const RunOrder& order, const Workshop& shop, const SignalG
   }
   if (run.ending && run.ending->outcome == Outcome::supervisor_lost && order.restart_lost)
     return static_cast<bool>(shop.store->forget_request(id));
+  if (!run.ending && order.detached) {
+    hooks.tell("the request id belongs to run " + id + ", which goes on; nothing new was started");
+    answer(run, result);
+    result.ending.exit_code = 0;
+    return false;
+  }
   if (!run.ending) {
     hooks.tell("the request id belongs to run " + id + ", which goes on: waiting for its end");
     if (!wait_for(shop, gate, id, result)) return false;

@@ -91,6 +91,9 @@ std::string too_small_words(const std::string& program, const profiles::RunReque
   std::string text = program + ": the memory limit of " +
                      format_bytes(limit != nullptr ? limit->value : 0) +
                      " is too small to start it";
+  if (limit != nullptr && limit->source == "--mem" && limit->value < kTinyLimit)
+    return text + "; a bare number counts bytes: did you mean " +
+           std::to_string(static_cast<std::uint64_t>(limit->value)) + "M?";
   if (const auto sample = group.sample(); sample && sample->peak)
     text += " (" + format_bytes(static_cast<double>(*sample->peak)) + " were charged by then)";
   return text;

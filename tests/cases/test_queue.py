@@ -102,7 +102,7 @@ class Crowded(Scene):
         self.assert_outcome(self.finish(process), "ok", 0)
 
 
-@not_on("delegated", "system", because=SAME_CODE)
+@not_on("v1", "delegated", "system", because=SAME_CODE)
 class Queue(Crowded):
     def assert_not_admitted(self, run):
         self.assert_outcome(run, "not_admitted", 75, "jobward")
@@ -283,7 +283,7 @@ class Queue(Crowded):
 
 
 @only_on("hybrid", "unified", because=FRONT_END)
-@not_on("delegated", "system", because=SAME_CODE)
+@not_on("v1", "delegated", "system", because=SAME_CODE)
 class Blocked(Scene, PolicyCase):
     def test_estimate_says_refuse_for_what_a_block_of_the_policy_forbids(self):
         command = self.needs(100)
@@ -294,7 +294,7 @@ class Blocked(Scene, PolicyCase):
         self.assert_outcome(self.run_job(command), "refused", 77, "jobward")
 
 
-@not_on("delegated", "system", because=SAME_CODE)
+@not_on("v1", "delegated", "system", because=SAME_CODE)
 class Nested(Scene):
     def test_what_does_not_fit_into_the_run_around_it_is_75_at_once_three_deep(self):
         inner, inner_result = self.run_command(self.counted(), "--mem", "96M", "--wait=1h")
@@ -324,7 +324,7 @@ class Nested(Scene):
         self.assertEqual(self.lines_of("count"), ["once"])
 
 
-@not_on("delegated", "system", because=SAME_CODE)
+@not_on("v1", "delegated", "system", because=SAME_CODE)
 class Requests(Scene):
     def test_a_command_that_is_running_already_is_pointed_out_and_started(self):
         first = self.start(self.holder("job"), *ROOMY)

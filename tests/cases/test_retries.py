@@ -11,7 +11,7 @@ NOTE = 'echo "$JOBWARD_ATTEMPT" >> attempts; echo "$JOBWARD_MEM_LIMIT" >> limits
 OUTGROW = LIMITED + 'exec dd if=/dev/zero of=/dev/null bs="$JOBWARD_MEM_LIMIT" count=1000000 2>/dev/null'
 
 
-@not_on("delegated", "system", because=SAME_CODE)
+@not_on("v1", "delegated", "system", because=SAME_CODE)
 class Retries(Crowded):
     """In a place of known size: limits of later attempts are chosen by what is free."""
 

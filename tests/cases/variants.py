@@ -10,8 +10,8 @@ CGROUPS = tuple(name for name in ALL if name != "none")
 
 # Reasons that several tests share.
 FRONT_END = "the front end is the same on every backend: tested on one kind of v1 and one of v2"
-SAME_CODE = ("delegated runs the same code as unified, system the same as scope; what differs is where runs are put, and other "
-             "cases look at that")
+SAME_CODE = ("v1 runs the same code as hybrid here, delegated as unified, system as scope; what differs is where and how runs are "
+             "held, and other cases look at that")
 NO_SWAP = "this machine has no swap, so nothing could be kept out of it"
 NO_CGROUP = "without a cgroup the kernel keeps no such limit, and no counter that could be polled"
 

@@ -55,7 +55,10 @@ struct Scene {
     preview.request.enforcement.set(Resource::wall, Enforcement::polled);
     preview.plan.limits = preview.request.limits;
   }
-  [[nodiscard]] PlanView view() const { return {order, preview, choice, config, policy, remarks}; }
+  launcher::Decision gate;
+  [[nodiscard]] PlanView view() const {
+    return {order, preview, choice, config, policy, remarks, gate};
+  }
   [[nodiscard]] std::string text() const { return plan_text(view()); }
   [[nodiscard]] Json json() const { return Json::parse(dump(plan_json(view()), true)); }
 };
@@ -139,14 +142,20 @@ TEST_CASE("render_plan: Policy, configuration, aggregate cap and remarks are tol
 
 TEST_CASE("render_plan: The exit status tells whether it would start") {
   Scene scene;
-  CHECK(dry_run_status(scene.preview) == 0);
+  CHECK(dry_run_status(scene.view()) == 0);
   CHECK(!scene.json().contains("obstacle"));
+  scene.gate = {launcher::Verdict::wait, "no room", 1, {}, {}};
+  CHECK(dry_run_status(scene.view()) == 75);
+  CHECK_THAT(scene.text(), Contains("not now") && Contains("no room"));
+  scene.gate = {launcher::Verdict::refuse, "far too large", 0, {}, {}};
+  CHECK(dry_run_status(scene.view()) == 77);
+  CHECK(scene.json().at("obstacle") == "far too large");
   scene.preview.obstacle = "nobody would hold it";
-  CHECK(dry_run_status(scene.preview) == 125);
+  CHECK(dry_run_status(scene.view()) == 125);
   CHECK_THAT(scene.text(), Contains("no: nobody would hold it"));
   CHECK(scene.json().at("obstacle") == "nobody would hold it");
   scene.preview.plan.refusal = "above the cap";
-  CHECK(dry_run_status(scene.preview) == 77);
+  CHECK(dry_run_status(scene.view()) == 77);
   CHECK(scene.json().at("obstacle") == "above the cap");
 }
 

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <string>
 
-#include "common/files.h"
 #include "tests/support/child.h"
 #include "tests/support/temporary_directory.h"
 
@@ -28,8 +27,10 @@ struct FakeJob {
     job = CgroupDir::open(directory.path()).value();
   }
   std::string text(const std::string& name) const {
-    std::string out = read_file(directory.path(name), 4096).value();
-    return out.substr(0, out.find('\n'));
+    std::ifstream file(directory.path(name));
+    std::string line;
+    std::getline(file, line);
+    return line;
   }
   MemoryHold hold(std::uint64_t limit) const {
     return MemoryHold::on_v2(job, limit, {"0abc", 42, "b00t", 0, {}, {}}).value();
