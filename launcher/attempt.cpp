@@ -163,11 +163,7 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   if (user && system) take(Resource::cpu_time, *user + *system, verdict.wall_censored);
   take(Resource::io_read, usage.get(Metric::io_read), verdict.wall_censored);
   take(Resource::io_write, usage.get(Metric::io_write), verdict.wall_censored);
-  // What grew meanwhile may be the work of others: no more than the job itself has written.
-  auto growth = usage.get(Metric::disk_growth);
-  if (const auto written = usage.get(Metric::io_write); growth && written)
-    growth = std::min(*growth, *written);
-  take(Resource::disk_growth, growth, verdict.wall_censored);
+  take(Resource::disk_growth, usage.get(Metric::disk_growth), verdict.wall_censored);
   take(Resource::processes, usage.get(Metric::processes_peak), verdict.wall_censored);
   return out;
 }
