@@ -38,7 +38,7 @@ std::string not_elastic(const Error& why) {
 
 std::uint64_t mark_below(std::uint64_t limit, unsigned processors, Braking braking) {
   const std::uint64_t share = braking == Braking::slowed ? limit / 32 : limit / 4;
-  const std::uint64_t gap = std::max({16 * kMiB, processors * 4 * kMiB, share});
+  const std::uint64_t gap = std::max({16 * kMiB, std::uint64_t{processors} * 4 * kMiB, share});
   return limit - std::min(gap, limit / 2);
 }
 
