@@ -97,7 +97,7 @@ tl::expected<double, std::string> grow(const RunOrder& order, const Workshop& sh
                                : ""));
   if (!result.recorded)
     return tl::unexpected(std::string("the run is not recorded: nothing can be reserved for it"));
-  const auto granted = reserve_more(order, shop, step->least, step->wanted);
+  auto granted = reserve_more(order, shop, step->least, step->wanted);
   if (granted) result.request.reservation.set(Resource::memory, *granted);
   return granted;
 }

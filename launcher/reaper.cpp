@@ -65,7 +65,7 @@ class Reaper {
     if (killed > 0)
       cause += "; " + std::to_string(killed) + " processes that were left were killed";
     if (killed < 0) cause += "; what is left of it could not be killed: " + problem_;
-    const std::string line = close(cause);
+    std::string line = close(cause);
     if (!closed_) lock->leave();  // what it notes is needed when it is tried again
     return line;
   }
