@@ -242,7 +242,8 @@ TEST_CASE("classify: A refused fork names the limit of processes, and the status
   CHECK(out.outcome == Outcome::pids_limit);
   CHECK(out.exit_code == 254);
   CHECK(out.from_job);
-  CHECK_THAT(out.cause, Catch::Contains("20 processes (--pids)") && Catch::Contains("refused 3 times"));
+  CHECK_THAT(out.cause,
+             Catch::Contains("20 processes (--pids)") && Catch::Contains("refused 3 times"));
 }
 
 TEST_CASE("classify: A polled limit of processes ends the job by jobward's hand") {
