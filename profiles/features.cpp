@@ -18,12 +18,6 @@ constexpr std::size_t kMaxNamedFeatures = 64;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_feature_name(std::string_view name) {
-  for (const char c : name)
-    if (!is_letter(c) && !is_digit(c) && c != '_' && c != '.' && c != '-') return false;
-  return !name.empty();
-}
-
 std::optional<double> number(std::string_view text) {
   if (auto plain = parse_number(text)) return *plain;
   if (auto bytes = parse_bytes(text)) return static_cast<double>(*bytes);
@@ -119,6 +113,12 @@ tl::unexpected<Error> bad_feature(const std::string& text, std::string detail) {
 }
 
 }  // namespace
+
+bool is_feature_name(std::string_view name) {
+  for (const char c : name)
+    if (!is_letter(c) && !is_digit(c) && c != '_' && c != '.' && c != '-') return false;
+  return !name.empty();
+}
 
 Features command_features(const Program& program, const std::string& cwd, const FileProbe& files) {
   return Reader(program, cwd, files).read();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
@@ -23,6 +24,9 @@ namespace jobward::profiles {
 // A flag given twice: sizes are added, of numbers the last counts. The script itself is not an
 // input. At most 64 features have names of their own; inputs beyond them count in size:total.
 Features command_features(const Program& program, const std::string& cwd, const FileProbe& files);
+
+// May a declared feature have this name: [A-Za-z0-9_.-]+?
+bool is_feature_name(std::string_view name);
 
 // "--feature k=v" -> "feature:k". A missing '=', an empty or odd name ([A-Za-z0-9_.-]+), a value
 // that is no finite number, or a name given twice is an error that names it.

@@ -14,7 +14,8 @@ constexpr std::size_t kKeyDigits = 32;
 // NUL cannot occur in an argument, so that no two lists of parts give the same text.
 class KeyText {
  public:
-  explicit KeyText(Level level) : text_(to_string(level)) {}
+  explicit KeyText(Level level) : KeyText(to_string(level)) {}
+  explicit KeyText(std::string_view domain) : text_(domain) {}
   KeyText& add(std::string_view part) {
     text_ += '\0';
     text_ += part;
@@ -132,6 +133,17 @@ Fingerprint fingerprint(const Program& program, const Project& project) {
   KeyText kind(Level::program);
   kind.add(script ? project.identity : "").add(program.identity);
   return {exact.key(), masked.key(), kind.key()};
+}
+
+Fingerprint kind_fingerprint(std::string_view kind, std::string_view program) {
+  // No level is called "kind", so that these texts begin as no other does.
+  const auto key = [](Level level, std::string_view name) {
+    return KeyText("kind").add(to_string(level)).add(name).key();
+  };
+  Fingerprint out;
+  out.masked = key(Level::masked, kind);
+  if (!program.empty()) out.program = key(Level::program, program);
+  return out;
 }
 
 }  // namespace jobward::profiles

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/job_types.h"
 #include "profiles/program.h"
@@ -24,6 +25,11 @@ struct Fingerprint {
 };
 
 Fingerprint fingerprint(const Program& program, const Project& project);
+
+// Of a run whose kind somebody has named (a history, a user) instead of its command line: masked is
+// the key of that name, program of `program` where it is not empty; the other keys are empty. Never
+// the same as a key of fingerprint(). The names are taken byte for byte.
+Fingerprint kind_fingerprint(std::string_view kind, std::string_view program = {});
 
 // One argument with what varies from run to run masked: "--out=/tmp/x7" -> "--out=<path>", "12" ->
 // "<n>". Flag names and plain words stay.

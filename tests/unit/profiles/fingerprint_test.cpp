@@ -214,3 +214,15 @@ TEST_CASE("fingerprint: Long hostile arguments are masked in reasonable time") {
     CHECK(!mask_argument(argument).empty());
   }
 }
+
+TEST_CASE("fingerprint: A kind that somebody named has a key of its own") {
+  const auto kind = kind_fingerprint("FASTQC", "fastqc");
+  CHECK(kind.exact.empty());
+  // Computed with sha256sum over "kind\0masked\0FASTQC" and "kind\0program\0fastqc".
+  CHECK(kind.masked == "4dfc01c8ffb316f85763c65f47433f1f");
+  CHECK(kind.program == "1c7605951a8489c17c332b1a69a5d8d4");
+  CHECK(kind_fingerprint("FASTQC").masked == kind.masked);
+  CHECK(kind_fingerprint("FASTQC").program.empty());
+  CHECK(kind_fingerprint("fastqc").masked != kind.program);
+  CHECK(kind.masked != fingerprint(binary({}), {"/p", "FASTQC"}).masked);
+}
