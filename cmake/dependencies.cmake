@@ -14,6 +14,7 @@ endfunction()
 find_package(Threads REQUIRED)
 jobward_static_library(jobward_sqlite libsqlite3.a sqlite3.h Threads::Threads m ${CMAKE_DL_LIBS})
 jobward_static_library(jobward_sodium libsodium.a sodium.h Threads::Threads)
+jobward_static_library(jobward_zlib libz.a zlib.h)
 jobward_static_library(jobward_libcgroup libcgroup.a libcgroup.h Threads::Threads)
 
 find_package(Boost 1.74 REQUIRED)           # headers: Asio, Math

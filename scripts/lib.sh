@@ -60,6 +60,7 @@ declare -gA package_use=(
   [libcli11-dev]='the command line'
   [libtomlplusplus-dev]='the configuration file'
   [libsodium-dev]='signatures and hashes'
+  [zlib1g-dev]='reading histories that are packed with gzip'
   [libsystemd-dev]='asking systemd for scopes (loaded at run time, when there is one)'
   [catch2]='the unit tests'
   [python3]='the example and the integration tests'
@@ -78,7 +79,8 @@ declare -gA package_use=(
 # shellcheck disable=SC2034  # these lists are for the scripts that source this file
 {
   build_packages=(g++ cmake ninja-build ccache libcgroup-dev libboost-dev libspdlog-dev libfmt-dev
-    nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev)
+    nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev
+    zlib1g-dev)
   test_packages=(catch2 python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
   lint_packages=(clang-format clang-tidy)
   bench_packages=(libbenchmark-dev cgroup-tools hyperfine)
