@@ -1,5 +1,7 @@
 #include "traces/csv_line.h"
 
+#include <algorithm>
+
 #include "common/text.h"
 
 namespace jobward::traces {

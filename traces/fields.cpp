@@ -1,5 +1,6 @@
 #include "traces/fields.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -152,6 +153,7 @@ std::optional<double> binary_bytes(std::string_view text) {
 }
 
 std::optional<std::vector<std::string>> split_words(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   std::vector<std::string> words;
   bool in_word = false;
   char quote = '\0';
@@ -164,17 +166,15 @@ std::optional<std::vector<std::string>> split_words(std::string_view text) {
     }
     if (!in_word) words.emplace_back();
     in_word = true;
-    const bool more = i + 1 < text.size();
+    const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+    const bool in_double = quote == '"' && (next == '"' || next == '\\');
+    const bool escapes = c == '\\' && next != '\0' && (quote == '\0' || in_double);
     if (c == quote)
       quote = '\0';
     else if (quote == '\0' && (c == '\'' || c == '"'))
       quote = c;
-    else if (c == '\\' && quote == '\0' && more)
-      words.back() += text[++i];
-    else if (c == '\\' && quote == '"' && more && (text[i + 1] == '"' || text[i + 1] == '\\'))
-      words.back() += text[++i];
     else
-      words.back() += c;
+      words.back() += escapes ? text[++i] : c;
   }
   if (quote != '\0') return std::nullopt;
   return words;

@@ -33,7 +33,8 @@ std::optional<double> clock_seconds(std::string_view text);
 std::optional<double> binary_bytes(std::string_view text);
 
 // The words of a command line as a shell splits them at blanks: '…', "…" and backslashes undone,
-// nothing expanded. Absent if a quotation is not closed.
+// nothing expanded. Absent if a quotation is not closed, or
+// with a zero byte, which no argument has.
 std::optional<std::vector<std::string>> split_words(std::string_view text);
 // At blanks only: what a tool joined with blanks.
 std::vector<std::string> split_blanks(std::string_view text);

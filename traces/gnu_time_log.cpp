@@ -162,6 +162,8 @@ Entry GnuTimeLog::close() {
   if (!report.problem.empty()) return Broken{report.problem, report.line};
   if (!report.command.ends_with('"'))
     return Broken{"the command " + shown(report.command) + " has no closing quote", report.line};
+  if (report.command.find('\0') != std::string::npos)
+    return Broken{"the command has a zero byte in it", report.line};
   PastRun run;
   run.command = split_blanks(std::string_view(report.command).substr(0, report.command.size() - 1));
   if (run.command.empty()) return Broken{"the command is empty", report.line};

@@ -100,6 +100,7 @@ const SlurmState* slurm_state(std::string_view text) {
 }
 
 std::vector<std::string> submitted_command(std::string_view submit_line) {
+  if (submit_line.find('\0') != std::string_view::npos) return {};
   auto words = split_blanks(submit_line);
   if (words.empty()) return {};
   const auto tool = words[0].substr(words[0].rfind('/') + 1);
