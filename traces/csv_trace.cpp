@@ -109,7 +109,7 @@ class CsvTrace final : public EntryReader {
  private:
   Status take_columns(std::size_t line);
   Entry read_row(std::size_t line);
-  void read_identity(Row& row, PastRun& run);
+  void read_identity(Row& row, PastRun& run) const;
   void read_measured(Row& row, Ending ending, PastRun& run) const;
   void read_features(Row& row, PastRun& run) const;
 
@@ -117,9 +117,6 @@ class CsvTrace final : public EntryReader {
   Header header_;
   Columns columns_;
   SeenIds ids_;
-  // Rows of one kind often follow each other, and a key costs more than the rest of a row.
-  std::pair<std::string, std::string> keyed_;
-  profiles::Fingerprint fingerprint_;
 };
 
 Status CsvTrace::begin() {
@@ -189,7 +186,7 @@ Entry CsvTrace::read_row(std::size_t line) {
   return run;
 }
 
-void CsvTrace::read_identity(Row& row, PastRun& run) {
+void CsvTrace::read_identity(Row& row, PastRun& run) const {
   const auto job = row.text(columns_.job);
   if (job.empty()) row.reject(columns_.job, "a name");
   const auto role = row.text(columns_.role);
@@ -202,12 +199,7 @@ void CsvTrace::read_identity(Row& row, PastRun& run) {
     run.command = *std::move(words);
   else
     row.reject(columns_.command, "a command line whose quotes are closed");
-  const auto program = row.text(columns_.program);
-  if (fingerprint_.masked.empty() || job != keyed_.first || program != keyed_.second) {
-    fingerprint_ = profiles::kind_fingerprint(job, program);
-    keyed_ = {std::string(job), std::string(program)};
-  }
-  run.fingerprint = fingerprint_;
+  run.fingerprint = profiles::kind_fingerprint(job, row.text(columns_.program));
 }
 
 void CsvTrace::read_measured(Row& row, Ending ending, PastRun& run) const {

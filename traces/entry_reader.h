@@ -2,7 +2,7 @@
 // tell afterwards what was left out. Private to traces/.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>

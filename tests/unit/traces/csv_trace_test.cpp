@@ -129,6 +129,17 @@ TEST_CASE("csv trace: Quotes as in RFC 4180, CRLF, and blanks around fields") {
   CHECK(used(run, Resource::memory) == "12");
 }
 
+TEST_CASE("csv trace: Several quoted fields of any length") {
+  const std::string job(50, 'j');
+  const std::string id(300, 'i');
+  const auto run = one_run("job,id,command,memory_bytes\n\"" + job + "\",\"" + id +
+                           "\",\"a \"\"b c\"\"\",\"12\"\n");
+  CHECK(run.job == job);
+  CHECK(run.id == id);
+  CHECK(run.command == std::vector<std::string>{"a", "b c"});
+  CHECK(used(run, Resource::memory) == "12");
+}
+
 TEST_CASE("csv trace: A command line is split as a shell would, and nothing expanded") {
   const auto words = [](const std::string& field) {
     return one_run("job,wall_seconds,command\na,1," + field + "\n").command;
