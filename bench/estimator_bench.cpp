@@ -11,7 +11,7 @@ std::string state_after(std::uint64_t runs) {
   profiles::LearnedState state{Level::masked, {}};
   for (std::uint64_t n = 0; n < runs; ++n) {
     const auto request = bench::sample_request(n, 1);
-    state.blob = estimator::learn(state, bench::sample_ending(n, request).observation);
+    state.blob = estimator::learn({state}, bench::sample_ending(n, request).observation)[0];
   }
   return state.blob;
 }
@@ -22,7 +22,7 @@ void learn_one_run(benchmark::State& state) {
   const profiles::LearnedState old{Level::masked, state_after(runs)};
   const auto next = bench::sample_ending(runs, bench::sample_request(runs, 1)).observation;
   for (auto _ : state)
-    benchmark::DoNotOptimize(estimator::learn(old, next));
+    benchmark::DoNotOptimize(estimator::learn({old}, next));
 }
 BENCHMARK(learn_one_run)->Arg(0)->Arg(10)->Arg(100)->Arg(1000);
 

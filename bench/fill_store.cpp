@@ -38,10 +38,12 @@ profiles::Fingerprint fingerprint_of(const std::vector<std::string>& command) {
 using States = std::map<std::pair<Level, std::string>, std::string>;
 
 void learn(const profiles::RunRequest& request, const profiles::RunEnding& ending, States& states) {
-  for (const auto level : kLevels) {
-    auto& blob = states[{level, request.fingerprint.key(level)}];
-    blob = estimator::learn({level, blob}, ending.observation);
-  }
+  std::vector<profiles::LearnedState> old;
+  for (const auto level : kLevels)
+    old.push_back({level, states[{level, request.fingerprint.key(level)}]});
+  const auto now = estimator::learn(old, ending.observation);
+  for (std::size_t i = 0; i < old.size(); ++i)
+    states[{old[i].level, request.fingerprint.key(old[i].level)}] = now[i];
 }
 
 // A run that has ended, as the store would leave it.

@@ -27,10 +27,10 @@ void begin_and_end_a_run(benchmark::State& state) {
       const auto ending = bench::sample_ending(n, request);
       const profiles::Timestamps at{1, 1, 1, 2};
       const auto begun = (*store)->begin(request, at);
-      const auto ended =
-          (*store)->end(request.id, ending, at, [&](const profiles::LearnedState& old) {
-            return estimator::learn(old, ending.observation);
-          });
+      const auto ended = (*store)->end(request.id, ending, at,
+                                       [&](const std::vector<profiles::LearnedState>& old) {
+                                         return estimator::learn(old, ending.observation);
+                                       });
       if (!begun || !ended) state.SkipWithError("not recorded");
       ++n;
     }

@@ -95,10 +95,27 @@ struct Quantiles {
   double p99 = 0;
 };
 
+// What an automatic memory limit is for.
+//  safe  as few runs as possible reach it: at most one in 1 / (1 - confidence)
+//  lean  what is spent on average is least, given that a run that reaches it is tried again
+enum class Objective { safe, lean };
+constexpr std::string_view to_string(Objective objective) {
+  return objective == Objective::safe ? "safe" : "lean";
+}
+
+// How much memory to give: attempts[0] at first, the next ones after the one before was too little
+// (growing; after the last one nothing is known any more). Bytes, never empty.
+struct MemorySizing {
+  Objective objective = Objective::safe;
+  double confidence = 0;  // of the first attempt; 0 < confidence < 1
+  std::vector<double> attempts;
+};
+
 // A prediction. `runs` counts the finished runs behind it at `level`; with none, `level` is none
 // and `by` is empty. `censored_runs` of them were ended by a limit and tell only "more than".
 struct Estimate {
   ResourceMap<Quantiles> by;
+  std::optional<MemorySizing> sizing;  // absent: nothing is known of memory
   int runs = 0;
   int censored_runs = 0;
   Level level = Level::none;

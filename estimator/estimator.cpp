@@ -288,20 +288,23 @@ std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& 
 
 }  // namespace
 
-std::string learn(const LearnedState& old, const Observation& observation) {
-  auto state = KindState::decode(old.blob);
-  KindState next = state ? std::move(*state) : KindState();
-  if (old.level == Level::everything) {
-    Observation without_features = observation;  // sizes of different programs do not compare
-    without_features.features.clear();
-    next.learn(without_features);
-  } else {
-    next.learn(observation);
+std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
+                               const Observation& observation) {
+  std::vector<std::string> out;
+  for (const auto& old : nearest_first) {
+    auto state = KindState::decode(old.blob);
+    KindState next = state ? std::move(*state) : KindState();
+    Observation seen = observation;
+    // Sizes of different programs do not compare.
+    if (old.level == Level::everything) seen.features.clear();
+    next.learn(seen);
+    out.push_back(next.encode());
   }
-  return next.encode();
+  return out;
 }
 
-Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features) {
+Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features,
+                 const Question& question) {
   std::vector<LevelRuns> levels;
   for (const auto& learned : nearest_first)
     levels.push_back(read_level(learned));
@@ -319,6 +322,8 @@ Estimate predict(const std::vector<LearnedState>& nearest_first, const Features&
     out.by.set(entry.resource, prediction->quantiles);
     if (entry.resource == Resource::memory) memory = prediction;
   }
+  if (const auto* q = out.by.find(Resource::memory))
+    out.sizing = MemorySizing{question.objective, question.confidence, {q->p99}};
   out.level = level->level;
   out.runs = static_cast<int>(level->runs.size());
   out.censored_runs = level->censored;

@@ -9,16 +9,23 @@
 
 namespace jobward::estimator {
 
-// The new state of one level after a run. Incremental: costs the same for the thousandth run as for
-// the first. A state that cannot be read (damaged, or of another version) is begun anew.
-std::string learn(const profiles::LearnedState& old, const profiles::Observation& observation);
+// What is asked for beside the quantiles: how much memory to give.
+struct Question {
+  Objective objective = Objective::safe;
+  double confidence = 0.99;  // of safe; 0.5 <= confidence < 1
+  double failure_share = 1;  // of lean: the share of its time after which a too small run fails
+};
 
-// Predicts a run with these features from the levels' states, nearest first. The nearest level with
-// at least kEnoughRuns measured runs is used; one whose runs were all smaller than this one (by
-// kBeyond or more, in any feature) gives way to the next that has seen such a size. With no run at
-// any level the estimate is empty (level none).
+// The new states of all levels after a run, in the order of the old ones. Incremental: costs the
+// same for the thousandth run as for the first. A state that cannot be read (damaged, or of another
+// version) is begun anew.
+std::vector<std::string> learn(const std::vector<profiles::LearnedState>& nearest_first,
+                               const profiles::Observation& observation);
+
+// Predicts a run with these features from the levels' states, nearest first. With no run at any
+// level the estimate is empty (level none).
 Estimate predict(const std::vector<profiles::LearnedState>& nearest_first,
-                 const profiles::Features& features);
+                 const profiles::Features& features, const Question& question = {});
 
 inline constexpr int kEnoughRuns = 3;
 inline constexpr double kBeyond = 1.5;

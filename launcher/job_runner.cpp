@@ -35,7 +35,7 @@ void record_end(const Workshop& shop, RunResult& result) {
   result.at.ended = shop.clock.wall_ms();
   if (!result.recorded || result.earlier) return;
   JOBWARD_FAULT(closing);
-  const profiles::Learn learn = [&](const profiles::LearnedState& old) {
+  const profiles::Learn learn = [&](const std::vector<profiles::LearnedState>& old) {
     return estimator::learn(old, result.ending.observation);
   };
   auto closed = shop.store->end(result.request.id, result.ending, result.at,

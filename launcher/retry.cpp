@@ -15,8 +15,9 @@ std::vector<profiles::LearnedState> with_censored(Resource resource, double limi
   seen.features = features;
   seen.used.set(resource, {limit, true, false});
   auto out = states;
-  for (auto& state : out)
-    state.blob = estimator::learn(state, seen);
+  auto blobs = estimator::learn(states, seen);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i].blob = std::move(blobs[i]);
   return out;
 }
 

@@ -14,9 +14,10 @@
 
 namespace jobward::profiles {
 
-// Turns the old state of a level into the new one; called inside the closing transaction, once a
-// level.
-using Learn = std::function<std::string(const LearnedState& old)>;
+// Turns the old states of a fingerprint's levels, nearest first, into the new ones, in the same
+// order; called inside the closing transaction.
+using Learn =
+    std::function<std::vector<std::string>(const std::vector<LearnedState>& nearest_first)>;
 
 struct HistoryQuery {
   int limit = 20;

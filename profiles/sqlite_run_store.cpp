@@ -357,17 +357,16 @@ Status SqliteRunStore::learn_levels(const std::string& id, const Learn& learn) {
   if (!row) return tl::unexpected(std::move(row).error());
   if (!*row) return {};
   const Fingerprint fingerprint{keys->text(0), keys->text(1), keys->text(2)};
-  auto select = db_.prepare(kSelectLearned);
-  if (!select) return tl::unexpected(std::move(select).error());
+  const auto old = learned_levels(fingerprint);
+  if (!old) return tl::unexpected(old.error());
+  const auto now = learn(*old);
   auto upsert = db_.prepare(
       "INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)"
       " ON CONFLICT(level, key) DO UPDATE SET blob=excluded.blob");
   if (!upsert) return tl::unexpected(std::move(upsert).error());
-  for (const auto level : kLevels) {
-    const std::string key = fingerprint.key(level);
-    auto old = learned_at(*select, level, key);
-    if (!old) return tl::unexpected(std::move(old).error());
-    upsert->reset().bind(to_string(level)).bind(key).bind_blob(learn(*old));
+  for (std::size_t i = 0; i < old->size(); ++i) {
+    const auto level = (*old)[i].level;
+    upsert->reset().bind(to_string(level)).bind(fingerprint.key(level)).bind_blob(now.at(i));
     JOBWARD_RETURN_IF_ERROR(upsert->run());
   }
   return {};

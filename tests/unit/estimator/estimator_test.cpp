@@ -30,7 +30,7 @@ Observation ended_at(double memory, Features features = {}) {
 LearnedState level_of(Level level, const Runs& runs) {
   LearnedState state{level, ""};
   for (const auto& run : runs)
-    state.blob = learn(state, run);
+    state.blob = learn({state}, run)[0];
   return state;
 }
 
@@ -274,6 +274,6 @@ TEST_CASE("estimator: A resource that was never measured is absent, not 0") {
 TEST_CASE("estimator: A damaged state is begun anew and predicts nothing") {
   const LearnedState damaged{Level::exact, "\x01 not a state"};
   CHECK(predict({damaged}, {}).level == Level::none);
-  const LearnedState renewed{Level::exact, learn(damaged, run_of(123))};
+  const LearnedState renewed{Level::exact, learn({damaged}, run_of(123))[0]};
   CHECK(memory_of(predict({renewed}, {})).p50 == 123);
 }

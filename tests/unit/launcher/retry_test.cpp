@@ -18,8 +18,9 @@ std::vector<profiles::LearnedState> after(const std::vector<double>& needs) {
   for (const double need : needs) {
     profiles::Observation seen;
     seen.used.set(Resource::memory, {need, false, false});
-    for (auto& state : states)
-      state.blob = estimator::learn(state, seen);
+    const auto blobs = estimator::learn(states, seen);
+    for (std::size_t i = 0; i < states.size(); ++i)
+      states[i].blob = blobs[i];
   }
   return states;
 }

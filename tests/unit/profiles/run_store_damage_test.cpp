@@ -58,7 +58,12 @@ int record_one(const TemporaryDirectory& directory, const std::string& id) {
   auto store = open_in(directory, notices);
   if (!store) return 1;
   if (!(*store)->begin(plain_request(id), kBegun)) return 2;
-  const auto learn = [](const LearnedState& old) { return old.blob + "x"; };
+  const auto learn = [](const std::vector<LearnedState>& old) {
+    std::vector<std::string> out;
+    for (const auto& state : old)
+      out.push_back(state.blob + "x");
+    return out;
+  };
   return (*store)->end(id, RunEnding{}, kBegun, learn) ? 0 : 3;
 }
 

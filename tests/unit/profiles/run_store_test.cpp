@@ -32,8 +32,11 @@ struct Place {
 const Timestamps kBegun{1000, 1001, std::nullopt, std::nullopt};
 const Timestamps kEnded{1000, 1001, 1005, 2000};
 
-std::string append_level(const LearnedState& old) {
-  return old.blob + std::string(to_string(old.level)) + ";";
+std::vector<std::string> append_level(const std::vector<LearnedState>& old) {
+  std::vector<std::string> out;
+  for (const auto& state : old)
+    out.push_back(state.blob + std::string(to_string(state.level)) + ";");
+  return out;
 }
 
 RunEnding plain_ending() {
@@ -203,8 +206,8 @@ TEST_CASE("run_store: A learned state may be any bytes") {
   const auto store = place.open();
   const std::string bytes("\0\xff\x80\n", 4);
   REQUIRE(store->begin(plain_request("aaaa000000"), kBegun));
-  REQUIRE(
-      store->end("aaaa000000", plain_ending(), kEnded, [&](const LearnedState&) { return bytes; }));
+  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded,
+                     [&](const auto& old) { return std::vector<std::string>(old.size(), bytes); }));
   CHECK(store->learned(plain_request("aaaa000000").fingerprint)->front().blob == bytes);
 }
 
