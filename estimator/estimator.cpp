@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
-#include "common/units.h"
-#include "estimator/fit.h"
-#include "estimator/kind_state.h"
+#include "estimator/censored.h"
+#include "estimator/levels.h"
+#include "estimator/portable_math.h"
+#include "estimator/reason.h"
+#include "estimator/sample.h"
 
 namespace jobward::estimator {
 namespace {
@@ -15,319 +16,238 @@ using profiles::Features;
 using profiles::LearnedState;
 using profiles::Observation;
 
-struct LevelRuns {
-  Level level = Level::none;
-  std::vector<Observation> runs;
-  int exact = 0;     // whose memory need was measured
-  int censored = 0;  // that were ended before
-};
-
-// The spread that is taken for granted of each resource until the runs show theirs (relative; see
-// fit.h). Memory repeats within a few per cent; times and I/O depend on what else the machine does.
-double prior_of(Resource resource) { return resource == Resource::memory ? 0.05 : 0.15; }
-
-LevelRuns read_level(const LearnedState& learned) {
-  LevelRuns out;
-  out.level = learned.level;
-  const auto state = KindState::decode(learned.blob);
-  if (!state) return out;
-  out.runs = state->observations();
-  for (const auto& run : out.runs) {
-    const auto* memory = run.used.find(Resource::memory);
-    if (memory == nullptr) continue;
-    ++(memory->censored ? out.censored : out.exact);
-  }
-  return out;
+// Held between the least that matters and what can be believed at all.
+double bound_at(const Forecast& forecast, double surprise) {
+  return std::min(forecast.distribution.at_surprise(surprise), portable_exp(forecast.most));
 }
 
-// A numeric argument may mean anything, a seed or a port as well as a size.
-bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
-
-// How far the query lies above the largest run seen, over all features: 1 = inside.
-struct Reach {
-  double factor = 1;
-  std::string feature;
-};
-Reach reach_beyond(const std::vector<Observation>& runs, const Features& query) {
-  Reach out;
-  for (const auto& [name, value] : query) {
-    if (is_plain_number(name)) continue;
-    double largest = 0;
-    for (const auto& run : runs) {
-      const auto* memory = run.used.find(Resource::memory);
-      if (memory != nullptr && memory->censored)
-        continue;  // it has not shown what such a size needs
-      if (const auto it = run.features.find(name); it != run.features.end())
-        largest = std::max(largest, it->second);
-    }
-    if (largest > 0 && value / largest > out.factor) out = {value / largest, name};
-  }
-  return out;
+// What the surprise at a confidence has turned out to be, for kinds with so many runs.
+double surprise_at(const std::vector<LevelRuns>& levels, Resource resource, std::size_t runs,
+                   double confidence) {
+  const auto* all = everything(levels);
+  return (all != nullptr ? all->state.calibration() : Calibration())
+      .surprise_at(resource, runs, confidence);
 }
 
-const LevelRuns* choose_level(const std::vector<LevelRuns>& levels, const Features& query) {
-  const LevelRuns* enough = nullptr;
-  const LevelRuns* any = nullptr;
+Floors floors_over(const std::vector<LevelRuns>& levels, Resource resource, const Features& query,
+                   const std::vector<std::string>& features) {
+  Floors out;
   for (const auto& level : levels) {
-    if (level.runs.empty() || level.level == Level::everything) continue;
-    if (any == nullptr || (any->exact == 0 && level.exact > 0)) any = &level;
-    if (level.exact < kEnoughRuns) continue;
-    if (enough == nullptr) enough = &level;
-    if (reach_beyond(level.runs, query).factor < kBeyond) return &level;
+    // Who else failed at a limit says nothing of this command, if its own runs are known.
+    if (level.level == Level::everything) continue;
+    const auto floors = floors_of(level.state, resource, query, features);
+    out.at_least = std::max(out.at_least, floors.at_least);
+    out.beyond = std::max(out.beyond, floors.beyond);
+    if (level.state.size() > 0) break;
   }
-  if (enough != nullptr) return enough;
-  if (any != nullptr) return any;
+  return out;
+}
+
+struct Bounds {
+  Quantiles quantiles;
+  double safe = 0;   // at the confidence that was asked for
+  double floor = 0;  // that no attempt may be below
+  bool raised = false;
+};
+
+// Censored runs only ever raise: the upper bounds beside measured runs, all of them where there is
+// nothing else.
+void raise(Bounds& bounds, double known, double floor, double factor, bool is_all) {
+  if (floor <= known) return;
+  bounds.raised = true;
+  auto& q = bounds.quantiles;
+  if (is_all) q.p50 = std::max(q.p50, floor);
+  q.p95 = std::max(q.p95, floor * factor);
+  q.p99 = std::max(q.p99, floor * factor);
+  bounds.safe = std::max(bounds.safe, floor * factor);
+  bounds.floor = std::max(bounds.floor, floor * factor);
+}
+
+double most_measured(const KindState& state, Resource resource) {
+  const auto& column = state.resource(resource);
+  double out = 0;
+  for (std::size_t i = 0; i < column.told.size(); ++i)
+    if (column.told[i] == Told::measured)
+      out = std::max(out, static_cast<double>(column.values[i]));
+  return out;
+}
+
+Bounds bounds_of(const std::vector<LevelRuns>& levels, const Joined& joined, Resource resource,
+                 const Features& query, const Question& question) {
+  const auto& forecast = joined.forecast;
+  const auto at = [&](double confidence) {
+    return bound_at(forecast, surprise_at(levels, resource, forecast.runs, confidence));
+  };
+  Bounds out;
+  out.quantiles.p50 = forecast.distribution.quantile(0.5);
+  out.quantiles.p95 = std::max(out.quantiles.p50, at(0.95));
+  out.quantiles.p99 = std::max(out.quantiles.p95, at(0.99));
+  out.safe = std::max(out.quantiles.p50, at(question.confidence));
+  const double recent = recent_need(joined.own->state, resource, query);
+  out.quantiles.p99 = std::max(out.quantiles.p99, recent);
+  out.safe = std::max(out.safe, recent);
+  const double known =
+      forecast.features.empty() ? most_measured(joined.own->state, resource) : out.quantiles.p50;
+  const auto floors = floors_over(levels, resource, query, forecast.features);
+  raise(out, known, floors.at_least, 1, false);
+  raise(out, known, floors.beyond, kBeyondCensored, false);
+  return out;
+}
+
+// Nothing was measured: only that some runs needed more than they got.
+std::optional<Bounds> bounds_of_censored(const std::vector<LevelRuns>& levels, Resource resource,
+                                         const Features& query) {
+  const auto floors = floors_over(levels, resource, query, {});
+  if (floors.at_least <= 0 && floors.beyond <= 0) return std::nullopt;
+  Bounds out;
+  raise(out, 0, floors.at_least, 1, true);
+  raise(out, 0, floors.beyond, kBeyondCensored, true);
+  return out;
+}
+
+MemorySizing sizing_of(const Joined& joined, const Bounds& bounds, const Question& question,
+                       double surprise) {
+  MemorySizing out{question.objective, question.confidence, {}};
+  auto distribution = joined.forecast.distribution;
+  if (question.more_than) distribution = distribution.given_more_than(*question.more_than);
+  if (question.objective == Objective::lean) {
+    out.attempts = distribution.cheapest_attempts(question.failure_share);
+  } else if (question.more_than) {
+    out.attempts = {std::max(bounds.safe, distribution.at_surprise(surprise))};
+  } else {
+    out.attempts = {bounds.safe};
+  }
+  const double most = portable_exp(joined.forecast.most);
+  double least = std::max(bounds.floor, question.more_than.value_or(0) * kLeastGrowth);
+  for (auto& attempt : out.attempts) {
+    attempt = std::max(std::min(attempt, std::max(most, least)), least);
+    least = attempt * kLeastGrowth;
+  }
+  return out;
+}
+
+// How far the query lies above the largest measured run, over all features but plain numbers.
+void find_reach(const LevelRuns& level, const Features& query, Grounds& grounds) {
+  const auto& column = level.state.resource(Resource::memory);
+  for (const auto& [name, value] : query) {
+    const auto* feature = level.state.feature(name);
+    if (feature == nullptr || name.compare(0, 4, "num:") == 0) continue;
+    double largest = 0;
+    for (std::size_t i = 0; i < column.told.size(); ++i)
+      if (column.told[i] == Told::measured && !std::isnan(feature->values[i]))
+        largest = std::max(largest, static_cast<double>(feature->values[i]));
+    const double times = largest > 0 ? value / largest : 0;
+    if (times >= kBeyond && times > grounds.beyond_times) {
+      grounds.beyond_times = times;
+      grounds.beyond = name;
+    }
+  }
+}
+
+const LevelRuns* level_with_runs(const std::vector<LevelRuns>& levels) {
   for (const auto& level : levels)
-    if (!level.runs.empty()) return &level;
+    if (level.state.size() > 0) return &level;
   return nullptr;
 }
 
-struct Measured {
-  std::vector<Point> points;  // x filled in when a feature is chosen
-  std::vector<const Observation*> runs;
-  bool censored = false;  // is there any run that was ended before its time
-};
-
-Measured measured_of(const std::vector<Observation>& runs, Resource resource) {
-  Measured out;
-  for (const auto& run : runs) {
-    const auto* used = run.used.find(resource);
-    if (used == nullptr) continue;
-    if (used->censored) {
-      out.censored = true;
-    } else {
-      out.points.push_back({0, used->value});
-      out.runs.push_back(&run);
-    }
+// What all jobs together used: for a command that nothing is known about.
+void guess(const std::vector<LevelRuns>& levels, Estimate& out, const Question& question) {
+  const auto* all = everything(levels);
+  if (all == nullptr) return;
+  for (const auto& entry : kResources) {
+    if (out.by.contains(entry.resource)) continue;
+    const auto said = forecast(all->state, entry.resource, {});
+    if (!said) continue;
+    const auto at = [&](double confidence) {
+      return bound_at(*said, -portable_log(1 - confidence));
+    };
+    out.by.set(entry.resource, {at(0.5), at(0.95), at(0.99)});
+    if (entry.resource == Resource::memory)
+      out.sizing = MemorySizing{question.objective, question.confidence, {at(question.confidence)}};
   }
-  return out;
 }
 
-// May this feature, with these values, predict the query? A plain number only from kFewRuns runs
-// on, and only near what was seen; a falling line never for memory, and never beyond what was seen.
-bool is_usable(const std::string& name, const std::vector<Point>& points, Resource resource,
-               double query) {
-  const auto [low, high] = std::minmax_element(
-      points.begin(), points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
-  const bool near = query <= high->x * kBeyond && query * kBeyond >= low->x;
-  if (is_plain_number(name) && (static_cast<int>(points.size()) < kFewRuns || !near)) return false;
-  const bool falling = correlation(points) < 0;
-  return !falling || (resource != Resource::memory && query <= high->x);
-}
-
-// The points with the feature's values as x; absent where a run lacks it.
-std::optional<std::vector<Point>> with_feature(const Measured& measured, const std::string& name) {
-  std::vector<Point> points = measured.points;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const auto it = measured.runs[i]->features.find(name);
-    if (it == measured.runs[i]->features.end()) return std::nullopt;
-    points[i].x = it->second;
+void predict_resource(const std::vector<LevelRuns>& levels, Resource resource,
+                      const Features& features, const Question& question,
+                      const std::optional<Joined>& joined, Estimate& out, Grounds& grounds) {
+  const bool memory = resource == Resource::memory;
+  if (!joined) {
+    const auto bounds = bounds_of_censored(levels, resource, features);
+    if (!bounds) return;
+    out.by.set(resource, bounds->quantiles);
+    if (!memory) return;
+    grounds.raised_by_censored = true;
+    const double least = question.more_than.value_or(0) * kBeyondCensored;
+    out.sizing =
+        MemorySizing{question.objective, question.confidence, {std::max(bounds->safe, least)}};
+    return;
   }
-  return points;
-}
-
-// The feature that explains this resource best, if one is believable; its values go into the
-// points. The more candidates there are, the likelier one fits by chance: the bar is raised
-// accordingly (Bonferroni).
-std::optional<std::string> choose_feature(Measured& measured, Resource resource,
-                                          const Features& query) {
-  if (static_cast<int>(measured.points.size()) < kEnoughRuns) return std::nullopt;
-  double best = kBelieve / static_cast<double>(std::max<std::size_t>(query.size(), 1));
-  std::optional<std::string> chosen;
-  std::vector<Point> best_points;
-  for (const auto& [name, value] : query) {
-    auto points = with_feature(measured, name);
-    if (!points || !is_usable(name, *points, resource, value)) continue;
-    const double chance = chance_of_correlation(*points);
-    if (chance < best) {
-      best = chance;
-      chosen = name;
-      best_points = std::move(*points);
-    }
-  }
-  if (chosen) measured.points = std::move(best_points);
-  return chosen;
-}
-
-// What the runs that were ended before their time say: `at_least` what one of them used, `beyond` a
-// limit.
-struct Floors {
-  double at_least = 0;
-  double beyond = 0;
-};
-
-// A bound that kRefuted later runs of about its size stayed below has nothing more to say.
-bool is_refuted(const std::vector<Observation>& runs, std::size_t at, Resource resource,
-                const std::optional<std::string>& feature) {
-  const auto size_of = [&](const Observation& run) {
-    if (!feature) return 0.0;
-    const auto it = run.features.find(*feature);
-    return it == run.features.end() ? 0.0 : it->second;
-  };
-  const auto* bound = runs[at].used.find(resource);
-  int below = 0;
-  for (std::size_t i = at + 1; i < runs.size(); ++i) {
-    const auto* used = runs[i].used.find(resource);
-    const bool measured = used != nullptr && !used->censored;
-    if (measured && bound != nullptr && used->value < bound->value &&
-        size_of(runs[i]) * kBeyond >= size_of(runs[at]))
-      ++below;
-  }
-  return below >= kRefuted;
-}
-
-Floors floors_of(const std::vector<Observation>& runs, Resource resource, const Features& query,
-                 const std::optional<std::string>& feature) {
-  Floors floors;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const auto* used = runs[i].used.find(resource);
-    if (used == nullptr || !used->censored || is_refuted(runs, i, resource, feature)) continue;
-    double bound = used->value;
-    if (feature) {  // a run of ten times the size says little
-      const auto it = runs[i].features.find(*feature);
-      const double x = query.at(*feature);
-      if (it != runs[i].features.end() && it->second > x && it->second > 0) bound *= x / it->second;
-    }
-    double& floor = used->ended_early ? floors.at_least : floors.beyond;
-    floor = std::max(floor, bound);
-  }
-  return floors;
-}
-
-struct Prediction {
-  Quantiles quantiles;
-  std::optional<std::string> feature;
-  bool raised_by_censored = false;
-};
-
-// The value from which a "more than" says something new: more than any measured run, or than the
-// line predicts.
-double contradicted_from(const Measured& measured, const Prediction& prediction) {
-  if (prediction.feature) return prediction.quantiles.p50;
-  double largest = 0;
-  for (const auto& point : measured.points)
-    largest = std::max(largest, point.y);
-  return largest;
-}
-
-// Censored runs only ever raise: the upper quantiles beside measured runs, all of them where there
-// is nothing else.
-void apply_floors(const Measured& measured, const Floors& floors, Prediction& prediction) {
-  const double known = contradicted_from(measured, prediction);
-  auto& q = prediction.quantiles;
-  const auto raise = [&](double floor, double factor) {
-    if (floor <= known) return;
-    prediction.raised_by_censored = true;
-    if (measured.points.empty()) q.p50 = std::max(q.p50, floor);
-    q.p95 = std::max(q.p95, floor * factor);
-    q.p99 = std::max(q.p99, floor * factor);
-  };
-  raise(floors.at_least, 1);
-  raise(floors.beyond, kBeyondCensored);
-}
-
-std::optional<Prediction> predict_resource(const LevelRuns& level, Resource resource,
-                                           const Features& query, const Reach& reach) {
-  Measured measured = measured_of(level.runs, resource);
-  if (measured.points.empty() && !measured.censored) return std::nullopt;
-  Prediction out;
-  out.feature = choose_feature(measured, resource, query);
-  if (out.feature) {
-    out.quantiles = bounds_on_line(measured.points, query.at(*out.feature), prior_of(resource));
-  } else if (!measured.points.empty()) {
-    std::vector<double> values;
-    for (const auto& point : measured.points)
-      values.push_back(point.y);
-    out.quantiles = bounds_of_alike(values, prior_of(resource));
-    // No slope is known, so the worst plausible one: in proportion to what is larger than ever
-    // seen.
-    if (reach.factor >= kBeyond) {
-      out.quantiles.p95 *= reach.factor;
-      out.quantiles.p99 *= reach.factor;
-    }
-  }
-  apply_floors(measured, floors_of(level.runs, resource, query, out.feature), out);
-  return out;
-}
-
-std::string runs_of(int count) { return std::to_string(count) + (count == 1 ? " run" : " runs"); }
-
-std::string level_words(Level level) {
-  switch (level) {
-    case Level::exact:
-      return "this very command";
-    case Level::masked:
-      return "this command with other arguments";
-    case Level::program:
-      return "this program";
-    case Level::everything:
-      return "all programs together: a guess";
-    case Level::none:
-      break;
-  }
-  return "nothing";
-}
-
-std::string reason_for(const LevelRuns& level, const std::optional<Prediction>& memory,
-                       const Reach& reach) {
-  std::string text = runs_of(level.exact) + " of " + level_words(level.level);
-  if (level.censored > 0)
-    text += ", and " + runs_of(level.censored) +
-            " ended before their time (failed, signalled, or at a limit)";
-  if (memory && memory->feature) text += "; memory follows " + *memory->feature;
-  if (memory && memory->raised_by_censored) text += "; raised above what those had used";
-  if (reach.factor >= kBeyond) {
-    std::string times = std::to_string(std::lround(reach.factor * 10));
-    times.insert(times.size() - 1, ".");
-    text += "; this one is " + times + " times larger in " + reach.feature +
-            " than any of them, so the bound is wide";
-  }
-  if (level.exact < kEnoughRuns) text += "; few runs, so the margin is wide";
-  return text;
+  const auto bounds = bounds_of(levels, *joined, resource, features, question);
+  out.by.set(resource, bounds.quantiles);
+  if (!memory) return;
+  grounds.raised_by_censored = bounds.raised;
+  out.sizing = sizing_of(*joined, bounds, question,
+                         surprise_at(levels, resource, joined->forecast.runs, question.confidence));
 }
 
 }  // namespace
 
 std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
                                const Observation& observation) {
+  auto levels = read_levels(nearest_first);
+  // How far what would have been said now is off, before it is learned.
+  if (everything(levels) != nullptr) {
+    auto& calibration = std::find_if(levels.begin(), levels.end(), [](const LevelRuns& level) {
+                          return level.level == Level::everything;
+                        })->state.calibration();
+    for (const auto& entry : kResources) {
+      const auto* used = observation.used.find(entry.resource);
+      if (used == nullptr || used->censored || !std::isfinite(used->value)) continue;
+      const auto joined = join(levels, entry.resource, observation.features);
+      if (!joined) continue;
+      const double value = std::max(used->value, smallest(entry.resource));
+      calibration.add(entry.resource, joined->forecast.runs,
+                      joined->forecast.distribution.surprise(value));
+    }
+  }
   std::vector<std::string> out;
-  for (const auto& old : nearest_first) {
-    auto state = KindState::decode(old.blob);
-    KindState next = state ? std::move(*state) : KindState();
+  for (auto& level : levels) {
     Observation seen = observation;
     // Sizes of different programs do not compare.
-    if (old.level == Level::everything) seen.features.clear();
-    next.learn(seen);
-    out.push_back(next.encode());
+    if (level.level == Level::everything) seen.features.clear();
+    level.state.learn(seen);
+    out.push_back(level.state.encode());
   }
   return out;
 }
 
 Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features,
                  const Question& question) {
-  std::vector<LevelRuns> levels;
-  for (const auto& learned : nearest_first)
-    levels.push_back(read_level(learned));
-  const LevelRuns* level = choose_level(levels, features);
+  const auto levels = read_levels(nearest_first);
   Estimate out;
+  const auto* level = level_with_runs(levels);
   if (level == nullptr) {
     out.reason = "no past runs to learn from";
     return out;
   }
-  const Reach reach = reach_beyond(level->runs, features);
-  std::optional<Prediction> memory;
+  Grounds grounds;
+  std::optional<Joined> memory;
   for (const auto& entry : kResources) {
-    const auto prediction = predict_resource(*level, entry.resource, features, reach);
-    if (!prediction) continue;
-    out.by.set(entry.resource, prediction->quantiles);
-    if (entry.resource == Resource::memory) memory = prediction;
+    auto joined = join(levels, entry.resource, features);
+    predict_resource(levels, entry.resource, features, question, joined, out, grounds);
+    if (entry.resource == Resource::memory) memory = std::move(joined);
   }
-  if (const auto* q = out.by.find(Resource::memory))
-    out.sizing = MemorySizing{question.objective, question.confidence, {q->p99}};
+  if (memory) {
+    level = memory->own_share > 0 ? memory->own : memory->above;
+    grounds.memory = &*memory;
+  }
+  if (level->level == Level::everything) guess(levels, out, question);
+  grounds.level = level;
+  find_reach(*level, features, grounds);
   out.level = level->level;
-  out.runs = static_cast<int>(level->runs.size());
-  out.censored_runs = level->censored;
-  out.reason = reason_for(*level, memory, reach);
+  out.runs = static_cast<int>(level->state.size());
+  out.censored_runs = static_cast<int>(level->censored);
+  out.reason = reason_for(grounds);
   return out;
 }
 

@@ -1,6 +1,11 @@
 // From past runs to an estimate. Pure: no clock, no file, no database.
+//
+// How: docs/estimator.md. The layers below: kind_state (what is kept), sample and experts (what one
+// kind's runs say), distribution and forecast (as a probability), calibration (how far to trust
+// it).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +19,7 @@ struct Question {
   Objective objective = Objective::safe;
   double confidence = 0.99;  // of safe; 0.5 <= confidence < 1
   double failure_share = 1;  // of lean: the share of its time after which a too small run fails
+  std::optional<double> more_than;  // bytes that were too little already
 };
 
 // The new states of all levels after a run, in the order of the old ones. Incremental: costs the
@@ -22,26 +28,26 @@ struct Question {
 std::vector<std::string> learn(const std::vector<profiles::LearnedState>& nearest_first,
                                const profiles::Observation& observation);
 
-// Predicts a run with these features from the levels' states, nearest first. With no run at any
-// level the estimate is empty (level none).
+// Predicts a run with these features from the levels' states, nearest first; a level may be left
+// out. With no run at any level the estimate is empty (level none); where only the level of
+// everything has runs, it is a guess.
 Estimate predict(const std::vector<profiles::LearnedState>& nearest_first,
                  const profiles::Features& features, const Question& question = {});
 
-inline constexpr int kEnoughRuns = 3;
-inline constexpr double kBeyond = 1.5;
+// A kind with fewer measured runs than this borrows from the level above. The own level's share is
+// that of an empirical Bayes estimate (Efron & Morris, J. Am. Stat. Assoc. 68, 1973):
+//     τ² / (τ² + σ²/n),  σ the spread of the own n runs, τ how far they are from what the level
+//     above says of them (root of the mean square).
+inline constexpr std::size_t kBorrowBelow = 30;
 
-// A feature is believed if unrelated numbers would correlate as well with less than this chance
-// (two-sided t test of Pearson's r), divided by the number of features that were tried. Plain
-// numeric arguments, which may be seeds as well as sizes, are believed from kFewRuns runs on.
-inline constexpr double kBelieve = 0.05;
-inline constexpr int kFewRuns = 6;
-
-// So many later runs that stay below it refute what a censored run said.
-inline constexpr int kRefuted = 3;
+// The bound is never below what one of so many last runs of the same command with the same inputs
+// needed.
+inline constexpr std::size_t kRecent = 10;
 
 // A run that was ended at the memory limit a says "more than a", no more. So that the next one gets
-// further, its upper bounds are at least kBeyondCensored × a until measured runs say otherwise; p50
-// stays with the measured.
+// further, its upper bounds are at least kBeyondCensored × a until so many later runs of about its
+// size stay below a; p50 stays with the measured.
 inline constexpr double kBeyondCensored = 1.5;
+inline constexpr int kRefuted = 3;
 
 }  // namespace jobward::estimator

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <map>
-#include <optional>
 
 namespace jobward::estimator {
 namespace {
@@ -13,186 +11,226 @@ namespace {
 using profiles::Observation;
 using profiles::Observed;
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kMaxFeatures = 200;  // named in one byte each
+constexpr std::uint8_t kVersion = 2;
+constexpr std::size_t kLongestName = 255;
+constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
+constexpr std::size_t kHeader = 1 + 8 + 1 + 2 + 1;  // version, total, features, runs, resources
 
-// Layout: version u8, total u64, names u8 + (length u8, bytes)…, observations u16 +
-//   (features u8 + (name index u8, f32)…, used u8 + (resource u8, bound u8, f32)…)….
-class Writer {
- public:
-  void byte(std::size_t value) { out_ += static_cast<char>(static_cast<unsigned char>(value)); }
-  void u16(std::size_t value) {
-    byte(value & 0xFFU);
-    byte(value >> 8U);
-  }
-  void u64(std::uint64_t value) {
-    for (int i = 0; i < 8; ++i)
-      byte((value >> (8 * i)) & 0xFFU);
-  }
-  void number(double value) {
-    // Beyond a float's range nothing is a size or a time: kept as the largest that is one.
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    const auto narrow = static_cast<float>(std::clamp(value, -kLargest, kLargest));
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &narrow, sizeof bits);
-    for (int i = 0; i < 4; ++i)
-      byte((bits >> (8 * i)) & 0xFFU);
-  }
-  void text(std::string_view value) {
-    byte(value.size());
-    out_ += value;
-  }
-  std::string take() { return std::move(out_); }
+// Beyond a float's range nothing is a size or a time: kept as the largest that is one.
+float narrow(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
+}
 
- private:
-  std::string out_;
-};
+Told told_by(const Observed& used) {
+  if (!used.censored) return Told::measured;
+  return used.ended_early ? Told::at_least : Told::more_than;
+}
+
+// Layout: version u8, total u64, features u8, runs u16, resources u8; a feature: length u8, name,
+// runs × f32 (NaN: absent); a resource: its number u8, runs × u8, runs × f32; the calibration.
+template <class T>
+void put(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+template <class T>
+void put_column(std::string& out, const std::vector<T>& column) {
+  out.append(reinterpret_cast<const char*>(column.data()), column.size() * sizeof(T));
+}
 
 // Reads past the end give zeroes and set failed().
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  std::uint8_t byte() {
-    if (bytes_.empty()) {
-      failed_ = true;
-      return 0;
-    }
-    const auto value = static_cast<std::uint8_t>(bytes_.front());
-    bytes_.remove_prefix(1);
+  template <class T>
+  T take() {
+    T value{};
+    copy(&value, sizeof value);
     return value;
   }
-  std::size_t u16() {
-    const std::size_t low = byte();
-    return low | static_cast<std::size_t>(byte()) << 8U;
+  template <class T>
+  void column(std::vector<T>& out, std::size_t count) {
+    out.resize(count);
+    copy(out.data(), count * sizeof(T));
   }
-  std::uint64_t u64() {
-    std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i)
-      value |= static_cast<std::uint64_t>(byte()) << (8 * i);
-    return value;
+  std::string_view text(std::size_t size) {
+    const auto out = bytes_.substr(0, size);
+    if (bytes_.size() < size) failed_ = true;
+    bytes_.remove_prefix(out.size());
+    return out;
   }
-  double number() {
-    std::uint32_t bits = 0;
-    for (int i = 0; i < 4; ++i)
-      bits |= static_cast<std::uint32_t>(byte()) << (8 * i);
-    float value = 0;
-    std::memcpy(&value, &bits, sizeof value);
-    if (!std::isfinite(value)) failed_ = true;
-    return value;
-  }
-  std::string text() {
-    const std::size_t size = byte();
-    if (bytes_.size() < size) {
-      failed_ = true;
-      return {};
-    }
-    std::string value(bytes_.substr(0, size));
-    bytes_.remove_prefix(size);
-    return value;
-  }
+  std::string_view rest() { return text(bytes_.size()); }
   [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] bool done() const { return bytes_.empty(); }
   void fail() { failed_ = true; }
 
  private:
+  void copy(void* to, std::size_t size) {
+    if (size == 0) return;
+    if (bytes_.size() < size) {
+      failed_ = true;
+      return;
+    }
+    std::memcpy(to, bytes_.data(), size);
+    bytes_.remove_prefix(size);
+  }
+
   std::string_view bytes_;
   bool failed_ = false;
 };
 
-// Names that fit the format; a longer or later one is left out of the state, which only costs a
-// predictor.
-std::map<std::string, std::size_t> index_names(const std::vector<Observation>& observations) {
-  std::map<std::string, std::size_t> names;
-  for (const auto& observation : observations)
-    for (const auto& [name, value] : observation.features)
-      if (name.size() < 256 && names.size() < kMaxFeatures) names.emplace(name, 0);
-  std::size_t next = 0;
-  for (auto& [name, index] : names)
-    index = next++;
-  return names;
-}
-
-void write_observation(Writer& out, const Observation& observation,
-                       const std::map<std::string, std::size_t>& names) {
-  std::vector<std::pair<std::size_t, double>> features;
-  for (const auto& [name, value] : observation.features)
-    if (const auto it = names.find(name); it != names.end())
-      features.emplace_back(it->second, value);
-  out.byte(features.size());
-  for (const auto& [index, value] : features) {
-    out.byte(index);
-    out.number(value);
+bool is_sound(const KindState::ResourceColumn& column) {
+  for (std::size_t i = 0; i < column.told.size(); ++i) {
+    if (column.told[i] > Told::at_least) return false;
+    if (!std::isfinite(column.values[i]) || column.values[i] < 0) return false;
   }
-  std::size_t count = 0;
-  observation.used.for_each([&](Resource, const Observed&) { ++count; });
-  out.byte(count);
-  observation.used.for_each([&](Resource resource, const Observed& used) {
-    out.byte(static_cast<std::size_t>(resource));
-    out.byte(!used.censored ? 0 : used.ended_early ? 2 : 1);
-    out.number(used.value);
-  });
-}
-
-Observation read_observation(Reader& in, const std::vector<std::string>& names) {
-  Observation out;
-  for (std::size_t left = in.byte(); left > 0 && !in.failed(); --left) {
-    const std::size_t index = in.byte();
-    const double value = in.number();
-    if (index < names.size())
-      out.features[names[index]] = value;
-    else
-      in.fail();
-  }
-  for (std::size_t left = in.byte(); left > 0 && !in.failed(); --left) {
-    const std::size_t resource = in.byte();
-    const auto bound = in.byte();
-    const double value = in.number();
-    if (resource < kResources.size())
-      out.used.set(static_cast<Resource>(resource), {value, bound != 0, bound == 2});
-    else
-      in.fail();
-  }
-  return out;
+  return true;
 }
 
 }  // namespace
 
+const KindState::FeatureColumn* KindState::feature(std::string_view name) const {
+  const auto at = std::lower_bound(
+      features_.begin(), features_.end(), name,
+      [](const FeatureColumn& column, std::string_view wanted) { return column.name < wanted; });
+  return at != features_.end() && at->name == name ? &*at : nullptr;
+}
+
+Observation KindState::observation(std::size_t run) const {
+  Observation out;
+  for (const auto& column : features_)
+    if (!std::isnan(column.values[run]))
+      out.features[column.name] = static_cast<double>(column.values[run]);
+  for (const auto& entry : kResources) {
+    const auto& column = resource(entry.resource);
+    if (column.told.empty() || column.told[run] == Told::nothing) continue;
+    const auto told = column.told[run];
+    out.used.set(entry.resource, {static_cast<double>(column.values[run]), told != Told::measured,
+                                  told == Told::at_least});
+  }
+  return out;
+}
+
 void KindState::learn(const Observation& observation) {
   ++total_;
-  observations_.push_back(observation);
-  if (observations_.size() > kWindow) observations_.erase(observations_.begin());
+  if (size_ == kWindow) forget_oldest();
+  for (auto& column : features_)
+    column.values.push_back(kAbsent);
+  for (const auto& [name, value] : observation.features) {
+    // A name too long or one too many only costs a predictor.
+    if (name.size() > kLongestName || !std::isfinite(value)) continue;
+    auto at = std::lower_bound(features_.begin(), features_.end(), name,
+                               [](const FeatureColumn& column, const std::string& wanted) {
+                                 return column.name < wanted;
+                               });
+    if (at == features_.end() || at->name != name) {
+      if (features_.size() == kMaxFeatures) continue;
+      at = features_.insert(at, {name, std::vector<float>(size_ + 1, kAbsent)});
+    }
+    at->values.back() = narrow(value);
+  }
+  for (const auto& entry : kResources) {
+    auto& column = resources_[static_cast<std::size_t>(entry.resource)];
+    const auto* used = observation.used.find(entry.resource);
+    const bool tells = used != nullptr && std::isfinite(used->value) && used->value >= 0;
+    if (!tells && column.told.empty()) continue;
+    column.told.resize(size_, Told::nothing);
+    column.values.resize(size_, 0);
+    column.told.push_back(tells ? told_by(*used) : Told::nothing);
+    column.values.push_back(tells ? narrow(used->value) : 0);
+  }
+  ++size_;
+  while (size_ > 1 && encoded_size() > kMaxBytes)
+    forget_oldest();
+}
+
+void KindState::forget_oldest() {
+  for (auto& column : features_)
+    column.values.erase(column.values.begin());
+  for (auto& column : resources_) {
+    if (column.told.empty()) continue;
+    column.told.erase(column.told.begin());
+    column.values.erase(column.values.begin());
+  }
+  --size_;
+  drop_unused_features();
+}
+
+void KindState::drop_unused_features() {
+  std::erase_if(features_, [](const FeatureColumn& column) {
+    return std::all_of(column.values.begin(), column.values.end(),
+                       [](float value) { return std::isnan(value); });
+  });
+}
+
+std::size_t KindState::encoded_size() const {
+  std::size_t bytes = kHeader + calibration_.encoded_size();
+  for (const auto& column : features_)
+    bytes += 1 + column.name.size() + sizeof(float) * size_;
+  for (const auto& column : resources_)
+    if (!column.told.empty()) bytes += 1 + (1 + sizeof(float)) * size_;
+  return bytes;
 }
 
 std::string KindState::encode() const {
-  Writer out;
-  out.byte(kVersion);
-  out.u64(total_);
-  const auto names = index_names(observations_);
-  out.byte(names.size());
-  for (const auto& [name, index] : names)
-    out.text(name);
-  out.u16(observations_.size());
-  for (const auto& observation : observations_)
-    write_observation(out, observation, names);
-  return out.take();
+  std::string out;
+  out.reserve(encoded_size());
+  put(out, kVersion);
+  put(out, total_);
+  put(out, static_cast<std::uint8_t>(features_.size()));
+  put(out, static_cast<std::uint16_t>(size_));
+  put(out, static_cast<std::uint8_t>(
+               std::count_if(resources_.begin(), resources_.end(),
+                             [](const ResourceColumn& column) { return !column.told.empty(); })));
+  for (const auto& column : features_) {
+    put(out, static_cast<std::uint8_t>(column.name.size()));
+    out += column.name;
+    put_column(out, column.values);
+  }
+  for (std::size_t i = 0; i < resources_.size(); ++i) {
+    if (resources_[i].told.empty()) continue;
+    put(out, static_cast<std::uint8_t>(i));
+    put_column(out, resources_[i].told);
+    put_column(out, resources_[i].values);
+  }
+  calibration_.encode(out);
+  return out;
 }
 
 Result<KindState> KindState::decode(std::string_view bytes) {
   KindState state;
   if (bytes.empty()) return state;
   Reader in(bytes);
-  if (const auto version = in.byte(); version != kVersion)
+  if (const auto version = in.take<std::uint8_t>(); version != kVersion)
     return error("read", "learned state",
                  "version " + std::to_string(version) + " is not known here");
-  state.total_ = in.u64();
-  std::vector<std::string> names(in.byte());
-  for (auto& name : names)
-    name = in.text();
-  const std::size_t count = in.u16();
-  if (count > kWindow) in.fail();
-  for (std::size_t i = 0; i < count && !in.failed(); ++i)
-    state.observations_.push_back(read_observation(in, names));
-  if (in.failed() || !in.done()) return error("read", "learned state", "it is damaged");
+  state.total_ = in.take<std::uint64_t>();
+  const std::size_t features = in.take<std::uint8_t>();
+  state.size_ = in.take<std::uint16_t>();
+  std::size_t resources = in.take<std::uint8_t>();
+  if (state.size_ > kWindow || features > kMaxFeatures || resources > kResources.size()) in.fail();
+  for (std::size_t i = 0; i < features && !in.failed(); ++i) {
+    FeatureColumn column;
+    column.name = in.text(in.take<std::uint8_t>());
+    in.column(column.values, state.size_);
+    if (!state.features_.empty() && state.features_.back().name >= column.name) in.fail();
+    for (const float value : column.values)
+      if (std::isinf(value)) in.fail();
+    state.features_.push_back(std::move(column));
+  }
+  for (std::size_t last = 0; resources > 0 && !in.failed(); --resources) {
+    const std::size_t number = in.take<std::uint8_t>();
+    if (number >= kResources.size() || number + 1 <= last || state.size_ == 0) {
+      in.fail();
+      break;
+    }
+    last = number + 1;
+    auto& column = state.resources_[number];
+    in.column(column.told, state.size_);
+    in.column(column.values, state.size_);
+    if (!is_sound(column)) in.fail();
+  }
+  if (in.failed() || !state.calibration_.decode(in.rest()))
+    return error("read", "learned state", "it is damaged");
   return state;
 }
 

@@ -1,0 +1,360 @@
+#include "estimator/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "estimator/experts.h"
+#include "estimator/portable_math.h"
+#include "estimator/sample.h"
+
+namespace jobward::estimator {
+namespace {
+
+constexpr double kThirdOfNormal = 1.7320508075688772;  // √3: the outer nodes of Gauss-Hermite
+constexpr double kGroups = 40;                         // of errors; see kMasses
+constexpr double kSameError = 0.0005;                  // below it two errors are one
+constexpr double kUpper = 0.7;                        // experts are judged by what lies above
+
+double prior_of(Resource resource) {
+  return resource == Resource::memory ? kPriorSpread : 3 * kPriorSpread;
+}
+
+struct Error {
+  double value = 0;
+  double weight = 0;
+  double cost_weight = 0;
+};
+
+// Sorted errors of one expert, and what they add up to.
+struct Errors {
+  std::vector<Error> sorted;
+  double total = 0;
+  double cost_total = 0;
+  double effective = 0;  // number of runs
+  double deviation = 0;  // standard
+  double loss = 0;       // mean pinball loss at kUpper
+
+  // The smallest error that share `p` of the weight does not exceed.
+  [[nodiscard]] double quantile(double p) const {
+    double below = 0;
+    for (const auto& error : sorted) {
+      below += error.weight;
+      if (below >= p * total) return error.value;
+    }
+    return sorted.back().value;
+  }
+};
+
+Errors errors_of(const Expert& expert, const Sample& sample, const std::vector<double>& weight,
+                 double widening) {
+  Errors out;
+  double squares = 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    const double value = expert.errors[i] * widening;
+    out.sorted.push_back({value, weight[i], weight[i] * sample.cost_weight[i]});
+    out.total += weight[i];
+    out.cost_total += out.sorted.back().cost_weight;
+    squares += weight[i] * weight[i];
+    sum += weight[i] * value;
+  }
+  std::sort(out.sorted.begin(), out.sorted.end(), [](const Error& a, const Error& b) {
+    if (a.value != b.value) return a.value < b.value;
+    return a.weight < b.weight;
+  });
+  out.effective = out.total * out.total / squares;
+  const double mean = sum / out.total;
+  const double upper = out.quantile(kUpper);
+  double variance = 0;
+  for (const auto& error : out.sorted) {
+    variance += error.weight * (error.value - mean) * (error.value - mean);
+    out.loss += error.weight * (error.value > upper ? kUpper * (error.value - upper)
+                                                    : (1 - kUpper) * (upper - error.value));
+  }
+  out.loss /= out.total;
+  out.deviation = std::sqrt(variance / out.total);
+  return out;
+}
+
+// What lies beyond the largest error.
+struct Tail {
+  double scale = 0;       // the mean excess of the upper 1/√n over its least
+  double cost_ratio = 1;  // cost weight to weight there
+};
+
+Tail tail_of(const Errors& errors, double least) {
+  const double upper = errors.total / std::sqrt(errors.effective + 1);
+  double weight = 0;
+  std::size_t from = errors.sorted.size();
+  while (from > 0 && weight < upper)
+    weight += errors.sorted[--from].weight;
+  double excess = 0;
+  double cost = 0;
+  for (std::size_t i = from; i < errors.sorted.size(); ++i) {
+    excess += errors.sorted[i].weight * (errors.sorted[i].value - errors.sorted[from].value);
+    cost += errors.sorted[i].cost_weight;
+  }
+  constexpr double kMost = 0.7;  // the tail's mean: twice as much
+  return {std::clamp(excess / weight, least, std::max(least, kMost)), cost / weight};
+}
+
+// The errors, each spread over three points, drawn together upwards to about kGroups masses.
+class Smoother {
+ public:
+  Smoother(const Errors& errors, double prediction, std::vector<Mass>& out)
+      : errors_(errors), prediction_(prediction), out_(out) {}
+
+  void run(double bandwidth) {
+    constexpr double kMiddle = 2.0 / 3;
+    const double shift = bandwidth * kThirdOfNormal;
+    const auto& sorted = errors_.sorted;
+    std::array<std::size_t, 3> at{};
+    const std::array<double, 3> shifts{-shift, 0, shift};
+    const std::array<double, 3> shares{(1 - kMiddle) / 2, kMiddle, (1 - kMiddle) / 2};
+    for (std::size_t left = 3 * sorted.size(); left > 0; --left) {
+      std::size_t least = 3;
+      for (std::size_t k = 0; k < 3; ++k)
+        if (at[k] < sorted.size() && (least == 3 || sorted[at[k]].value + shifts[k] <
+                                                        sorted[at[least]].value + shifts[least]))
+          least = k;
+      const auto& error = sorted[at[least]++];
+      add(error.value + shifts[least], error.weight * shares[least],
+          error.cost_weight * shares[least]);
+    }
+    flush();
+  }
+
+ private:
+  void add(double value, double weight, double cost_weight) {
+    const bool full = gathered_.weight >= errors_.total / kGroups ||
+                      gathered_.cost_weight >= errors_.cost_total / kGroups;
+    if (full && value > last_ + kSameError) flush();
+    last_ = value;
+    gathered_.weight += weight;
+    gathered_.cost_weight += cost_weight;
+  }
+  void flush() {
+    gathered_.log_value = prediction_ + last_;
+    out_.push_back(gathered_);
+    gathered_ = {};
+  }
+
+  const Errors& errors_;
+  double prediction_;
+  std::vector<Mass>& out_;
+  Mass gathered_;
+  double last_ = 0;
+};
+
+// An exponential distribution with mean 1, in four masses.
+struct TailStep {
+  double at;
+  double share;
+};
+constexpr std::array<TailStep, 4> kTail{TailStep{0.25, 0.4}, TailStep{0.75, 0.3},
+                                        TailStep{1.5, 0.2}, TailStep{3, 0.1}};
+
+void add_tail(std::vector<Mass>& masses, double from, double scale, double weight, double cost) {
+  for (const auto& step : kTail)
+    masses.push_back({from + step.at * scale, weight * step.share, cost * step.share});
+}
+
+Part part_of(const Expert& expert, const Errors& errors, double prior) {
+  const double quartiles = (errors.quantile(0.75) - errors.quantile(0.25)) / 1.349;
+  const double rate = portable_exp(-0.2 * portable_log(errors.effective));
+  Part part;
+  Smoother(errors, expert.prediction, part.masses)
+      .run(0.9 * std::min(errors.deviation, quartiles) * rate);
+  const auto runs = static_cast<double>(errors.sorted.size());
+  const auto tail = tail_of(errors, prior / runs);
+  const double beyond = errors.total / (errors.effective + 1);
+  add_tail(part.masses, expert.prediction + errors.sorted.back().value, tail.scale, beyond,
+           beyond * tail.cost_ratio);
+  const double score = errors.loss + (1 - kUpper) * (kSameError + 0.5 * errors.deviation /
+                                                                      std::sqrt(errors.effective));
+  part.share = 1 / (score * score);
+  return part;
+}
+
+// How much each run's word counts for the query.
+std::vector<double> weights_at_query(const Sample& sample) {
+  std::vector<double> out = sample.weight;
+  if (!sample.has_coordinate()) return out;
+  const auto& u = sample.coordinate;
+  const std::size_t n = u.size();
+  auto wanted = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(n)));
+  wanted = std::min(std::max<std::size_t>(wanted, 3), n);
+  auto above =
+      static_cast<std::size_t>(std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
+  std::size_t below = above;
+  double reach = 0;
+  for (; wanted > 0; --wanted) {
+    const bool down =
+        below > 0 && (above == n || sample.query - u[below - 1] < u[above] - sample.query);
+    reach = down ? sample.query - u[--below] : u[above++] - sample.query;
+  }
+  const double scale = 1 / std::max(reach, 1e-4);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double d = (u[i] - sample.query) * scale;
+    out[i] *= kFarWeight + (1 - kFarWeight) / (1 + d * d * d * d);
+  }
+  return out;
+}
+
+// 1 within what was seen, more beyond it.
+double widening_at_query(const Sample& sample) {
+  if (!sample.has_coordinate()) return 1;
+  const auto& u = sample.coordinate;
+  const double outside = std::max({sample.query - u.back(), u.front() - sample.query, 0.0});
+  const double mean = std::accumulate(u.begin(), u.end(), 0.0) / static_cast<double>(u.size());
+  double squares = 0;
+  for (const double x : u)
+    squares += (x - mean) * (x - mean);
+  const double deviation = std::sqrt(squares / static_cast<double>(u.size()));
+  return 1 + std::min(outside / std::max(deviation, 1e-3), kMostWidening);
+}
+
+// Seconds that an attempt costs besides: however short a run, starting it again is not free.
+constexpr double kStart = 1;
+
+// How long each run lasted, against the runs that are like it: what a failure there costs.
+void set_cost_weights(Sample& sample, const KindState& state) {
+  sample.cost_weight.assign(sample.size(), 1);
+  const auto& wall = state.resource(Resource::wall);
+  std::vector<double> logs;
+  for (const auto run : sample.run) {
+    if (wall.told.empty() || wall.told[run] != Told::measured) return;
+    logs.push_back(portable_log(static_cast<double>(wall.values[run]) + kStart));
+  }
+  if (sample.size() < 3) return;
+  const auto said = local_without(sample, logs);
+  constexpr double kMost = 3;  // a factor of 20 either way
+  for (std::size_t i = 0; i < sample.size(); ++i)
+    sample.cost_weight[i] = portable_exp(std::clamp(logs[i] - said[i], -kMost, kMost));
+}
+
+double mean_absolute(const Expert& expert) {
+  double mean = 0;
+  for (const double error : expert.errors)
+    mean += error / static_cast<double>(expert.errors.size());
+  double out = 0;
+  for (const double error : expert.errors)
+    out += std::abs(error - mean);
+  return out;
+}
+
+// Where the level shifted: the first run after it. The largest two-sample t over all places
+// (Hawkins, J. Am. Stat. Assoc. 72, 1977), of the errors of the expert that knows best.
+std::optional<std::size_t> shift_in(const std::vector<Expert>& experts, const Sample& sample,
+                                    double least_deviation) {
+  const auto best = std::min_element(
+      experts.begin(), experts.end(),
+      [](const Expert& a, const Expert& b) { return mean_absolute(a) < mean_absolute(b); });
+  const std::size_t n = sample.size();
+  if (n < 2 * kShiftRuns) return std::nullopt;
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return sample.run[a] < sample.run[b]; });
+  double sum = 0;
+  double squares = 0;
+  for (const double error : best->errors) {
+    sum += error;
+    squares += error * error;
+  }
+  double before = 0;
+  double strongest = kShift;
+  std::optional<std::size_t> out;
+  for (std::size_t i = 1; i + kShiftRuns <= n; ++i) {
+    before += best->errors[order[i - 1]];
+    if (i < kShiftRuns) continue;
+    const auto left = static_cast<double>(i);
+    const auto right = static_cast<double>(n - i);
+    const double mean_left = before / left;
+    const double mean_right = (sum - before) / right;
+    const double within =
+        std::max(squares - left * mean_left * mean_left - right * mean_right * mean_right, 0.0);
+    const double deviation =
+        std::max(std::sqrt(within / static_cast<double>(n - 2)), least_deviation);
+    const double t =
+        std::abs(mean_right - mean_left) / (deviation * std::sqrt(1 / left + 1 / right));
+    if (t > strongest) {
+      strongest = t;
+      out = sample.run[order[i]];
+    }
+  }
+  return out;
+}
+
+double most_of(const Sample& sample, const std::vector<Expert>& experts) {
+  double most = *std::max_element(sample.log_value.begin(), sample.log_value.end());
+  for (const auto& expert : experts)
+    most = std::max(most, expert.prediction);
+  return most + portable_log(1 + kMostExcess / std::sqrt(static_cast<double>(sample.size())));
+}
+
+Forecast of_few(const Sample& sample, Resource resource) {
+  const double prior = prior_of(resource);
+  Part part;
+  std::vector<double> logs = sample.log_value;
+  std::sort(logs.begin(), logs.end());
+  for (const double value : logs)
+    part.masses.push_back({value, 1, 1});
+  add_tail(part.masses, logs.back(), prior, 1, 1);
+  Forecast out;
+  out.distribution = mixture({part});
+  out.runs = sample.size();
+  out.most = most_of(sample, {});
+  out.spread = std::max(prior, (logs.back() - logs.front()) / 2);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast(const KindState& state, Resource resource,
+                                 const profiles::Features& query) {
+  Sample sample = sample_of(state, resource, query);
+  if (sample.size() == 0) return std::nullopt;
+  if (sample.size() < 3) return of_few(sample, resource);
+  const double prior = prior_of(resource);
+  if (resource == Resource::memory)
+    set_cost_weights(sample, state);
+  else
+    sample.cost_weight.assign(sample.size(), 1);
+  auto experts = experts_of(sample);
+  Forecast out;
+  if (const auto changed = shift_in(experts, sample, prior / 3)) {
+    std::size_t since = 0;
+    for (std::size_t i = 0; i < sample.size(); ++i) {
+      if (sample.run[i] < *changed)
+        sample.weight[i] *= kStaleWeight;
+      else
+        ++since;
+    }
+    out.changed = since;
+    experts = experts_of(sample);
+  }
+  const auto weight = weights_at_query(sample);
+  const double widening = widening_at_query(sample);
+  std::vector<Part> parts;
+  double best = 0;
+  for (const auto& expert : experts) {
+    const bool is_constant = parts.empty();
+    const auto errors = errors_of(expert, sample, weight, is_constant ? 1 : widening);
+    parts.push_back(part_of(expert, errors, prior));
+    if (parts.back().share > best) {
+      best = parts.back().share;
+      out.spread = errors.deviation;
+    }
+  }
+  out.distribution = mixture(parts);
+  out.runs = sample.size();
+  out.most = most_of(sample, experts) + portable_log(widening);
+  out.extrapolates = widening > 1;
+  for (const auto& predictor : sample.predictors)
+    out.features.push_back(predictor.name);
+  return out;
+}
+
+}  // namespace jobward::estimator

@@ -1,0 +1,52 @@
+#include "estimator/portable_math.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+namespace jobward::estimator {
+namespace {
+
+constexpr double kLn2High = 6.93147180369123816490e-01;  // fdlibm's split: exact when multiplied
+constexpr double kLn2Low = 1.90821492927058770002e-10;   // by an exponent
+constexpr double kSqrt2 = 1.41421356237309504880;
+constexpr int kBias = 1023;
+constexpr int kMantissaBits = 52;
+
+double power_of_two(std::int64_t exponent) {
+  return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + kBias) << kMantissaBits);
+}
+
+}  // namespace
+
+double portable_log(double x) {
+  x = std::max(x, 1e-300);
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  auto exponent = static_cast<std::int64_t>(bits >> kMantissaBits) - kBias;
+  constexpr std::uint64_t kMantissa = (std::uint64_t{1} << kMantissaBits) - 1;
+  double m = std::bit_cast<double>((bits & kMantissa) | std::bit_cast<std::uint64_t>(1.0));
+  if (m > kSqrt2) {
+    m *= 0.5;
+    ++exponent;
+  }
+  const double s = (m - 1) / (m + 1);  // |s| <= 0.1716
+  const double q = s * s;
+  double series = 1.0 / 19;
+  for (int odd = 17; odd >= 1; odd -= 2)
+    series = series * q + 1.0 / odd;
+  const auto e = static_cast<double>(exponent);
+  return e * kLn2High + (2 * s * series + e * kLn2Low);
+}
+
+double portable_exp(double x) {
+  x = std::clamp(x, -690.0, 690.0);
+  const auto n = static_cast<std::int64_t>(x * 1.44269504088896340736 + (x < 0 ? -0.5 : 0.5));
+  const auto e = static_cast<double>(n);
+  const double r = (x - e * kLn2High) - e * kLn2Low;  // |r| <= 0.347
+  double series = 1;
+  for (int k = 13; k >= 1; --k)
+    series = 1 + series * r / k;
+  return series * power_of_two(n);
+}
+
+}  // namespace jobward::estimator
