@@ -14,8 +14,6 @@ constexpr double kFattestTail = 2;
 constexpr double kSingleTail = 20;
 // So many steps before the end tell how steep it is: those of the tail itself.
 constexpr std::size_t kTailSteps = 3;
-// Below the least mass surprise falls to 0 within a tenth.
-constexpr double kLowerReach = 0.1;
 
 }  // namespace
 
@@ -24,51 +22,58 @@ Distribution::Distribution(std::vector<Mass> masses) : masses_(std::move(masses)
   for (const auto& mass : masses_)
     total += mass.weight;
   double below = 0;
+  double surprise = 0;
   constexpr double kLeast = 1e-12;
   for (std::size_t i = 0; i + 1 < masses_.size(); ++i) {
+    const double from =
+        i == 0 ? masses_[i].from : std::max(masses_[i].from, masses_[i - 1].log_value);
+    knots_.push_back({from, surprise});
     below += masses_[i].weight;
-    surprise_.push_back(-portable_log(std::max(1 - below / total, kLeast)));
+    surprise = -portable_log(std::max(1 - below / total, kLeast));
+    knots_.push_back({masses_[i].log_value, surprise});
   }
-  if (surprise_.empty()) surprise_.push_back(portable_log(2));
+  if (knots_.empty()) {
+    knots_.push_back({masses_[0].from, 0});
+    knots_.push_back({masses_[0].log_value, portable_log(2)});
+  }
 }
 
 double Distribution::tail_slope() const {
-  const std::size_t last = surprise_.size() - 1;
+  const auto& last = knots_.back();
   double slope = kSingleTail;
-  if (last > 0) {
-    const std::size_t from = last > kTailSteps ? last - kTailSteps : 0;
-    const double step = masses_[last].log_value - masses_[from].log_value;
-    if (step > 1e-12) slope = (surprise_[last] - surprise_[from]) / step;
+  if (knots_.size() > 2) {
+    const auto steps = std::min(kTailSteps, knots_.size() / 2 - 1);
+    const auto& from = knots_[knots_.size() - 1 - 2 * steps];
+    const double step = last.log_value - from.log_value;
+    if (step > 1e-12) slope = (last.surprise - from.surprise) / step;
   }
   return std::max(slope, kFattestTail);
 }
 
 double Distribution::surprise(double value) const {
   const double x = portable_log(value);
-  const std::size_t last = surprise_.size() - 1;
-  if (x <= masses_[0].log_value)
-    return surprise_[0] * std::max(0.0, 1 - (masses_[0].log_value - x) / kLowerReach);
-  if (x >= masses_[last].log_value)
-    return surprise_[last] + tail_slope() * (x - masses_[last].log_value);
-  const auto at = static_cast<std::size_t>(
-      std::lower_bound(masses_.begin(), masses_.begin() + static_cast<std::ptrdiff_t>(last), x,
-                       [](const Mass& mass, double wanted) { return mass.log_value < wanted; }) -
-      masses_.begin());
-  const double share =
-      (x - masses_[at - 1].log_value) / (masses_[at].log_value - masses_[at - 1].log_value);
-  return surprise_[at - 1] + share * (surprise_[at] - surprise_[at - 1]);
+  if (x < knots_.front().log_value) return 0;
+  const auto& last = knots_.back();
+  if (x >= last.log_value) return last.surprise + tail_slope() * (x - last.log_value);
+  const auto above =
+      std::upper_bound(knots_.begin(), knots_.end(), x,
+                       [](double wanted, const Knot& knot) { return wanted < knot.log_value; });
+  const auto& high = *above;
+  const auto& low = *(above - 1);
+  const double share = (x - low.log_value) / (high.log_value - low.log_value);
+  return low.surprise + share * (high.surprise - low.surprise);
 }
 
 double Distribution::at_surprise(double z) const {
-  const std::size_t last = surprise_.size() - 1;
-  if (z <= surprise_[0]) return portable_exp(masses_[0].log_value);
-  if (z >= surprise_[last])
-    return portable_exp(masses_[last].log_value + (z - surprise_[last]) / tail_slope());
-  const auto at = static_cast<std::size_t>(std::lower_bound(surprise_.begin(), surprise_.end(), z) -
-                                           surprise_.begin());
-  const double share = (z - surprise_[at - 1]) / (surprise_[at] - surprise_[at - 1]);
-  return portable_exp(masses_[at - 1].log_value +
-                      share * (masses_[at].log_value - masses_[at - 1].log_value));
+  const auto& last = knots_.back();
+  if (z >= last.surprise) return portable_exp(last.log_value + (z - last.surprise) / tail_slope());
+  const auto above =
+      std::upper_bound(knots_.begin(), knots_.end(), z,
+                       [](double wanted, const Knot& knot) { return wanted < knot.surprise; });
+  const auto& high = *above;
+  const auto& low = *(above - 1);
+  const double share = (z - low.surprise) / (high.surprise - low.surprise);
+  return portable_exp(low.log_value + share * (high.log_value - low.log_value));
 }
 
 double Distribution::quantile(double p) const { return at_surprise(-portable_log(1 - p)); }
@@ -118,7 +123,8 @@ Distribution Distribution::given_more_than(double known) const {
   above.clear();
   double weight = 0.5;
   for (int i = 1; i <= 4; ++i, weight /= 2)
-    above.push_back({from + step * i * portable_log(2), weight, weight});
+    above.push_back({from + step * (i - 1) * portable_log(2), from + step * i * portable_log(2),
+                     weight, weight});
   return Distribution(std::move(above));
 }
 
@@ -131,7 +137,7 @@ Distribution mixture(const std::vector<Part>& parts) {
     if (total <= 0) continue;
     const double scale = part.share / total;
     for (const auto& mass : part.masses)
-      all.push_back({mass.log_value, mass.weight * scale, mass.cost_weight * scale});
+      all.push_back({mass.from, mass.log_value, mass.weight * scale, mass.cost_weight * scale});
   }
   std::sort(all.begin(), all.end(), [](const Mass& a, const Mass& b) {
     if (a.log_value != b.log_value) return a.log_value < b.log_value;
@@ -144,19 +150,22 @@ Distribution mixture(const std::vector<Part>& parts) {
     cost_total += mass.cost_weight;
   }
   const double gap = portable_log(kLeastGrowth);
+  const auto is_full = [&](const Mass& mass) {
+    return mass.weight >= total / kMasses || mass.cost_weight >= cost_total / kMasses;
+  };
   std::vector<Mass> out;
-  Mass gathered;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    gathered.log_value = all[i].log_value;
-    gathered.weight += all[i].weight;
-    gathered.cost_weight += all[i].cost_weight;
-    const bool last = i + 1 == all.size();
-    const bool full =
-        gathered.weight >= total / kMasses || gathered.cost_weight >= cost_total / kMasses;
-    if (!last && !full && all[i + 1].log_value < all[i].log_value + gap) continue;
-    if (!last && all[i + 1].log_value <= all[i].log_value) continue;
-    out.push_back(gathered);
-    gathered = {};
+  for (const auto& mass : all) {
+    // A mass of its own right is not drawn to what lies below it.
+    const bool apart = out.empty() || is_full(out.back()) || is_full(mass) ||
+                       mass.log_value > out.back().log_value + gap;
+    const bool same = !out.empty() && mass.log_value <= out.back().log_value;
+    if (apart && !same) {
+      out.push_back(mass);
+      continue;
+    }
+    out.back().log_value = mass.log_value;
+    out.back().weight += mass.weight;
+    out.back().cost_weight += mass.cost_weight;
   }
   return Distribution(std::move(out));
 }

@@ -5,15 +5,17 @@
 
 namespace jobward::estimator {
 
-// An amount with its probability, and with that probability times how long runs there last.
+// Amounts with their probability, and with that probability times how long runs there last. They
+// lie between `from` and `log_value`; where a size has to be chosen for them, it is the larger.
 struct Mass {
-  double log_value = 0;  // natural logarithm, of the resource's unit
+  double from = 0;  // natural logarithms, of the resource's unit
+  double log_value = 0;
   double weight = 0;
   double cost_weight = 0;
 };
 
-// Between its masses, −ln P(Y > y) is linear in ln y; beyond the largest it goes on as steep as it
-// was: an exponential tail in ln y, a power law in y.
+// Within a mass, −ln P(Y > y) is linear in ln y; beyond the largest it goes on as steep as it was:
+// an exponential tail in ln y, a power law in y.
 class Distribution {
  public:
   Distribution() = default;
@@ -42,7 +44,12 @@ class Distribution {
   [[nodiscard]] double tail_slope() const;
 
   std::vector<Mass> masses_;
-  std::vector<double> surprise_;  // at each mass but the last, which stands for the tail
+  // −ln P(Y > y) as a polygon; two knots a mass but the last, which stands for the tail.
+  struct Knot {
+    double log_value = 0;
+    double surprise = 0;
+  };
+  std::vector<Knot> knots_;
 };
 
 // An attempt with less than a tenth more is not worth its time.

@@ -14,7 +14,7 @@ namespace {
 constexpr double kThirdOfNormal = 1.7320508075688772;  // √3: the outer nodes of Gauss-Hermite
 constexpr double kGroups = 40;                         // of errors; see kMasses
 constexpr double kSameError = 0.0005;                  // below it two errors are one
-constexpr double kUpper = 0.7;                        // experts are judged by what lies above
+constexpr double kUpper = 0.7;                         // experts are judged by what lies above
 
 double prior_of(Resource resource) {
   return resource == Resource::memory ? kPriorSpread : 3 * kPriorSpread;
@@ -130,6 +130,7 @@ class Smoother {
     const bool full = gathered_.weight >= errors_.total / kGroups ||
                       gathered_.cost_weight >= errors_.cost_total / kGroups;
     if (full && value > last_ + kSameError) flush();
+    if (gathered_.weight <= 0) gathered_.from = prediction_ + value;
     last_ = value;
     gathered_.weight += weight;
     gathered_.cost_weight += cost_weight;
@@ -156,8 +157,11 @@ constexpr std::array<TailStep, 4> kTail{TailStep{0.25, 0.4}, TailStep{0.75, 0.3}
                                         TailStep{1.5, 0.2}, TailStep{3, 0.1}};
 
 void add_tail(std::vector<Mass>& masses, double from, double scale, double weight, double cost) {
-  for (const auto& step : kTail)
-    masses.push_back({from + step.at * scale, weight * step.share, cost * step.share});
+  double low = from;
+  for (const auto& step : kTail) {
+    masses.push_back({low, from + step.at * scale, weight * step.share, cost * step.share});
+    low = masses.back().log_value;
+  }
 }
 
 Part part_of(const Expert& expert, const Errors& errors, double prior) {
@@ -300,7 +304,7 @@ Forecast of_few(const Sample& sample, Resource resource) {
   std::vector<double> logs = sample.log_value;
   std::sort(logs.begin(), logs.end());
   for (const double value : logs)
-    part.masses.push_back({value, 1, 1});
+    part.masses.push_back({value, value, 1, 1});
   add_tail(part.masses, logs.back(), prior, 1, 1);
   Forecast out;
   out.distribution = mixture({part});

@@ -21,7 +21,7 @@ void check_round_trip(const KindState& state) {
           again ? "" : again.error().message());
   require(again->encode() == once, "encoding is stable");
   require(again->total_runs() == state.total_runs(), "the number of runs is kept");
-  require(again->observations().size() == state.observations().size(), "no observation is lost");
+  require(again->size() == state.size(), "no observation is lost");
 }
 
 // Observations with any numbers that a command line can hold: doubles made of the input's bytes.
@@ -36,7 +36,7 @@ void check_learning(std::string_view text) {
     observation.features["num:" + std::string(text.substr(at, 1))] = value;
     observation.used.set(Resource::memory, {value < 0 ? -value : value, value < 0});
     state.learn(observation);
-    require(state.observations().size() <= KindState::kWindow, "the window is bounded");
+    require(state.size() <= KindState::kWindow, "the window is bounded");
   }
   check_round_trip(state);
 }
@@ -46,7 +46,7 @@ void check_learning(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto state = KindState::decode(text)) {
-    require(state->observations().size() <= KindState::kWindow, "the window is bounded");
+    require(state->size() <= KindState::kWindow, "the window is bounded");
     check_round_trip(*state);
   }
   check_learning(text);

@@ -46,10 +46,10 @@ TEST_CASE("kind_state: What was learned survives encoding, absent values stay ab
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
   CHECK(read->total_runs() == 2);
-  REQUIRE(read->observations().size() == 2);
+  REQUIRE(read->size() == 2);
   for (std::size_t i = 0; i < 2; ++i)
-    check_same(read->observations()[i], state.observations()[i]);
-  CHECK(!read->observations()[1].used.contains(Resource::wall));
+    check_same(read->observation(i), state.observation(i));
+  CHECK(!read->observation(1).used.contains(Resource::wall));
   CHECK(read->encode() == state.encode());
 }
 
@@ -58,30 +58,30 @@ TEST_CASE("kind_state: A size keeps seven digits") {
   state.learn(memory_run(123456789012.0));
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
-  CHECK(read->observations()[0].used.find(Resource::memory)->value ==
+  CHECK(read->observation(0).used.find(Resource::memory)->value ==
         Approx(123456789012.0).epsilon(1e-7));
 }
 
-TEST_CASE("kind_state: The last 64 runs are kept, oldest first, and all are counted") {
+TEST_CASE("kind_state: The last 128 runs are kept, oldest first, and all are counted") {
   KindState state;
-  for (int i = 0; i < 100; ++i)
+  for (int i = 0; i < 200; ++i)
     state.learn(memory_run(i));
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
-  CHECK(read->total_runs() == 100);
-  REQUIRE(read->observations().size() == KindState::kWindow);
-  CHECK(read->observations().front().used.find(Resource::memory)->value == 36);
-  CHECK(read->observations().back().used.find(Resource::memory)->value == 99);
+  CHECK(read->total_runs() == 200);
+  REQUIRE(read->size() == KindState::kWindow);
+  CHECK(read->observation(0).used.find(Resource::memory)->value == 72);
+  CHECK(read->observation(127).used.find(Resource::memory)->value == 199);
 }
 
 TEST_CASE("kind_state: An empty text is an empty state") {
   const auto read = KindState::decode("");
   REQUIRE(read);
   CHECK(read->total_runs() == 0);
-  CHECK(read->observations().empty());
+  CHECK(read->size() == 0);
   const auto again = KindState::decode(KindState().encode());
   REQUIRE(again);
-  CHECK(again->observations().empty());
+  CHECK(again->size() == 0);
 }
 
 TEST_CASE("kind_state: A state that lacks its end, or has more than one, is an error") {
@@ -120,7 +120,7 @@ TEST_CASE("kind_state: A number too large for the format costs itself, not the h
   state.learn(run);
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
-  CHECK(read->observations().size() == 3);
+  CHECK(read->size() == 3);
 }
 
 TEST_CASE("kind_state: Names too long or too many are left out, the rest is kept") {
@@ -132,13 +132,14 @@ TEST_CASE("kind_state: Names too long or too many are left out, the rest is kept
   state.learn(run);
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
-  CHECK(read->observations().at(0).used.find(Resource::memory)->value == 5);
-  for (const auto& [name, value] : read->observations().at(0).features)
+  CHECK(read->observation(0).used.find(Resource::memory)->value == 5);
+  const auto kept = read->observation(0);
+  for (const auto& [name, value] : kept.features)
     CHECK(run.features.at(name) == value);
 }
 
 TEST_CASE("kind_state: The same history gives the same bytes") {
   CHECK(two_runs().encode() == two_runs().encode());
-  // Version 1, the count of all runs in eight bytes, the least first.
-  CHECK(two_runs().encode().substr(0, 9) == std::string("\x01\x02\0\0\0\0\0\0\0", 9));
+  // Version 2, the count of all runs in eight bytes, the least first.
+  CHECK(two_runs().encode().substr(0, 9) == std::string("\x02\x02\0\0\0\0\0\0\0", 9));
 }
