@@ -128,21 +128,44 @@ Distribution Distribution::given_more_than(double known) const {
   return Distribution(std::move(above));
 }
 
-Distribution mixture(const std::vector<Part>& parts) {
-  std::vector<Mass> all;
+namespace {
+
+// All masses in ascending order, with the weights that their parts' shares give them.
+std::vector<Mass> merged(const std::vector<Part>& parts) {
+  struct Cursor {
+    const Mass* next;
+    const Mass* end;
+    double scale;
+  };
+  std::vector<Cursor> cursors;
+  std::size_t count = 0;
   for (const auto& part : parts) {
     double total = 0;
     for (const auto& mass : part.masses)
       total += mass.weight;
     if (total <= 0) continue;
-    const double scale = part.share / total;
-    for (const auto& mass : part.masses)
-      all.push_back({mass.from, mass.log_value, mass.weight * scale, mass.cost_weight * scale});
+    cursors.push_back(
+        {part.masses.data(), part.masses.data() + part.masses.size(), part.share / total});
+    count += part.masses.size();
   }
-  std::sort(all.begin(), all.end(), [](const Mass& a, const Mass& b) {
-    if (a.log_value != b.log_value) return a.log_value < b.log_value;
-    return a.weight < b.weight;
-  });
+  std::vector<Mass> out;
+  out.reserve(count);
+  while (!cursors.empty()) {
+    auto least = cursors.begin();
+    for (auto it = least + 1; it != cursors.end(); ++it)
+      if (it->next->log_value < least->next->log_value) least = it;
+    const auto& mass = *least->next;
+    out.push_back(
+        {mass.from, mass.log_value, mass.weight * least->scale, mass.cost_weight * least->scale});
+    if (++least->next == least->end) cursors.erase(least);
+  }
+  return out;
+}
+
+}  // namespace
+
+Distribution mixture(const std::vector<Part>& parts) {
+  const auto all = merged(parts);
   double total = 0;
   double cost_total = 0;
   for (const auto& mass : all) {

@@ -60,7 +60,7 @@ inline constexpr double kMasses = 80;
 // Weighted parts of one: Σ share·part, the shares made to add up to 1. Neighbours are drawn
 // together upwards, to kMasses.
 struct Part {
-  std::vector<Mass> masses;
+  std::vector<Mass> masses;  // sorted by log_value
   double share = 1;
 };
 Distribution mixture(const std::vector<Part>& parts);

@@ -16,6 +16,10 @@ using profiles::Features;
 using profiles::LearnedState;
 using profiles::Observation;
 
+// How often the bounds of other resources than memory are checked against what was measured: each
+// time costs as much as a prediction.
+constexpr std::uint64_t kCalibrateEvery = 4;
+
 // Held between the least that matters and what can be believed at all.
 double bound_at(const Forecast& forecast, double surprise) {
   return std::min(forecast.distribution.at_surprise(surprise), portable_exp(forecast.most));
@@ -200,7 +204,9 @@ std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
     auto& calibration = std::find_if(levels.begin(), levels.end(), [](const LevelRuns& level) {
                           return level.level == Level::everything;
                         })->state.calibration();
+    const bool its_turn = everything(levels)->state.total_runs() % kCalibrateEvery == 0;
     for (const auto& entry : kResources) {
+      if (entry.resource != Resource::memory && !its_turn) continue;
       const auto* used = observation.used.find(entry.resource);
       if (used == nullptr || used->censored || !std::isfinite(used->value)) continue;
       const auto joined = join(levels, entry.resource, observation.features);

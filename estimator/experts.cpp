@@ -66,8 +66,7 @@ double local_line(const Sample& sample, const std::vector<double>& of, std::size
   double sy = 0;
   double sxx = 0;
   double sxy = 0;
-  for (std::size_t i = from; i < to; ++i) {
-    if (i == skip) continue;
+  const auto add = [&](std::size_t i) {
     const double dx = u[i] - x;
     const double d = std::abs(dx) * scale;
     const double t = 1 - d * d * d;
@@ -77,7 +76,12 @@ double local_line(const Sample& sample, const std::vector<double>& of, std::size
     sy += w * of[i];
     sxx += w * dx * dx;
     sxy += w * dx * of[i];
-  }
+  };
+  const std::size_t middle = std::min(skip, to);
+  for (std::size_t i = from; i < middle; ++i)
+    add(i);
+  for (std::size_t i = middle + 1; i < to; ++i)
+    add(i);
   const double mean_x = sx / sw;
   const double mean_y = sy / sw;
   const double slope = (sxy / sw - mean_x * mean_y) / (sxx / sw - mean_x * mean_x + kFlat);

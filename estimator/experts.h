@@ -28,6 +28,6 @@ std::vector<Expert> experts_of(const Sample& sample);
 std::vector<double> local_without(const Sample& sample, const std::vector<double>& of);
 
 // The nearest runs on each side of the query that the local line goes through.
-inline constexpr std::size_t kNeighbours = 8;
+inline constexpr std::size_t kNeighbours = 5;
 
 }  // namespace jobward::estimator

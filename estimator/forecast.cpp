@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <numeric>
 
 #include "estimator/experts.h"
+#include "estimator/order.h"
 #include "estimator/portable_math.h"
 #include "estimator/sample.h"
 
@@ -51,7 +54,8 @@ Errors errors_of(const Expert& expert, const Sample& sample, const std::vector<d
   Errors out;
   double squares = 0;
   double sum = 0;
-  for (std::size_t i = 0; i < weight.size(); ++i) {
+  out.sorted.reserve(weight.size());
+  for (const auto i : order_of(expert.errors)) {
     const double value = expert.errors[i] * widening;
     out.sorted.push_back({value, weight[i], weight[i] * sample.cost_weight[i]});
     out.total += weight[i];
@@ -59,10 +63,6 @@ Errors errors_of(const Expert& expert, const Sample& sample, const std::vector<d
     squares += weight[i] * weight[i];
     sum += weight[i] * value;
   }
-  std::sort(out.sorted.begin(), out.sorted.end(), [](const Error& a, const Error& b) {
-    if (a.value != b.value) return a.value < b.value;
-    return a.weight < b.weight;
-  });
   out.effective = out.total * out.total / squares;
   const double mean = sum / out.total;
   const double upper = out.quantile(kUpper);
@@ -99,54 +99,67 @@ Tail tail_of(const Errors& errors, double least) {
   return {std::clamp(excess / weight, least, std::max(least, kMost)), cost / weight};
 }
 
-// The errors, each spread over three points, drawn together upwards to about kGroups masses.
-class Smoother {
+// Neighbours drawn together to about kGroups masses, each from its least to its largest.
+class Gatherer {
  public:
-  Smoother(const Errors& errors, double prediction, std::vector<Mass>& out)
-      : errors_(errors), prediction_(prediction), out_(out) {}
+  Gatherer(double weight, double cost_weight, std::vector<Mass>& out)
+      : weight_(weight / kGroups), cost_weight_(cost_weight / kGroups), out_(out) {}
 
-  void run(double bandwidth) {
-    constexpr double kMiddle = 2.0 / 3;
-    const double shift = bandwidth * kThirdOfNormal;
-    const auto& sorted = errors_.sorted;
-    std::array<std::size_t, 3> at{};
-    const std::array<double, 3> shifts{-shift, 0, shift};
-    const std::array<double, 3> shares{(1 - kMiddle) / 2, kMiddle, (1 - kMiddle) / 2};
-    for (std::size_t left = 3 * sorted.size(); left > 0; --left) {
-      std::size_t least = 3;
-      for (std::size_t k = 0; k < 3; ++k)
-        if (at[k] < sorted.size() && (least == 3 || sorted[at[k]].value + shifts[k] <
-                                                        sorted[at[least]].value + shifts[least]))
-          least = k;
-      const auto& error = sorted[at[least]++];
-      add(error.value + shifts[least], error.weight * shares[least],
-          error.cost_weight * shares[least]);
-    }
-    flush();
-  }
-
- private:
-  void add(double value, double weight, double cost_weight) {
-    const bool full = gathered_.weight >= errors_.total / kGroups ||
-                      gathered_.cost_weight >= errors_.cost_total / kGroups;
-    if (full && value > last_ + kSameError) flush();
-    if (gathered_.weight <= 0) gathered_.from = prediction_ + value;
-    last_ = value;
-    gathered_.weight += weight;
-    gathered_.cost_weight += cost_weight;
+  void add(const Mass& mass) {
+    const bool full = gathered_.weight >= weight_ || gathered_.cost_weight >= cost_weight_;
+    if (gathered_.weight > 0 && full && mass.log_value > gathered_.log_value + kSameError) flush();
+    if (gathered_.weight <= 0) gathered_.from = mass.from;
+    gathered_.log_value = mass.log_value;
+    gathered_.weight += mass.weight;
+    gathered_.cost_weight += mass.cost_weight;
   }
   void flush() {
-    gathered_.log_value = prediction_ + last_;
-    out_.push_back(gathered_);
+    if (gathered_.weight > 0) out_.push_back(gathered_);
     gathered_ = {};
   }
 
-  const Errors& errors_;
-  double prediction_;
+ private:
+  double weight_;
+  double cost_weight_;
   std::vector<Mass>& out_;
   Mass gathered_;
-  double last_ = 0;
 };
+
+// The masses, each spread over three points, in ascending order.
+void spread(const std::vector<Mass>& masses, double bandwidth, Gatherer& to) {
+  constexpr double kMiddle = 2.0 / 3;
+  const double shift = bandwidth * kThirdOfNormal;
+  const std::array<double, 3> shifts{-shift, 0, shift};
+  const std::array<double, 3> shares{(1 - kMiddle) / 2, kMiddle, (1 - kMiddle) / 2};
+  std::array<std::size_t, 3> at{};
+  const auto next = [&](std::size_t k) {
+    return at[k] < masses.size() ? masses[at[k]].log_value + shifts[k]
+                                 : std::numeric_limits<double>::infinity();
+  };
+  for (std::size_t left = 3 * masses.size(); left > 0; --left) {
+    const std::size_t lower = next(1) < next(0) ? 1 : 0;
+    const std::size_t least = next(2) < next(lower) ? 2 : lower;
+    const auto& mass = masses[at[least]++];
+    to.add({mass.from + shifts[least], mass.log_value + shifts[least], mass.weight * shares[least],
+            mass.cost_weight * shares[least]});
+  }
+}
+
+// The kernel density of the errors around the prediction.
+std::vector<Mass> density(const Errors& errors, double prediction, double bandwidth) {
+  std::vector<Mass> coarse;
+  coarse.reserve(errors.sorted.size());
+  Gatherer first(errors.total, errors.cost_total, coarse);
+  for (const auto& error : errors.sorted)
+    first.add(
+        {prediction + error.value, prediction + error.value, error.weight, error.cost_weight});
+  first.flush();
+  std::vector<Mass> out;
+  Gatherer second(errors.total, errors.cost_total, out);
+  spread(coarse, bandwidth, second);
+  second.flush();
+  return out;
+}
 
 // An exponential distribution with mean 1, in four masses.
 struct TailStep {
@@ -168,8 +181,8 @@ Part part_of(const Expert& expert, const Errors& errors, double prior) {
   const double quartiles = (errors.quantile(0.75) - errors.quantile(0.25)) / 1.349;
   const double rate = portable_exp(-0.2 * portable_log(errors.effective));
   Part part;
-  Smoother(errors, expert.prediction, part.masses)
-      .run(0.9 * std::min(errors.deviation, quartiles) * rate);
+  part.masses =
+      density(errors, expert.prediction, 0.9 * std::min(errors.deviation, quartiles) * rate);
   const auto runs = static_cast<double>(errors.sorted.size());
   const auto tail = tail_of(errors, prior / runs);
   const double beyond = errors.total / (errors.effective + 1);
@@ -257,10 +270,15 @@ std::optional<std::size_t> shift_in(const std::vector<Expert>& experts, const Sa
       [](const Expert& a, const Expert& b) { return mean_absolute(a) < mean_absolute(b); });
   const std::size_t n = sample.size();
   if (n < 2 * kShiftRuns) return std::nullopt;
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return sample.run[a] < sample.run[b]; });
+  std::array<std::uint8_t, KindState::kWindow> place{};  // of each run; kNone: it is not in it
+  constexpr std::uint8_t kNone = 0xFF;
+  place.fill(kNone);
+  for (std::size_t i = 0; i < n; ++i)
+    place[sample.run[i]] = static_cast<std::uint8_t>(i);
+  std::vector<std::uint8_t> order;  // oldest first
+  order.reserve(n);
+  std::copy_if(place.begin(), place.end(), std::back_inserter(order),
+               [](std::uint8_t i) { return i != kNone; });
   double sum = 0;
   double squares = 0;
   for (const double error : best->errors) {

@@ -24,9 +24,9 @@ enum class Told : std::uint8_t { nothing, measured, more_than, at_least };
 // enough for a size).
 class KindState {
  public:
-  // So many runs tell a quantile of 0.99 as well as they can (docs/estimator.md: with 64 wastage
-  // grows by some 5 %, with 256 it falls by 1 %).
-  static constexpr std::size_t kWindow = 128;
+  // Of these the nearest to a query are looked at (sample.h). docs/estimator.md has the figures for
+  // less and more.
+  static constexpr std::size_t kWindow = 256;
   // Where many features are declared, fewer runs are kept.
   static constexpr std::size_t kMaxBytes = 16384;
   static constexpr std::size_t kMaxFeatures = 64;

@@ -31,9 +31,8 @@ double portable_log(double x) {
   }
   const double s = (m - 1) / (m + 1);  // |s| <= 0.1716
   const double q = s * s;
-  double series = 1.0 / 19;
-  for (int odd = 17; odd >= 1; odd -= 2)
-    series = series * q + 1.0 / odd;
+  const double series =
+      1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q / 13)))));
   const auto e = static_cast<double>(exponent);
   return e * kLn2High + (2 * s * series + e * kLn2Low);
 }
@@ -43,9 +42,17 @@ double portable_exp(double x) {
   const auto n = static_cast<std::int64_t>(x * 1.44269504088896340736 + (x < 0 ? -0.5 : 0.5));
   const auto e = static_cast<double>(n);
   const double r = (x - e * kLn2High) - e * kLn2Low;  // |r| <= 0.347
-  double series = 1;
-  for (int k = 13; k >= 1; --k)
-    series = 1 + series * r / k;
+  double series = 1 + r * (1.0 / 11);
+  series = 1 + series * (r * (1.0 / 10));
+  series = 1 + series * (r * (1.0 / 9));
+  series = 1 + series * (r * (1.0 / 8));
+  series = 1 + series * (r * (1.0 / 7));
+  series = 1 + series * (r * (1.0 / 6));
+  series = 1 + series * (r * (1.0 / 5));
+  series = 1 + series * (r * (1.0 / 4));
+  series = 1 + series * (r * (1.0 / 3));
+  series = 1 + series * (r * (1.0 / 2));
+  series = 1 + series * r;
   return series * power_of_two(n);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "estimator/least_squares.h"
+#include "estimator/order.h"
 #include "estimator/portable_math.h"
 
 namespace jobward::estimator {
@@ -152,7 +153,7 @@ void set_coordinate(Sample& sample) {
 }
 
 template <class T>
-void reorder(std::vector<T>& values, const std::vector<std::size_t>& order) {
+void reorder(std::vector<T>& values, const std::vector<std::uint8_t>& order) {
   if (values.empty()) return;
   std::vector<T> out;
   out.reserve(values.size());
@@ -163,13 +164,28 @@ void reorder(std::vector<T>& values, const std::vector<std::size_t>& order) {
 
 void sort_by_coordinate(Sample& sample) {
   if (!sample.has_coordinate()) return;
-  std::vector<std::size_t> order(sample.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (sample.coordinate[a] != sample.coordinate[b])
-      return sample.coordinate[a] < sample.coordinate[b];
-    return a < b;
-  });
+  const auto order = order_of(sample.coordinate);
+  reorder(sample.run, order);
+  reorder(sample.value, order);
+  reorder(sample.log_value, order);
+  reorder(sample.weight, order);
+  reorder(sample.coordinate, order);
+  for (auto& predictor : sample.predictors) {
+    reorder(predictor.values, order);
+    reorder(predictor.logs, order);
+  }
+}
+
+// Only the runs nearest to the query along the coordinate.
+void crop(Sample& sample) {
+  if (!sample.has_coordinate() || sample.size() <= kNearest) return;
+  const auto& u = sample.coordinate;
+  const auto at = static_cast<std::size_t>(
+      std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
+  std::size_t from = at > kNearest / 2 ? at - kNearest / 2 : 0;
+  from = std::min(from, sample.size() - kNearest);
+  std::vector<std::uint8_t> order(kNearest);
+  std::iota(order.begin(), order.end(), static_cast<std::uint8_t>(from));
   reorder(sample.run, order);
   reorder(sample.value, order);
   reorder(sample.log_value, order);
@@ -204,6 +220,7 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
   if (sample.size() >= 3) choose_predictors(sample, candidates(state, sample, query));
   set_coordinate(sample);
   sort_by_coordinate(sample);
+  crop(sample);
   return sample;
 }
 

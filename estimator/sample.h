@@ -48,6 +48,10 @@ struct Sample {
 // need not be monotone. Further ones are taken in while they explain what is left over.
 Sample sample_of(const KindState& state, Resource resource, const profiles::Features& query);
 
+// Where a coordinate tells runs apart, only so many enter, those nearest to the query: a bound for
+// it is not to be had from runs of another size (docs/estimator.md has the figures for 32 to 256).
+inline constexpr std::size_t kNearest = 64;
+
 inline constexpr double kBelieve = 0.05;
 inline constexpr std::size_t kFewRuns = 6;
 // A query so many times beyond what was seen extrapolates.
