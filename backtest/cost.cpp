@@ -25,7 +25,7 @@ Result<Charge> charge(double first, const std::vector<double>& attempts, const N
   double failed_bytes = 0;
   while (!(given >= need.bytes)) {
     failed_bytes += given;
-    if (++out.failures >= kMostFailures)
+    if (++out.failures > kMostFailures)
       return error("give", "memory",
                    "no end of attempts: the first had " + std::to_string(first) +
                        " bytes, the last " + std::to_string(given));

@@ -20,7 +20,7 @@ struct Charge {
   int failures = 0;  // attempts that were too small
 };
 
-inline constexpr int kMostFailures = 60;  // as the published replays allow: 2^60 times the first
+inline constexpr int kMostFailures = 60;  // as the published replays allow: of 1 byte, 1 EiB
 
 // The run is tried with `first` bytes, then with `attempts[1]`, [2], … as far as they grow, then
 // with twice as many each time. An attempt below the need costs allocated × seconds × ttf, the one

@@ -12,7 +12,7 @@ namespace jobward::backtest {
 namespace {
 
 constexpr double kWidth = 960;
-constexpr double kHeight = 480;
+constexpr double kHeight = 456;
 constexpr double kTop = 64;
 constexpr double kSide = 340;  // of a panel
 constexpr double kLeft = 84;   // of the first one

@@ -46,7 +46,7 @@ std::optional<double> measured(const Observation& observation, Resource resource
 
 bool tells_memory(const Observation& observation) {
   const auto* memory = observation.used.find(Resource::memory);
-  return memory != nullptr && memory->value > 0;
+  return memory != nullptr && memory->value >= 1;  // less than a byte is no measurement
 }
 
 // Would `run` set its limit by this estimate (launcher/limit_plan.cpp), or guess?

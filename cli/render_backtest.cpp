@@ -30,7 +30,8 @@ std::string gbh(double value) {
 }
 // "-" where there are no rows.
 std::string percent(const std::optional<double>& share, const char* format = "%.1f %%") {
-  return share ? print(format, *share * 100) : "-";
+  if (!share) return "-";
+  return print(*share < 10 ? format : "%.0f %%", *share * 100);
 }
 std::string covered(const Coverage& coverage) { return percent(coverage.share(), "%.2f %%"); }
 
