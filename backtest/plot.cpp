@@ -210,40 +210,62 @@ std::string percent(double share) {
   return text + " %";
 }
 
-std::string coverage_panel(const std::vector<PlotPoint>& points,
-                           const std::optional<double>& confidence) {
-  const double left = kLeft + kSide + kGap;
-  const auto steps = running_coverage(points);
+// The right panel: rows from left to right, the share from `low` to 1 upwards.
+struct CoverageAxes {
+  double left = kLeft + kSide + kGap;
+  double low = 0;
+  double rows = 1;
+  [[nodiscard]] double across(std::size_t row) const {
+    return left + kSide * static_cast<double>(row) / rows;
+  }
+  [[nodiscard]] double height(double share) const { return kTop + kSide * (1 - share) / (1 - low); }
+};
+
+CoverageAxes axes_of(const std::vector<Step>& steps, std::size_t rows,
+                     const std::optional<double>& confidence) {
   double lowest = confidence.value_or(1);
   for (const auto& step : steps)
     lowest = std::min(lowest, step.coverage);
-  const double low = std::clamp(std::floor(lowest * 20 - 0.5) / 20, 0.0, 0.95);
-  const auto height = [&](double share) { return kTop + kSide * (1 - share) / (1 - low); };
-  const double last = static_cast<double>(std::max<std::size_t>(points.size(), 1));
-  std::string out;
+  CoverageAxes axes;
+  axes.low = std::clamp(std::floor(lowest * 20 - 0.5) / 20, 0.0, 0.95);
+  axes.rows = static_cast<double>(std::max<std::size_t>(rows, 1));
+  return axes;
+}
+
+std::string coverage_grid(const CoverageAxes& axes, std::size_t rows) {
   constexpr int kTicks = 5;
+  const double right = axes.left + kSide;
+  std::string out;
   for (int tick = 0; tick <= kTicks; ++tick) {
-    const double share = low + (1 - low) * tick / kTicks;
-    out += line(left, height(share), left + kSide, height(share), Stroke::faint);
-    out += text_at(left - 6, height(share) + 4, "end", 10, percent(share));
+    const double share = axes.low + (1 - axes.low) * tick / kTicks;
+    out += line(axes.left, axes.height(share), right, axes.height(share), Stroke::faint);
+    out += text_at(axes.left - 6, axes.height(share) + 4, "end", 10, percent(share));
   }
-  out += text_at(left, kTop + kSide + 16, "middle", 10, "0");
-  out += text_at(left + kSide, kTop + kSide + 16, "middle", 10, std::to_string(points.size()));
+  out += text_at(axes.left, kTop + kSide + 16, "middle", 10, "0");
+  return out + text_at(right, kTop + kSide + 16, "middle", 10, std::to_string(rows));
+}
+
+std::string coverage_panel(const std::vector<PlotPoint>& points,
+                           const std::optional<double>& confidence) {
+  const auto steps = running_coverage(points);
+  const auto axes = axes_of(steps, points.size(), confidence);
+  const double right = axes.left + kSide;
+  std::string out = coverage_grid(axes, points.size());
   if (confidence) {
-    out += line(left, height(*confidence), left + kSide, height(*confidence), Stroke::dashed);
-    out += text_at(left + kSide + 4, height(*confidence) + 4, "start", 10, percent(*confidence));
+    const double height = axes.height(*confidence);
+    out += line(axes.left, height, right, height, Stroke::dashed);
+    out += text_at(right + 4, height + 4, "start", 10, percent(*confidence));
   }
   out += "<polyline class=\"line\" fill=\"none\" stroke=\"#1f6fb2\" stroke-width=\"1.5\" points=\"";
   for (const auto& step : steps)
-    out += number(left + kSide * static_cast<double>(step.row) / last) + "," +
-           number(height(step.coverage)) + " ";
-  out += "\"/>\n" + frame(left);
-  out += text_at(left + kSide / 2, kTop + kSide + 38, "middle", 12, "scored rows, in their order");
-  out += upright_text(left - 52, kTop + kSide / 2, "first allocation sufficed");
-  out += text_at(left, kTop - 8, "start", 12,
-                 "Coverage of the last " + std::to_string(kCoverageWindow) + " rows" +
-                     (confidence ? "; dashed: what is promised" : ""));
-  return out;
+    out += number(axes.across(step.row)) + "," + number(axes.height(step.coverage)) + " ";
+  out += "\"/>\n" + frame(axes.left);
+  out += text_at(axes.left + kSide / 2, kTop + kSide + 38, "middle", 12,
+                 "scored rows, in their order");
+  out += upright_text(axes.left - 52, kTop + kSide / 2, "first allocation sufficed");
+  return out + text_at(axes.left, kTop - 8, "start", 12,
+                       "Coverage of the last " + std::to_string(kCoverageWindow) + " rows" +
+                           (confidence ? "; dashed: what is promised" : ""));
 }
 
 }  // namespace

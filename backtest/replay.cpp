@@ -14,7 +14,6 @@ namespace jobward::backtest {
 namespace {
 
 using profiles::Observation;
-using profiles::Observed;
 using profiles::PastRun;
 
 // What a replay needs of a run.

@@ -41,7 +41,7 @@ std::string count_of(std::size_t count, const char* one, const char* many) {
 
 // Of a long name the end tells more: "...:FASTQC".
 std::string last_part(const std::string& name) {
-  const std::string text = printable(name);
+  std::string text = printable(name);
   if (text.size() <= kNameWidth) return text;
   std::size_t from = text.size() - (kNameWidth - 3);
   while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U)
@@ -114,26 +114,32 @@ std::string accuracy_words(const backtest::Accuracy& accuracy) {
          count_of(accuracy.rows, "run", "runs");
 }
 
-std::string scores_lines(const Scores& scores, const backtest::ReplayOptions& options) {
+std::string bucket_words(const Scores& scores) {
   std::string out;
-  if (scores.first.rows > 0) {
-    out += line("wasted", gbh(scores.wastage_gbh) + " GBh, beside " + gbh(scores.used_gbh) +
-                              " GBh that were needed");
-    out += line("failed attempts", std::to_string(scores.failures));
-    const bool safe = options.question.objective == Objective::safe;
-    out += line("first sufficed",
-                covered(scores.first) + " of " + count_of(scores.first.rows, "run", "runs") +
-                    (safe ? "; promised are " + percent(options.question.confidence, "%.10g %%")
-                          : std::string()));
-    std::string buckets;
-    for (std::size_t i = 0; i < backtest::kRunBuckets.size(); ++i)
-      if (const auto& bucket = scores.by_runs.at(i); bucket.rows > 0)
-        buckets += (buckets.empty() ? "" : ", ") + std::string(backtest::kRunBuckets.at(i)) + ": " +
-                   covered(bucket) + " of " + std::to_string(bucket.rows);
-    out += line("by earlier runs", buckets);
-    out += line("slack", "median " + percent(scores.median_slack) + ", p90 " +
-                             percent(scores.p90_slack) + " more than was needed");
-  }
+  for (std::size_t i = 0; i < backtest::kRunBuckets.size(); ++i)
+    if (const auto& bucket = scores.by_runs.at(i); bucket.rows > 0)
+      out += (out.empty() ? "" : ", ") + std::string(backtest::kRunBuckets.at(i)) + ": " +
+             covered(bucket) + " of " + std::to_string(bucket.rows);
+  return out;
+}
+
+std::string memory_lines(const Scores& scores, const estimator::Question& question) {
+  std::string out = line("wasted", gbh(scores.wastage_gbh) + " GBh, beside " +
+                                       gbh(scores.used_gbh) + " GBh that were needed");
+  out += line("failed attempts", std::to_string(scores.failures));
+  std::string promised;
+  if (question.objective == Objective::safe)
+    promised = "; promised are " + percent(question.confidence, "%.10g %%");
+  out += line("first sufficed", covered(scores.first) + " of " +
+                                    count_of(scores.first.rows, "run", "runs") + promised);
+  out += line("by earlier runs", bucket_words(scores));
+  return out + line("slack", "median " + percent(scores.median_slack) + ", p90 " +
+                                 percent(scores.p90_slack) + " more than was needed");
+}
+
+std::string scores_lines(const Scores& scores, const estimator::Question& question) {
+  std::string out;
+  if (scores.first.rows > 0) out += memory_lines(scores, question);
   if (scores.wall.rows > 0)
     out += line("wall time", accuracy_words(scores.wall) +
                                  "; within the p95: " + percent(scores.wall_p95.share()));
@@ -267,7 +273,7 @@ std::string backtest_text(const BacktestReport& report) {
       std::to_string(scores.first.rows) + " of them scored\n" + "(" + way_words(report.options) +
       ")\n\n";
   if (!single) out += parts_table(report);
-  out += scores_lines(scores, report.options);
+  out += scores_lines(scores, report.options.question);
   if (!report.total.jobs.empty()) out += "\n" + jobs_table(report.total);
   if (report.total.comparison && scores.first.rows > 0)
     out += "\n" +

@@ -178,6 +178,17 @@ TEST_CASE("backtest replay: What was not measured, or not to the end, is learned
   }
 }
 
+TEST_CASE("backtest replay: Memory or wall time alone, not measured to the end, is enough") {
+  auto memory = hour_run("align", 2);
+  memory.observation.used.set(Resource::memory, {9 * kGigabyte, true});
+  auto wall = hour_run("align", 2);
+  wall.observation.used.set(Resource::wall, {test::kHour, true, true});
+  const auto got = replayed({hour_run("align", 2), memory, wall}).replayed;
+  CHECK(got.not_scored.censored == 2);
+  CHECK(got.total.scores().first.rows == 0);
+  CHECK(got.total.scores().wall.rows == 1);
+}
+
 TEST_CASE(
     "backtest replay: A killed run raises what is given, and the rules do not learn from it") {
   const std::vector<PastRun> plain{hour_run("align", 2), hour_run("align", 2), hour_run("align", 2),
