@@ -289,24 +289,6 @@ Result<RunEnding> decode_ending(std::string_view text) {
   return out;
 }
 
-Result<Observation> decode_observation(std::string_view text) {
-  Observation out;
-  auto read = reading("what a run taught", [&] { out = read_observation(Json::parse(text)); });
-  if (!read) return tl::unexpected(std::move(read).error());
-  return out;
-}
-
-Result<Limit> decode_limit(std::string_view text) {
-  Limit out;
-  auto read = reading("a run's limit", [&] {
-    const Json json = Json::parse(text);
-    out.value = json.at("value").get<double>();
-    out.source = json.at("source").get<std::string>();
-  });
-  if (!read) return tl::unexpected(std::move(read).error());
-  return out;
-}
-
 bool was_asked_for(std::string_view source) {
   // launcher/limit_plan.cpp, launcher/job_runner.cpp; FILE:LINE of a policy as in cli/policy.h.
   for (const std::string_view own : {"estimate", "guess", "retry"})

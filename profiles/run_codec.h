@@ -19,9 +19,8 @@ std::string encode_ending(const RunEnding& ending);
 // Fills everything but the curve.
 Result<RunEnding> decode_ending(std::string_view json);
 
-// The parts of the two that a replay needs: "observation" of an ending, a limit of a request.
+// "observation" of an ending alone.
 Result<Observation> decode_observation(std::string_view json);
-Result<Limit> decode_limit(std::string_view json);
 // Did a user, a preset or a configuration set a limit with this source, or did Jobward or a policy?
 bool was_asked_for(std::string_view source);
 

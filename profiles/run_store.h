@@ -96,9 +96,9 @@ class RunStore {
   // goes first, or nobody would know of it after a crash.
   virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep,
                                                  const Removing& removing) = 0;
-  // Those ended runs that taught something, in the order in which they ended: read one by one, as
-  // they are asked for. `job` is the program's name, `requested_bytes` the memory limit if a user,
-  // a preset or a configuration set it. Must not outlive the store.
+  // Those ended runs that taught something, in the order in which they ended: read as they are
+  // asked for, a few hundred at a time. `job` is the program's name, `requested_bytes` the memory
+  // limit if a user, a preset or a configuration set it. Must not outlive the store.
   virtual Result<PastRuns> past_runs() = 0;
   // Newest first.
   virtual Result<std::vector<RunRecord>> history(const HistoryQuery& query) = 0;

@@ -116,19 +116,45 @@ TEST_CASE("past runs: A limit that Jobward chose was not requested") {
 
 TEST_CASE("past runs: Runs that are pruned or begin meanwhile do no harm") {
   Place place;
-  for (int i = 0; i < 5; ++i)
-    place.run(test::plain_request("aaaa00000" + std::to_string(i)), 2000 + i);
+  constexpr int kRuns = 600;  // more than are read ahead
+  for (int i = 0; i < kRuns; ++i)
+    place.run(test::plain_request("aaaa000" + std::to_string(1000 + i)), 2000 + i);
   const auto next = place.store->past_runs();
   REQUIRE(next);
   REQUIRE((*next)());
   place.run(test::plain_request("bbbb000000"), 9000);
-  REQUIRE(place.store->prune(2003, 0, [](const std::string&) {}));
+  REQUIRE(place.store->prune(2590, 0, [](const std::string&) {}));
   const auto rest = all_of(*next);
-  REQUIRE(rest.size() == 2);
-  CHECK(rest[0].id == "aaaa000003");
+  REQUIRE(rest.size() > 10);
+  for (std::size_t i = 0; i < 10; ++i)
+    CHECK(rest[rest.size() - 10 + i].id == "aaaa000" + std::to_string(1590 + i));
+  CHECK(rest[0].id == "aaaa0001001");
+  CHECK(rest.size() < kRuns - 100);
   const auto end = (*next)();
   REQUIRE(end);
   CHECK(!*end);
+}
+
+TEST_CASE("past runs: What a run taught is read as with its whole ending, or is an error") {
+  const auto observation = decode_observation(
+      R"({"features":{"num:-n":-3,"size:x":1.5e10},"used":{"memory":{"value":7,"censored":true,)"
+      R"("ended_early":true},"wall":{"censored":false,"value":0.25},)"
+      R"("of the future":{"value":1,"censored":false}}})");
+  REQUIRE(observation);
+  CHECK(observation->features == Features{{"num:-n", -3}, {"size:x", 1.5e10}});
+  const auto* memory = observation->used.find(Resource::memory);
+  REQUIRE(memory != nullptr);
+  CHECK((memory->value == 7 && memory->censored && memory->ended_early));
+  const auto* wall = observation->used.find(Resource::wall);
+  REQUIRE(wall != nullptr);
+  CHECK((wall->value == 0.25 && !wall->censored && !wall->ended_early));
+  for (const char* broken :
+       {"", "{", "[]", "7", R"({"features":{"a":null},"used":{}})", R"({"features":{"a":"1"}})",
+        R"({"used":{"memory":{"value":7}}})", R"({"used":{"memory":{"censored":true}}})",
+        R"({"used":{"memory":7}})", R"({"used":{"memory":{"value":{"x":{}}}}})"}) {
+    INFO(broken);
+    CHECK(!decode_observation(broken));
+  }
 }
 
 TEST_CASE("past runs: A store without any") {
