@@ -7,6 +7,7 @@ namespace jobward::cli {
 
 int run_command(const Arguments& arguments);
 int estimate_command(const Arguments& arguments);
+int backtest_command(const Arguments& arguments);
 int history_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);

@@ -29,6 +29,8 @@ constexpr std::array kCommands{
     Command{"run", "run a command under a hard memory limit; measure and remember it", run_command},
     Command{"estimate", "tell beforehand what a command will need, and whether it fits",
             estimate_command},
+    Command{"backtest", "replay a history and tell how good the estimates would have been",
+            backtest_command},
     Command{"ps", "list the runs that wait or go on", ps_command},
     Command{"top", "the same as a live table", top_command},
     Command{"logs", "what a detached run wrote", logs_command},

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/result.h"
 #include "profiles/fingerprint.h"
 #include "profiles/observation.h"
 
@@ -27,5 +29,8 @@ struct PastRun {
   bool history = false;                   // of a trace: learned, not scored
   std::size_t line = 0;                   // in its file, counted from 1; 0: it has none
 };
+
+// Gives a history's runs in its order, one a call; absent at the end.
+using PastRuns = std::function<Result<std::optional<PastRun>>()>;
 
 }  // namespace jobward::profiles

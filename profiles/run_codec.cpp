@@ -289,6 +289,13 @@ Result<RunEnding> decode_ending(std::string_view text) {
   return out;
 }
 
+bool was_asked_for(std::string_view source) {
+  // launcher/limit_plan.cpp, launcher/job_runner.cpp; FILE:LINE of a policy as in cli/policy.h.
+  for (const std::string_view own : {"estimate", "guess", "retry"})
+    if (source == own) return false;
+  return !source.empty() && source.find("/policy.toml:") == std::string_view::npos;
+}
+
 std::string encode_curve(const std::vector<CurvePoint>& curve) {
   std::string bytes;
   for (const auto& point : curve)

@@ -19,6 +19,11 @@ std::string encode_ending(const RunEnding& ending);
 // Fills everything but the curve.
 Result<RunEnding> decode_ending(std::string_view json);
 
+// "observation" of an ending alone.
+Result<Observation> decode_observation(std::string_view json);
+// Did a user, a preset or a configuration set a limit with this source, or did Jobward or a policy?
+bool was_asked_for(std::string_view source);
+
 // Pairs of 32-bit floats, seconds and bytes, little-endian.
 std::string encode_curve(const std::vector<CurvePoint>& curve);
 Result<std::vector<CurvePoint>> decode_curve(std::string_view bytes);

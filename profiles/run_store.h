@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/result.h"
 #include "profiles/observation.h"
+#include "profiles/past_run.h"
 #include "profiles/run_record.h"
 
 namespace jobward::profiles {
@@ -95,6 +96,10 @@ class RunStore {
   // goes first, or nobody would know of it after a crash.
   virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep,
                                                  const Removing& removing) = 0;
+  // Those ended runs that taught something, in the order in which they ended: read as they are
+  // asked for, a few hundred at a time. `job` is the program's name, `requested_bytes` the memory
+  // limit if a user, a preset or a configuration set it. Must not outlive the store.
+  virtual Result<PastRuns> past_runs() = 0;
   // Newest first.
   virtual Result<std::vector<RunRecord>> history(const HistoryQuery& query) = 0;
 };

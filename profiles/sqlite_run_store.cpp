@@ -12,6 +12,7 @@
 
 #include "common/fault.h"
 #include "common/fd.h"
+#include "profiles/past_rows.h"
 #include "profiles/run_codec.h"
 #include "profiles/run_rows.h"
 #include "profiles/schema.h"
@@ -196,6 +197,7 @@ class SqliteRunStore final : public RunStore {
                                          const Removing& removing) override {
     return prune_runs(db_, moment, keep, removing);
   }
+  Result<PastRuns> past_runs() override { return read_past_runs(db_); }
   Result<std::vector<RunRecord>> history(const HistoryQuery& query) override;
 
  private:
