@@ -62,16 +62,16 @@ TEST_CASE("kind_state: A size keeps seven digits") {
         Approx(123456789012.0).epsilon(1e-7));
 }
 
-TEST_CASE("kind_state: The last 128 runs are kept, oldest first, and all are counted") {
+TEST_CASE("kind_state: The last 256 runs are kept, oldest first, and all are counted") {
   KindState state;
-  for (int i = 0; i < 200; ++i)
+  for (int i = 0; i < 300; ++i)
     state.learn(memory_run(i));
   const auto read = KindState::decode(state.encode());
   REQUIRE(read);
-  CHECK(read->total_runs() == 200);
+  CHECK(read->total_runs() == 300);
   REQUIRE(read->size() == KindState::kWindow);
-  CHECK(read->observation(0).used.find(Resource::memory)->value == 72);
-  CHECK(read->observation(127).used.find(Resource::memory)->value == 199);
+  CHECK(read->observation(0).used.find(Resource::memory)->value == 44);
+  CHECK(read->observation(255).used.find(Resource::memory)->value == 299);
 }
 
 TEST_CASE("kind_state: An empty text is an empty state") {
