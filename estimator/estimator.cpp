@@ -303,6 +303,8 @@ std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
   return out;
 }
 
+std::uint32_t state_version() { return 1; }
+
 Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features,
                  const Question& question) {
   std::vector<LevelRuns> levels;

@@ -1,6 +1,7 @@
 // From past runs to an estimate. Pure: no clock, no file, no database.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Question {
 // version) is begun anew.
 std::vector<std::string> learn(const std::vector<profiles::LearnedState>& nearest_first,
                                const profiles::Observation& observation);
+
+// Of the states that learn() makes. Raised when what is learned from the same runs would differ:
+// the stored runs are then learned anew. > 0.
+std::uint32_t state_version();
 
 // Predicts a run with these features from the levels' states, nearest first. With no run at any
 // level the estimate is empty (level none).

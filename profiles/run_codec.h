@@ -19,6 +19,11 @@ std::string encode_ending(const RunEnding& ending);
 // Fills everything but the curve.
 Result<RunEnding> decode_ending(std::string_view json);
 
+// Every number in it is finite, and what was used is >= 0, or it is an error. So is one that was
+// written without those parts.
+std::string encode_observation(const Observation& observation);
+Result<Observation> decode_observation(std::string_view json);
+
 // Pairs of 32-bit floats, seconds and bytes, little-endian.
 std::string encode_curve(const std::vector<CurvePoint>& curve);
 Result<std::vector<CurvePoint>> decode_curve(std::string_view bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/fault.h"
+#include "profiles/lesson_rows.h"
 #include "profiles/run_codec.h"
 
 namespace jobward::profiles {
@@ -103,6 +104,8 @@ Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis mom
   if (!rows) return tl::unexpected(std::move(rows).error());
   auto remove = db.prepare("DELETE FROM runs WHERE seq=?");
   if (!remove) return tl::unexpected(std::move(remove).error());
+  auto lessons = LessonKeeper::make(db);
+  if (!lessons) return tl::unexpected(std::move(lessons).error());
   std::vector<std::string> out;
   while (out.size() < rows->size()) {
     auto transaction = sqlite::Transaction::begin(db);
@@ -111,10 +114,12 @@ Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis mom
     while (out.size() < end) {
       auto& row = (*rows)[out.size()];
       removing(row.id);
+      JOBWARD_RETURN_IF_ERROR(lessons->keep(row.seq));
       JOBWARD_RETURN_IF_ERROR(remove->reset().bind(row.seq).run());
       out.push_back(std::move(row.id));
     }
     remove->reset();
+    JOBWARD_RETURN_IF_ERROR(lessons->trim());
     JOBWARD_FAULT(pruning);
     JOBWARD_RETURN_IF_ERROR(transaction->commit());
     JOBWARD_FAULT(pruned);

@@ -31,7 +31,7 @@ struct Desk {
     return store->begin(request, {1, 2, {}, {}}, [&](const auto&) { return state; });
   }
   void end(const std::string& id, UnixMillis at) const {
-    REQUIRE(store->end(id, test::full_ending(), {1, 2, 3, at}, {}));
+    REQUIRE(store->end(id, test::full_ending(), {1, 2, 3, at}, Teaches::no));
   }
   // So many more ended runs like this one, without a commit for each.
   void multiply(const std::string& id, int times) const {
