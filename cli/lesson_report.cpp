@@ -52,7 +52,7 @@ std::string next_steps(const LessonReport& report, const std::vector<const Entry
   }
   if (std::any_of(kinds.begin(), kinds.end(), [](const Entry* e) { return !e->second.by_name; }))
     text += std::string(text.empty() ? "next: " : "      ") +
-            "jobward estimate -- COMMAND, for those whose command the history tells\n";
+            "jobward estimate -- COMMAND, for those that are known by their command\n";
   return text;
 }
 

@@ -18,8 +18,8 @@ namespace {
 constexpr int kNothingUsed = 1;
 
 constexpr const char* kKeysRemark =
-    "a script counts as the same only in a project of the same path, a binary anywhere; what was "
-    "imported by kind is found by --kind on every machine";
+    "a command counts as the same where its project has the same path; where that differs, only "
+    "programs that are no scripts are found again, and what is asked for by --kind";
 
 struct ProfileOptions {
   std::string file = "-";
@@ -72,8 +72,9 @@ Status read_lessons(traces::TextSource& source, profiles::LessonStore& store,
     auto lesson = profiles::parse_lesson_line(text);
     if (!lesson) return tl::unexpected(at_line(source, number, std::move(lesson).error()));
     ++report.read;
+    const bool by_name = lesson->fingerprint.exact.empty();
     JOBWARD_RETURN_IF_ERROR(
-        report.stage(store, std::move(*lesson), profiles::LessonStore::Same::run, false));
+        report.stage(store, std::move(*lesson), profiles::LessonStore::Same::run, by_name));
   }
   if (!begun) return error("use", source.name(), "it is empty");
   return {};

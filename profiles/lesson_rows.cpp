@@ -41,14 +41,15 @@ Result<Lesson> read_lesson(Statement& row, bool ours) {
 
 }  // namespace
 
-Result<LessonRows> LessonRows::make(Database& db, const std::string& keys) {
+Result<LessonRows> LessonRows::make(Database& db, const std::string& keys, const std::string& job) {
   auto select = db.prepare(keys);
   if (!select) return tl::unexpected(std::move(select).error());
   // SQLite takes the part out of the ending several times faster than we could read all of it.
-  auto run = db.prepare(
-      "SELECT id, '', program, fp_exact, fp_masked, fp_program,"
-      " iif(json_valid(ending), json_extract(ending, '$.observation'), ''), ended_ms"
-      " FROM runs WHERE seq=?");
+  auto run =
+      db.prepare("SELECT id, '', " + job +
+                 ", fp_exact, fp_masked, fp_program,"
+                 " iif(json_valid(ending), json_extract(ending, '$.observation'), ''), ended_ms"
+                 " FROM runs WHERE seq=?");
   if (!run) return tl::unexpected(std::move(run).error());
   auto imported = db.prepare(
       "SELECT digest, source, job, fp_exact, fp_masked, fp_program, observation, finished_ms"
@@ -83,7 +84,9 @@ Result<LessonRows> LessonRows::newest(Database& db, std::int64_t uncounted, int 
   auto rows = make(db,
                    "SELECT ours, seq FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY fp_masked"
                    " ORDER BY number DESC, finished DESC, ours DESC, seq DESC) AS age FROM (" +
-                       all_keys() + ")) WHERE age<=?2 ORDER BY number, finished, ours, seq");
+                       all_keys() + ")) WHERE age<=?2 ORDER BY number, finished, ours, seq",
+                   "COALESCE(iif(json_valid(request), json_extract(request, '$.kind'), NULL),"
+                   " program)");
   if (rows) rows->keys_.bind(uncounted).bind(of_a_kind);
   return rows;
 }

@@ -28,7 +28,8 @@ class LessonRows {
  private:
   LessonRows(sqlite::Statement keys, sqlite::Statement run, sqlite::Statement imported)
       : keys_(std::move(keys)), run_(std::move(run)), imported_(std::move(imported)) {}
-  static Result<LessonRows> make(sqlite::Database& db, const std::string& keys);
+  static Result<LessonRows> make(sqlite::Database& db, const std::string& keys,
+                                 const std::string& job = "program");
 
   sqlite::Statement keys_;  // whose it is (0 not ours, 1 ours), seq
   std::optional<sqlite::Statement> then_;

@@ -14,7 +14,7 @@ using sqlite::Statement;
 using sqlite::Transaction;
 
 // So many in one transaction: runs that begin and end meanwhile wait for one only.
-constexpr std::size_t kAtOnce = 2000;
+constexpr int kAtOnce = 2000;
 constexpr int kLockPatienceMs = 10000;
 
 constexpr const char* kStagingTables =
@@ -92,36 +92,46 @@ Result<bool> LessonStore::stage(Lesson lesson, Same same) {
   return added;
 }
 
-Result<std::size_t> LessonStore::learn_some(Statement& staged, bool& more) {
+Result<std::size_t> LessonStore::learn_rows(Learning& learning, std::int64_t& at) {
+  // Not one statement for all batches: while it goes on SQLite cannot fold the log in.
+  auto staged = db_.prepare(
+      "SELECT digest, source, job, fp_exact, fp_masked, fp_program, observation, finished_ms,"
+      " o.rowid FROM temp.in_order o JOIN temp.staged s ON s.seq=o.staged WHERE o.rowid>?"
+      " ORDER BY o.rowid LIMIT ?");
+  if (!staged) return tl::unexpected(std::move(staged).error());
+  staged->bind(at).bind(kAtOnce);
+  auto writer = LessonWriter::make(db_);
+  if (!writer) return tl::unexpected(std::move(writer).error());
+  StateCache states(learner_, &db_);
+  std::size_t learned = 0;
+  while (true) {
+    auto row = staged->step();
+    if (!row) return tl::unexpected(std::move(row).error());
+    if (!*row) break;
+    at = staged->integer(8);
+    auto lesson = read_staged(*staged);
+    if (!lesson) return tl::unexpected(std::move(lesson).error());
+    auto added = writer->add(*lesson, learning.last + 1);
+    if (!added) return tl::unexpected(std::move(added).error());
+    if (!*added) continue;
+    JOBWARD_RETURN_IF_ERROR(states.learn(lesson->fingerprint, lesson->observation));
+    ++learning.last;
+    ++learned;
+  }
+  if (auto written = states.write(db_); !written) return tl::unexpected(std::move(written).error());
+  return learned;
+}
+
+Result<std::size_t> LessonStore::learn_some(std::int64_t& at) {
   auto transaction = Transaction::begin(db_);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   auto learning = read_learning(db_);
   if (!learning) return tl::unexpected(std::move(learning).error());
-  learning->version = learner_.version;
   JOBWARD_RETURN_IF_ERROR(catch_up(db_, learner_, *learning));
-  auto writer = LessonWriter::make(db_);
-  if (!writer) return tl::unexpected(std::move(writer).error());
-  std::size_t learned = 0;
-  {
-    StateCache states(learner_, &db_);
-    for (std::size_t i = 0; i < kAtOnce && more; ++i) {
-      auto row = staged.step();
-      if (!row) return tl::unexpected(std::move(row).error());
-      more = *row;
-      if (!more) break;
-      auto lesson = read_staged(staged);
-      if (!lesson) return tl::unexpected(std::move(lesson).error());
-      auto added = writer->add(*lesson, learning->last + 1);
-      if (!added) return tl::unexpected(std::move(added).error());
-      if (!*added) continue;
-      JOBWARD_RETURN_IF_ERROR(states.learn(lesson->fingerprint, lesson->observation));
-      ++learning->last;
-      ++learned;
-    }
-    if (auto written = states.write(db_); !written)
-      return tl::unexpected(std::move(written).error());
-  }
+  auto learned = learn_rows(*learning, at);
+  if (!learned) return learned;
   learning->learned = learning->last;
+  if (*learned > 0) learning->version = learner_.version;
   JOBWARD_RETURN_IF_ERROR(write_learning(db_, *learning));
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
   JOBWARD_FAULT(importing);
@@ -136,16 +146,18 @@ Result<std::size_t> LessonStore::learn_staged() {
     return error("learn", "what was read",
                  "another process is learning many runs just now; try again when it has ended");
   JOBWARD_RETURN_IF_ERROR(make_current(db_, **lock, learner_, notice_));
-  auto staged = db_.prepare(
-      "SELECT digest, source, job, fp_exact, fp_masked, fp_program, observation, finished_ms"
-      " FROM temp.staged ORDER BY finished_ms, seq");
-  if (!staged) return tl::unexpected(std::move(staged).error());
+  JOBWARD_RETURN_IF_ERROR(db_.execute(
+      "CREATE TEMP TABLE in_order AS SELECT seq AS staged FROM staged ORDER BY finished_ms, seq"));
   std::size_t learned = 0;
-  for (bool more = true; more;) {
-    auto some = learn_some(*staged, more);
+  for (std::int64_t at = 0;;) {
+    const auto before = at;
+    auto some = learn_some(at);
     if (!some) return some;
     learned += *some;
+    if (at == before) break;
   }
+  JOBWARD_RETURN_IF_ERROR(db_.execute("DROP TABLE temp.in_order"));
+  fold_log(db_);
   return learned;
 }
 

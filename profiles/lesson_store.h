@@ -54,7 +54,9 @@ class LessonStore {
         notice_(std::move(notice)),
         learner_(std::move(learner)) {}
   Status begin_staging();
-  Result<std::size_t> learn_some(sqlite::Statement& staged, bool& more);
+  // The next ones behind `at`, which moves on; in one transaction.
+  Result<std::size_t> learn_some(std::int64_t& at);
+  Result<std::size_t> learn_rows(Learning& learning, std::int64_t& at);
 
   sqlite::Database db_;
   std::string directory_;

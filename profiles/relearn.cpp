@@ -165,6 +165,11 @@ Result<std::optional<LearningLock>> LearningLock::take(const std::string& direct
   return std::optional(LearningLock(std::move(fd)));
 }
 
+void fold_log(Database& db) {
+  static_cast<void>(db.execute("PRAGMA busy_timeout=100; PRAGMA wal_checkpoint(TRUNCATE)"));
+  static_cast<void>(db.execute(("PRAGMA busy_timeout=" + std::to_string(kBusyMs)).c_str()));
+}
+
 Status make_current(Database& db, const LearningLock&, const Learner& learner,
                     const Notice& notice) {
   auto current = is_current(db, learner);
@@ -178,7 +183,9 @@ Status make_current(Database& db, const LearningLock&, const Learner& learner,
   JOBWARD_RETURN_IF_ERROR(in_turns(db, [&] { return states.write(db, kRowsAtOnce); }));
   JOBWARD_FAULT(relearning);
   JOBWARD_RETURN_IF_ERROR(make_valid(db, learner, *learned));
-  return delete_others(db);
+  JOBWARD_RETURN_IF_ERROR(delete_others(db));
+  fold_log(db);
+  return {};
 }
 
 Status make_current(Database& db, const std::string& directory, const Learner& learner,

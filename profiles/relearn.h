@@ -34,6 +34,10 @@ inline constexpr int kPatienceMs = 2000;
 // Above so many it is told that it takes a while.
 inline constexpr std::int64_t kManyLessons = 10000;
 
+// After much was written: folds the log in and cuts it off, if nobody is reading. Everyone who
+// opens the database alone would have to read it.
+void fold_log(sqlite::Database& db);
+
 // Makes the states those of `learner`, if they are not. Outside of transactions. An error if
 // another process is at it and takes longer than kPatienceMs (with many runs: at once).
 Status make_current(sqlite::Database& db, const std::string& directory, const Learner& learner,
