@@ -199,7 +199,9 @@ TEST_CASE("run_queue: A database of the first schema is taken over with its runs
   {
     auto db = sqlite::Database::open(directory.path() + "/jobward.db", 1000).value();
     REQUIRE(
-        db.execute("DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
+        db.execute("DROP TABLE imported; DROP TABLE states; DROP TABLE learning;"
+                   "DROP INDEX runs_learned; ALTER TABLE runs DROP COLUMN learned_order;"
+                   "DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
                    "DROP INDEX runs_long; ALTER TABLE runs DROP COLUMN parent;"
                    "ALTER TABLE runs DROP COLUMN reserved; ALTER TABLE runs DROP COLUMN lasts;"
                    "ALTER TABLE runs DROP COLUMN memory_cgroup;"
