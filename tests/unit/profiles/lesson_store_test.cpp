@@ -1,12 +1,14 @@
 #include "profiles/lesson_store.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "profiles/lesson_file.h"
 #include "profiles/sqlite_run_store.h"
 #include "tests/support/fixed_clock.h"
+#include "tests/support/partner.h"
 #include "tests/support/sample_run.h"
 #include "tests/support/temporary_directory.h"
 
@@ -78,6 +80,27 @@ TEST_CASE("lesson_store: Runs that used the same are several, and the same ones 
     CHECK(store->learn_staged().value() == more);
   }
   CHECK(place.learned() == "5;5;5;5;5;");
+}
+
+TEST_CASE("lesson_store: An import that is killed is finished by the next one") {
+  Place place;
+  const auto stage_all = [&] {
+    auto store = place.lessons();
+    for (int i = 1; i <= 3000; ++i)
+      static_cast<void>(store->stage(lesson(std::to_string(i), i), Same::run));
+    return store;
+  };
+  test::Partner victim([&](const test::Partner::Turn&) {
+    ::setenv("JOBWARD_FAULT", "importing", 1);
+    static_cast<void>(stage_all()->learn_staged());
+    return 0;
+  });
+  REQUIRE(victim.finish() == -1);
+  CHECK(stage_all()->learn_staged().value() == 1000);
+  std::string want;
+  for (int i = 1; i <= 3000; ++i)
+    want += std::to_string(i) + ";";
+  CHECK(place.learned() == want);
 }
 
 TEST_CASE("lesson_store: Levels without a key are not learned, and not mixed up") {
