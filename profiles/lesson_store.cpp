@@ -19,6 +19,8 @@ constexpr int kLockPatienceMs = 10000;
 
 constexpr const char* kStagingTables =
     "PRAGMA temp_store=FILE;"
+    // Each lesson is a transaction of its own, and none of them is ever rolled back.
+    "PRAGMA temp.journal_mode=OFF;"
     "CREATE TEMP TABLE staged(seq INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, source TEXT,"
     " job TEXT, fp_exact TEXT, fp_masked TEXT, fp_program TEXT, observation TEXT,"
     " finished_ms INTEGER);"
