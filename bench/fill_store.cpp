@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "common/files.h"
 #include "estimator/estimator.h"
 #include "profiles/fingerprint.h"
+#include "profiles/learned_rows.h"
 #include "profiles/program.h"
 #include "profiles/project.h"
 #include "profiles/run_codec.h"
@@ -35,37 +35,21 @@ profiles::Fingerprint fingerprint_of(const std::vector<std::string>& command) {
   return profiles::fingerprint(profiles::find_program(job, project.root, files), project);
 }
 
-using States = std::map<std::pair<Level, std::string>, std::string>;
-
-void learn(const profiles::RunRequest& request, const profiles::RunEnding& ending, States& states) {
-  std::vector<profiles::LearnedState> old;
-  for (const auto level : kLevels)
-    old.push_back({level, states[{level, request.fingerprint.key(level)}]});
-  const auto now = estimator::learn(old, ending.observation);
-  for (std::size_t i = 0; i < old.size(); ++i)
-    states[{old[i].level, request.fingerprint.key(old[i].level)}] = now[i];
-}
-
 // A run that has ended, as the store would leave it.
 Status write(profiles::sqlite::Database& db, const profiles::RunRequest& request,
-             const profiles::RunEnding& ending, UnixMillis at) {
+             const profiles::RunEnding& ending, UnixMillis at, std::int64_t number) {
   JOBWARD_RETURN_IF_ERROR(
       profiles::insert_run(db, request, {at, at, {}, {}}, profiles::RunState::admitted));
   auto statement = db.prepare(
-      "UPDATE runs SET state='ended', outcome='ok', spawned_ms=?1, ended_ms=?1, ending=?2, curve=?3"
-      " WHERE id=?4");
+      "UPDATE runs SET state='ended', outcome='ok', spawned_ms=?1, ended_ms=?1, ending=?2, "
+      "curve=?3,"
+      " learned_order=?4 WHERE id=?5");
   if (!statement) return tl::unexpected(std::move(statement).error());
   statement->bind(at).bind(profiles::encode_ending(ending));
-  return statement->bind_blob(profiles::encode_curve(ending.curve)).bind(request.id).run();
-}
-
-Status write(profiles::sqlite::Database& db, const States& states) {
-  auto statement = db.prepare("INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)");
-  if (!statement) return tl::unexpected(std::move(statement).error());
-  for (const auto& [at, blob] : states)
-    JOBWARD_RETURN_IF_ERROR(
-        statement->reset().bind(to_string(at.first)).bind(at.second).bind_blob(blob).run());
-  return {};
+  return statement->bind_blob(profiles::encode_curve(ending.curve))
+      .bind(number)
+      .bind(request.id)
+      .run();
 }
 
 // The first `written` runs, which are of all kinds, again and again until there are `runs`.
@@ -75,11 +59,12 @@ Status multiply(profiles::sqlite::Database& db, std::uint64_t written, std::uint
       "n+1<?2)"
       " INSERT INTO runs(id, name, state, outcome, project, program, argv, cwd, created_ms,"
       " admitted_ms, spawned_ms, ended_ms, fp_exact, fp_masked, fp_program, request, ending, curve,"
-      " reserved, lasts, memory_cgroup)"
+      " reserved, lasts, memory_cgroup, learned_order)"
       " SELECT printf('%010d', n), name, state, outcome, project, program, argv, cwd, n+1, n+1, "
       "n+1,"
       " n+1, CASE n%4 WHEN 0 THEN fp_exact ELSE printf('exact%010d', n) END, fp_masked, fp_program,"
-      " request, ending, curve, reserved, lasts, memory_cgroup FROM more JOIN runs ON seq=n%?1+1");
+      " request, ending, curve, reserved, lasts, memory_cgroup, n+1 FROM more JOIN runs ON "
+      "seq=n%?1+1");
   if (!statement) return tl::unexpected(std::move(statement).error());
   const auto number = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   return statement->bind(number(written)).bind(number(runs)).run();
@@ -101,15 +86,19 @@ Status fill(std::uint64_t runs, const std::string& directory,
   auto transaction = profiles::sqlite::Transaction::begin(*db);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   const auto asked = fingerprint_of(command);
-  States states;
+  const profiles::Learner learner{estimator::state_version(), estimator::learn};
+  profiles::StateCache states(learner, nullptr);
   for (std::uint64_t n = 0; n < written; ++n) {
     auto request = bench::sample_request(n, kKinds);
     if (n % 4 == 0) request.fingerprint = asked;
     const auto ending = bench::sample_ending(n, request);
-    JOBWARD_RETURN_IF_ERROR(write(*db, request, ending, static_cast<UnixMillis>(n + 1)));
-    learn(request, ending, states);
+    JOBWARD_RETURN_IF_ERROR(write(*db, request, ending, static_cast<UnixMillis>(n + 1),
+                                  static_cast<std::int64_t>(n + 1)));
+    JOBWARD_RETURN_IF_ERROR(states.learn(request.fingerprint, ending.observation));
   }
-  JOBWARD_RETURN_IF_ERROR(write(*db, states));
+  if (auto done = states.write(*db); !done) return tl::unexpected(std::move(done).error());
+  const auto last = static_cast<std::int64_t>(runs);
+  JOBWARD_RETURN_IF_ERROR(profiles::write_learning(*db, {learner.version, last, last, 0}));
   if (written > 0) JOBWARD_RETURN_IF_ERROR(multiply(*db, written, runs));
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
   // Or every process that opens it would have to read the whole log.

@@ -19,7 +19,8 @@ void begin_and_end_a_run(benchmark::State& state) {
   if (::mkdtemp(directory.data()) == nullptr) return state.SkipWithError("no directory");
   {
     const SystemClock clock;
-    auto store = profiles::open_sqlite_run_store(directory, clock, [](const std::string&) {});
+    auto store = profiles::open_sqlite_run_store(directory, clock, [](const std::string&) {},
+                                                 {estimator::state_version(), estimator::learn});
     if (!store) return state.SkipWithError(store.error().message().c_str());
     std::uint64_t n = 0;
     for (auto _ : state) {
@@ -27,10 +28,7 @@ void begin_and_end_a_run(benchmark::State& state) {
       const auto ending = bench::sample_ending(n, request);
       const profiles::Timestamps at{1, 1, 1, 2};
       const auto begun = (*store)->begin(request, at);
-      const auto ended = (*store)->end(request.id, ending, at,
-                                       [&](const std::vector<profiles::LearnedState>& old) {
-                                         return estimator::learn(old, ending.observation);
-                                       });
+      const auto ended = (*store)->end(request.id, ending, at, profiles::Teaches::yes);
       if (!begun || !ended) state.SkipWithError("not recorded");
       ++n;
     }

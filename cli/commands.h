@@ -18,5 +18,7 @@ int wait_command(const Arguments& arguments);
 int stop_command(const Arguments& arguments);
 int why_command(const Arguments& arguments);
 int reap_command(const Arguments& arguments);
+int import_command(const Arguments& arguments);
+int profiles_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

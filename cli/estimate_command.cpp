@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
+#include "cli/run_flags.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
@@ -32,8 +33,12 @@ int status_of(launcher::Verdict verdict) {
 void print_text(const launcher::RunOrder& order, const launcher::Preview& preview,
                 const launcher::Scene& scene, const launcher::Decision& decision) {
   const auto* limit = preview.plan.limits.find(Resource::memory);
-  std::string text = "estimate for: " + shell_quoted(preview.request.argv) + "\n";
-  if (!host::can_be_found(order.job.argv[0]))
+  const auto& kind = preview.request.kind;
+  std::string text = "estimate for: " + shell_quoted(preview.request.argv);
+  if (!kind.empty())
+    text += std::string(order.job.argv.empty() ? "" : " as ") + "a run of kind " + printable(kind);
+  text += "\n";
+  if (!order.job.argv.empty() && !host::can_be_found(order.job.argv[0]))
     text += "note: " + printable(preview.request.argv[0]) +
             " is not found here: running it would fail\n";
   text += estimate_table(preview.request.estimate);
@@ -57,6 +62,7 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
 void print_json(const launcher::Preview& preview, const launcher::Scene& scene,
                 const launcher::Decision& decision) {
   nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", preview.request.argv}};
+  if (!preview.request.kind.empty()) out["kind"] = preview.request.kind;
   out["verdict"] = to_string(decision.verdict);
   out["reason"] = decision.reason;
   out["estimate"] = to_json(preview.request.estimate);
@@ -97,21 +103,26 @@ int tell(const launcher::RunOrder& order, Session& session, bool json) {
 int estimate_command(const Arguments& arguments) {
   bool json = false;
   std::vector<std::string> features;
+  std::optional<std::string> kind;
   CLI::App app(
       "Tells what a command will need, from its past runs, and whether it fits. Starts nothing.",
       "estimate");
-  set_usage(app, "jobward estimate [OPTIONS] -- COMMAND [ARGUMENTS...]");
+  set_usage(app,
+            "jobward estimate [OPTIONS] -- COMMAND [ARGUMENTS...]\n"
+            "       jobward estimate --kind NAME [OPTIONS]");
   app.add_flag("--json", json, "One JSON object instead of text");
   app.add_option("--feature", features, "As for run (repeatable)")
       ->type_name("NAME=NUMBER")
       ->allow_extra_args(false);
+  declare_kind(app, kind);
   app.footer("Exit status: 0 it fits, 75 wait, 77 it can never fit, 2 usage.");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
-  if (!arguments.command || arguments.command->empty())
+  const bool has_command = arguments.command && !arguments.command->empty();
+  if (!has_command && !kind)
     return usage_error("estimate",
                        "no command: put it after \"--\", as in `jobward estimate -- make -j2`",
                        exit_code::kUsage);
-  auto order = make_order(*arguments.command, features);
+  auto order = make_order(arguments.command.value_or(std::vector<std::string>()), features, kind);
   if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
   auto session = open_session();
   if (!session) return failure("estimate", session.error().message(), exit_code::kUsage);

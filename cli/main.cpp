@@ -40,6 +40,8 @@ constexpr std::array kCommands{
     Command{"show", "everything on record about one run", show_command},
     Command{"why", "in a few sentences, why a run ended as it did", why_command},
     Command{"reap", "close runs whose supervisor is gone", reap_command},
+    Command{"import", "learn from runs that others have recorded", import_command},
+    Command{"profiles", "take what was learned from one machine to another", profiles_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
 };
 

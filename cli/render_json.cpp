@@ -82,6 +82,7 @@ void put_ending(Json& out, const profiles::RunEnding& ending) {
 
 void put_request(Json& out, const profiles::RunRequest& request, const profiles::Timestamps& at) {
   if (!request.name.empty()) out["name"] = request.name;
+  if (!request.kind.empty()) out["kind"] = request.kind;
   const auto put_text = [&](const char* key, const std::string& text) {
     if (!text.empty()) out[key] = text;
   };

@@ -289,6 +289,7 @@ std::string run_details(const profiles::RunRecord& run, bool alive) {
                                                                      : "  (set by jobward)"));
   out += line("command", shell_quoted(request.argv)) + line("directory", printable(request.cwd)) +
          line("project", printable(request.project)) + line("program", printable(request.program));
+  if (!request.kind.empty()) out += line("kind", printable(request.kind) + "  (--kind)");
   out += line("asked for", local_time(run.at.created));
   if (run.at.spawned) out += line("started", local_time(*run.at.spawned));
   if (run.at.ended) out += line("ended", local_time(*run.at.ended));

@@ -151,7 +151,7 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   };
   auto flags = read_flags(options.limits);
   if (!flags) return stop(flags.error());
-  auto order = make_order(*arguments.command, options.features);
+  auto order = make_order(*arguments.command, options.features, options.flags.kind);
   if (!order) return stop(order.error());
   auto session = open_session();
   if (!session) return stop(session.error());

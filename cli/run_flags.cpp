@@ -43,7 +43,15 @@ Status apply_request(const RunFlags& flags, launcher::RunOrder& order) {
 
 }  // namespace
 
+void declare_kind(CLI::App& app, std::optional<std::string>& kind) {
+  app.add_option_function<std::string>(
+         "--kind", [&kind](const std::string& text) { kind = text; },
+         "The command counts as a run of this kind, such as one that was imported")
+      ->type_name("NAME");
+}
+
 void declare(CLI::App& parent, RunFlags& flags) {
+  declare_kind(parent, flags.kind);
   CLI::App& app = add_group(parent, "Waiting, and going on in the background");
   app.add_option_function<std::string>(
          "--wait", [&flags](const std::string& text) { flags.wait = text == "-" ? "" : text; },

@@ -1,4 +1,5 @@
-// The flags of `run` that say how it is let in, repeated, detached and told of.
+// The flags of `run` that say how it is let in, repeated, detached and told of, and what it
+// counts as.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,11 @@ struct RunFlags {
   bool restart_lost = false;
   std::string on_loss = "kill";
   std::optional<std::string> on_end;
+  std::optional<std::string> kind;
 };
+
+// --kind, for all commands that have it.
+void declare_kind(CLI::App& app, std::optional<std::string>& kind);
 
 // `flags` must live until the options are parsed.
 void declare(CLI::App& app, RunFlags& flags);

@@ -14,6 +14,7 @@
 #include "common/exit_codes.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "estimator/estimator.h"
 #include "host/observe/process.h"
 #include "launcher/run_lock.h"
 #include "profiles/features.h"
@@ -24,6 +25,8 @@ extern char** environ;
 
 namespace jobward::cli {
 namespace {
+
+constexpr std::size_t kLongestKind = 200;
 
 // JOBWARD_ACTOR: "agent=claude-code,role=reviewer" or a JSON object: what the caller claims about
 // itself. What is neither is kept as it stands: it is a claim all the same.
@@ -83,6 +86,15 @@ Status read_configuration(Session& session) {
   return {};
 }
 
+// The state directory, and whether it can be used.
+std::pair<profiles::StateDirectory, Status> ready_directory() {
+  const unsigned uid = ::geteuid();
+  auto directory = profiles::choose_state_directory(uid, environment_variable);
+  if (!directory.note.empty()) say(directory.note);
+  auto ready = profiles::prepare_state_directory(directory.path, uid);
+  return {std::move(directory), std::move(ready)};
+}
+
 }  // namespace
 
 std::optional<std::string> environment_variable(const char* name) {
@@ -129,16 +141,14 @@ void die_of(int signal) {
 
 Records open_records(const Clock& clock) {
   Records records;
-  const unsigned uid = ::geteuid();
-  records.directory = profiles::choose_state_directory(uid, environment_variable);
+  auto directory = ready_directory();
+  records.directory = std::move(directory.first);
   const std::string& path = records.directory.path;
-  if (!records.directory.note.empty()) say(records.directory.note);
-  if (auto ready = profiles::prepare_state_directory(path, uid); !ready) {
-    records.problem = ready.error().message();
+  if (!directory.second) {
+    records.problem = directory.second.error().message();
     return records;
   }
-  auto store =
-      profiles::open_sqlite_run_store(path, clock, [](const std::string& notice) { say(notice); });
+  auto store = profiles::open_sqlite_run_store(path, clock, say, learner());
   if (!store) {
     records.problem = store.error().message();
     return records;
@@ -147,6 +157,14 @@ Records open_records(const Clock& clock) {
   const std::string locks = path + "/locks";
   if (make_private_directories(locks)) records.lock_directory = locks;
   return records;
+}
+
+profiles::Learner learner() { return {estimator::state_version(), estimator::learn}; }
+
+Result<std::unique_ptr<profiles::LessonStore>> open_lessons(const Clock& clock) {
+  auto [directory, ready] = ready_directory();
+  if (!ready) return tl::unexpected(std::move(ready).error());
+  return profiles::LessonStore::open(directory.path, clock, say, learner());
 }
 
 std::string log_directory(const Records& records, const std::string& run) {
@@ -189,8 +207,14 @@ Result<Resolved> resolve_wishes(const Session& session, WishLayer flags,
 }
 
 Result<launcher::RunOrder> make_order(std::vector<std::string> command,
-                                      const std::vector<std::string>& features) {
+                                      const std::vector<std::string>& features,
+                                      const std::optional<std::string>& kind) {
   launcher::RunOrder order;
+  if (kind) {
+    if (kind->empty() || kind->size() > kLongestKind || printable(*kind) != *kind)
+      return error("use", "--kind \"" + printable(*kind) + "\"", "1 to 200 printable characters");
+    order.kind = *kind;
+  }
   auto declared = profiles::declared_features(features);
   if (!declared) return tl::unexpected(std::move(declared).error());
   order.declared = std::move(*declared);

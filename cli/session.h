@@ -16,6 +16,8 @@
 #include "launcher/admission.h"
 #include "launcher/job_runner.h"
 #include "profiles/file_probe.h"
+#include "profiles/learner.h"
+#include "profiles/lesson_store.h"
 #include "profiles/run_store.h"
 #include "profiles/state_dir.h"
 
@@ -35,6 +37,10 @@ struct Records {
 };
 // Notices (a corrupt database was set aside, a network file system) go to stderr at once.
 Records open_records(const Clock& clock);
+// The estimator, for the stores.
+profiles::Learner learner();
+// The records' other side: what was learned from runs that were not ours.
+Result<std::unique_ptr<profiles::LessonStore>> open_lessons(const Clock& clock);
 // Where a detached run's output is kept.
 std::string log_directory(const Records& records, const std::string& run);
 
@@ -62,8 +68,10 @@ Result<Resolved> resolve_wishes(const Session& session, WishLayer flags,
                                 const std::optional<std::string>& preset);
 
 // The order that the arguments and the environment make: argv, cwd, environment, actor, --feature.
+// `kind`: what --kind says, if it was given; 1 to 200 printable characters.
 Result<launcher::RunOrder> make_order(std::vector<std::string> command,
-                                      const std::vector<std::string>& features);
+                                      const std::vector<std::string>& features,
+                                      const std::optional<std::string>& kind);
 
 // Where descriptor 0, 1 or 2 is closed, puts /dev/null there, closed again at exec: no database or
 // socket of ours may get such a number, and the job finds it closed, as it would without us.

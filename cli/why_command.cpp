@@ -111,7 +111,9 @@ int why_command(const Arguments& arguments) {
   if (!others) return failure("why", others.error().message(), exit_code::kUsage);
   std::vector<std::string> sentences{
       "Run " + run->request.id + ": " + shell_quoted(run->request.argv) + ", asked for " +
-          local_time(run->at.created) + " in " + printable(run->request.cwd) + ".",
+          local_time(run->at.created) + " in " + printable(run->request.cwd) +
+          (run->request.kind.empty() ? "" : ", as a run of kind " + printable(run->request.kind)) +
+          ".",
       ended_words(*run),
       limit_sentence(*run),
       estimate_sentence(*run),

@@ -52,7 +52,10 @@ namespace jobward::fault {
   X(reap_killed)                    \
   X(reap_removed)                   \
   X(pruning)                        \
-  X(pruned)
+  X(pruned)                         \
+  X(relearning)                     \
+  X(relearned)                      \
+  X(importing)
 
 #define JOBWARD_FAULT_NAME(name) name,
 enum class Point { JOBWARD_EACH_FAULT_POINT(JOBWARD_FAULT_NAME) };

@@ -227,6 +227,8 @@ std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
   return out;
 }
 
+std::uint32_t state_version() { return 2; }
+
 Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features,
                  const Question& question) {
   const auto levels = read_levels(nearest_first);

@@ -5,6 +5,7 @@
 // it).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ struct Question {
 // version) is begun anew.
 std::vector<std::string> learn(const std::vector<profiles::LearnedState>& nearest_first,
                                const profiles::Observation& observation);
+
+// Of the states that learn() makes. Raised when what is learned from the same runs would differ:
+// the stored runs are then learned anew. > 0.
+std::uint32_t state_version();
 
 // Predicts a run with these features from the levels' states, nearest first; a level may be left
 // out. With no run at any level the estimate is empty (level none); where only the level of

@@ -9,7 +9,6 @@
 #include "common/exit_codes.h"
 #include "common/fault.h"
 #include "common/units.h"
-#include "estimator/estimator.h"
 #include "launcher/admit.h"
 #include "launcher/attempt.h"
 #include "launcher/endings.h"
@@ -35,11 +34,8 @@ void record_end(const Workshop& shop, RunResult& result) {
   result.at.ended = shop.clock.wall_ms();
   if (!result.recorded || result.earlier) return;
   JOBWARD_FAULT(closing);
-  const profiles::Learn learn = [&](const std::vector<profiles::LearnedState>& old) {
-    return estimator::learn(old, result.ending.observation);
-  };
   auto closed = shop.store->end(result.request.id, result.ending, result.at,
-                                result.started ? learn : profiles::Learn());
+                                result.started ? profiles::Teaches::yes : profiles::Teaches::no);
   if (closed) return;
   result.recorded = false;
   result.problems.push_back("the end of the run is NOT recorded (its beginning is): " +

@@ -25,6 +25,7 @@ struct RunOrder {
   Job job;
   std::vector<std::string> environment;  // of the job, "NAME=value"
   std::string name;
+  std::string kind;  // what the command is to count as; empty: what it looks like
   profiles::Actor actor;
   profiles::Features declared;
   std::vector<std::string> inputs;  // files whose digests go into the record

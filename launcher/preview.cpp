@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "common/identity.h"
@@ -13,6 +12,7 @@
 #include "launcher/gatehouse.h"
 #include "launcher/job_runner.h"
 #include "launcher/resolve_limits.h"
+#include "launcher/understand.h"
 #include "profiles/file_digest.h"
 #include "profiles/secrets.h"
 
@@ -31,16 +31,6 @@ std::string masked(const std::string& text) { return profiles::mask_secrets({tex
 
 std::string masked_value(const std::string& name, const std::string& value) {
   return profiles::mask_secrets({name + "=" + value})[0].substr(name.size() + 1);
-}
-
-// "num:--password": its value is not a size of anything. The name decides: a telling one is masked
-// as an argument.
-void drop_secret_features(profiles::Features& features) {
-  for (auto it = features.begin(); it != features.end();) {
-    const std::string name = it->first.substr(it->first.find(':') + 1);
-    const bool secret = masked_value(name, "12345678") != "12345678";
-    it = secret ? features.erase(it) : std::next(it);
-  }
 }
 
 // Records that cannot be read are no reason not to run: the estimate is then empty and says why.
@@ -172,8 +162,8 @@ std::vector<profiles::FileDigest> digest_files(const char* role,
 Preview preview(const RunOrder& order, const Workshop& shop) {
   Preview out;
   auto& request = out.request;
-  const auto project = profiles::find_project(order.job.cwd, shop.files);
-  const auto program = profiles::find_program(order.job, project.root, shop.files);
+  auto [project, program, fingerprint, features] =
+      understand(order.job, order.kind, shop.files, shop.files);
   request.name = masked(order.name);
   request.argv = profiles::mask_secrets(order.job.argv);
   request.cwd = order.job.cwd;
@@ -183,8 +173,9 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   for (auto& [key, value] : request.actor.claims)
     value = masked_value(key, value);
   request.parent_run = enclosing_run(order);
-  request.fingerprint = profiles::fingerprint(program, project);
-  request.features = profiles::command_features(program, order.job.cwd, shop.files);
+  request.kind = masked(order.kind);
+  request.fingerprint = std::move(fingerprint);
+  request.features = std::move(features);
   for (const auto& [name, value] : order.declared)
     request.features[name] = value;
   drop_secret_features(request.features);

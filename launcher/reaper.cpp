@@ -207,7 +207,7 @@ class Reaper {
     profiles::Timestamps at = run_.at;
     at.spawned = spawned_;
     at.ended = reaping_.clock.wall_ms();
-    const auto closed = reaping_.store->end(run_.request.id, ending_, at, {});
+    const auto closed = reaping_.store->end(run_.request.id, ending_, at, profiles::Teaches::no);
     closed_ = static_cast<bool>(closed);
     if (!closed)
       return "run " + run_.request.id +

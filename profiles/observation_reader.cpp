@@ -1,6 +1,7 @@
 // A replay reads what hundreds of thousands of runs taught: event by event, without a tree of JSON
 // values, which would cost more than all the rest of it.
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ using Json = nlohmann::json;
 class ObservationReader final : public nlohmann::json_sax<Json> {
  public:
   Observation take() { return std::move(out_); }
+  [[nodiscard]] bool complete() const { return features_ && used_; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
   bool key(std::string& name) override {
@@ -25,6 +27,7 @@ class ObservationReader final : public nlohmann::json_sax<Json> {
   }
   bool start_object(std::size_t) override {
     if (++depth_ > kDeepest) return refuse("an object too deep");
+    if (depth_ == 2) (section() == "features" ? features_ : used_) = true;
     value_.reset();
     censored_.reset();
     ended_early_ = false;
@@ -70,6 +73,7 @@ class ObservationReader final : public nlohmann::json_sax<Json> {
     return false;
   }
   bool keep_number(double value) {
+    if (!std::isfinite(value)) return refuse("a number that is not finite");
     if (depth_ == 2 && section() == "features")
       out_.features[name()] = value;
     else if (depth_ == kDeepest && field() == "value")
@@ -80,12 +84,15 @@ class ObservationReader final : public nlohmann::json_sax<Json> {
   }
   bool keep_used() {
     if (!value_ || !censored_) return refuse("no value of " + name());
+    if (*value_ < 0) return refuse("a negative value of " + name());
     if (const auto resource = resource_from(name()))  // else one that a newer version knows
       out_.used.set(*resource, {*value_, *censored_, ended_early_});
     return true;
   }
 
   Observation out_;
+  bool features_ = false;  // these parts were there
+  bool used_ = false;
   std::string problem_;
   std::array<std::string, kDeepest> path_;
   std::size_t depth_ = 0;
@@ -99,6 +106,7 @@ class ObservationReader final : public nlohmann::json_sax<Json> {
 Result<Observation> decode_observation(std::string_view text) {
   ObservationReader reader;
   if (!Json::sax_parse(text, &reader)) return error("read", "what a run taught", reader.problem());
+  if (!reader.complete()) return error("read", "what a run taught", "a part of it is missing");
   return reader.take();
 }
 

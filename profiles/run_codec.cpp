@@ -1,5 +1,6 @@
 #include "profiles/run_codec.h"
 
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -216,20 +217,22 @@ std::string encode_request(const RunRequest& request) {
   request.reservation.for_each([&](Resource resource, double value) {
     reservation[std::string(info(resource).name)] = value;
   });
-  return dump({{"actor", {{"uid", request.actor.uid}, {"claims", request.actor.claims}}},
-               {"parent_run", optional_json(request.parent_run)},
-               {"step_key", optional_json(request.step_key)},
-               {"attempt", request.attempt},
-               {"features", request.features},
-               {"limits", limits_json(request.limits, request.enforcement)},
-               {"reservation", std::move(reservation)},
-               {"estimate", estimate_json(request.estimate)},
-               {"digests", digests_json(request.digests)},
-               {"where", where_json(request.where)},
-               {"lasts_seconds", optional_json(request.lasts_seconds)},
-               {"request_digest", request.request_digest},
-               {"kept_on_loss", request.kept_on_loss},
-               {"survives_session", optional_json(request.survives_session)}});
+  Json out({{"actor", {{"uid", request.actor.uid}, {"claims", request.actor.claims}}},
+            {"parent_run", optional_json(request.parent_run)},
+            {"step_key", optional_json(request.step_key)},
+            {"attempt", request.attempt},
+            {"features", request.features},
+            {"limits", limits_json(request.limits, request.enforcement)},
+            {"reservation", std::move(reservation)},
+            {"estimate", estimate_json(request.estimate)},
+            {"digests", digests_json(request.digests)},
+            {"where", where_json(request.where)},
+            {"lasts_seconds", optional_json(request.lasts_seconds)},
+            {"request_digest", request.request_digest},
+            {"kept_on_loss", request.kept_on_loss},
+            {"survives_session", optional_json(request.survives_session)}});
+  if (!request.kind.empty()) out["kind"] = request.kind;
+  return dump(out);
 }
 
 Status decode_request(std::string_view text, RunRequest& request) {
@@ -253,6 +256,7 @@ Status decode_request(std::string_view text, RunRequest& request) {
     request.request_digest = json.value("request_digest", std::string());
     request.kept_on_loss = json.value("kept_on_loss", false);
     request.survives_session = optional_at<bool>(json, "survives_session");
+    request.kind = json.value("kind", std::string());
   });
 }
 
@@ -294,6 +298,10 @@ bool was_asked_for(std::string_view source) {
   for (const std::string_view own : {"estimate", "guess", "retry"})
     if (source == own) return false;
   return !source.empty() && source.find("/policy.toml:") == std::string_view::npos;
+}
+
+std::string encode_observation(const Observation& observation) {
+  return dump(observation_json(observation));
 }
 
 std::string encode_curve(const std::vector<CurvePoint>& curve) {

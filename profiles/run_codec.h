@@ -19,7 +19,9 @@ std::string encode_ending(const RunEnding& ending);
 // Fills everything but the curve.
 Result<RunEnding> decode_ending(std::string_view json);
 
-// "observation" of an ending alone.
+// Every number in it is finite, and what was used is >= 0, or it is an error. So is one that was
+// written without those parts.
+std::string encode_observation(const Observation& observation);
 Result<Observation> decode_observation(std::string_view json);
 // Did a user, a preset or a configuration set a limit with this source, or did Jobward or a policy?
 bool was_asked_for(std::string_view source);

@@ -64,6 +64,7 @@ struct Timestamps {
 struct RunRequest {
   std::string id;
   std::string name;               // --name; may be empty
+  std::string kind;               // --kind; may be empty
   std::vector<std::string> argv;  // secrets masked
   std::string cwd;
   std::string project;  // identity, see project.h

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/fault.h"
+#include "profiles/lesson_rows.h"
 #include "profiles/run_codec.h"
 
 namespace jobward::profiles {
@@ -74,22 +75,24 @@ namespace {
 struct Row {
   std::int64_t seq;
   std::string id;
+  bool keep_lesson;  // one of the newest of its kind among them
 };
 
 // A request id is a promise as long as it is known, so its run stays on record.
 Result<std::vector<Row>> rows_to_prune(sqlite::Database& db, UnixMillis moment, int keep) {
   auto statement = db.prepare(
-      "SELECT seq, id FROM (SELECT seq, id, ended_ms, request_key, ROW_NUMBER() OVER"
+      "SELECT seq, id, ROW_NUMBER() OVER (PARTITION BY fp_masked ORDER BY seq DESC)<=?3"
+      " FROM (SELECT seq, id, fp_masked, ended_ms, request_key, ROW_NUMBER() OVER"
       " (PARTITION BY fp_masked ORDER BY seq DESC) AS age FROM runs WHERE state='ended')"
-      " WHERE ended_ms<? AND age>? AND request_key IS NULL ORDER BY seq");
+      " WHERE ended_ms<?1 AND age>?2 AND request_key IS NULL ORDER BY seq");
   if (!statement) return tl::unexpected(std::move(statement).error());
-  statement->bind(moment).bind(keep);
+  statement->bind(moment).bind(keep).bind(kKeptLessons);
   std::vector<Row> out;
   while (true) {
     auto row = statement->step();
     if (!row) return tl::unexpected(std::move(row).error());
     if (!*row) return out;
-    out.push_back({statement->integer(0), statement->text(1)});
+    out.push_back({statement->integer(0), statement->text(1), statement->integer(2) != 0});
   }
 }
 
@@ -103,6 +106,8 @@ Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis mom
   if (!rows) return tl::unexpected(std::move(rows).error());
   auto remove = db.prepare("DELETE FROM runs WHERE seq=?");
   if (!remove) return tl::unexpected(std::move(remove).error());
+  auto lessons = LessonKeeper::make(db);
+  if (!lessons) return tl::unexpected(std::move(lessons).error());
   std::vector<std::string> out;
   while (out.size() < rows->size()) {
     auto transaction = sqlite::Transaction::begin(db);
@@ -111,10 +116,13 @@ Result<std::vector<std::string>> prune_runs(sqlite::Database& db, UnixMillis mom
     while (out.size() < end) {
       auto& row = (*rows)[out.size()];
       removing(row.id);
+      if (row.keep_lesson) JOBWARD_RETURN_IF_ERROR(lessons->keep(row.seq));
       JOBWARD_RETURN_IF_ERROR(remove->reset().bind(row.seq).run());
       out.push_back(std::move(row.id));
     }
     remove->reset();
+    // Those of earlier calls that are too many now.
+    if (end == rows->size()) JOBWARD_RETURN_IF_ERROR(lessons->trim());
     JOBWARD_FAULT(pruning);
     JOBWARD_RETURN_IF_ERROR(transaction->commit());
     JOBWARD_FAULT(pruned);

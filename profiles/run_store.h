@@ -15,10 +15,8 @@
 
 namespace jobward::profiles {
 
-// Turns the old states of a fingerprint's levels, nearest first, into the new ones, in the same
-// order; called inside the closing transaction.
-using Learn =
-    std::function<std::vector<std::string>(const std::vector<LearnedState>& nearest_first)>;
+// Is a run that ends something to learn from? Not if it never started, or nobody saw its end.
+enum class Teaches { yes, no };
 
 struct HistoryQuery {
   int limit = 20;
@@ -78,10 +76,13 @@ class RunStore {
   // Replaces what begin() wrote of how the run is held (limits, enforcement, place): the truth has
   // turned out to be another.
   virtual Status amend(const RunRequest& request) = 0;
-  // Closes the run, and learns from it, in one durable transaction.
+  // Closes the run, and learns from it, in one durable transaction. Where what was learned is of
+  // another version, or is just being learned anew, it is learned with that.
   virtual Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
-                     const Learn& learn) = 0;
+                     Teaches teaches) = 0;
   // The learned states for a fingerprint, nearest level first; always one entry a level of kLevels.
+  // If they were made by another version (Learner), everything is learned anew first, which may
+  // take its time and is then told as a notice; if another process is at it: an error that says so.
   virtual Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) = 0;
   // Runs that match `reference`: exact id, else exact name (newest first), else id prefix (2
   // characters or more). Empty if none; several if it is ambiguous.
@@ -91,9 +92,10 @@ class RunStore {
                                                 UnixMillis to) = 0;
   // Deletes ended runs, oldest first: those that ended before `moment`, but never one of the newest
   // `keep` of a kind (masked fingerprint), nor one whose request id is still known. What was
-  // learned from them stays. Not in one transaction: others get their turn. Returns their ids.
-  // `removing` is called with each before the rows are gone for good: what else there is of a run
-  // goes first, or nobody would know of it after a crash.
+  // learned from them stays, and of each kind the newest kKeptLessons lessons (lesson_rows.h) for
+  // when everything is learned anew. Not in one transaction: others get their turn. Returns their
+  // ids. `removing` is called with each before the rows are gone for good: what else there is of a
+  // run goes first, or nobody would know of it after a crash.
   virtual Result<std::vector<std::string>> prune(UnixMillis moment, int keep,
                                                  const Removing& removing) = 0;
   // Those ended runs that taught something, in the order in which they ended: read as they are

@@ -16,7 +16,7 @@ struct Migration {
 // applied.
 //
 // runs: columns for what is searched or must keep its bytes (argv, cwd: blobs, words separated by
-// NUL); `request` and `ending` are JSON (run_codec.h). learned: what the estimator keeps, opaque
+// NUL); `request` and `ending` are JSON (run_codec.h). states: what the estimator keeps, opaque
 // here.
 constexpr std::array kMigrations{Migration{"runs and learned", R"sql(
 CREATE TABLE migrations(name TEXT NOT NULL, applied_ms INTEGER NOT NULL);
@@ -61,6 +61,41 @@ CREATE UNIQUE INDEX runs_requested ON runs(request_key) WHERE request_key IS NOT
                                  Migration{"long runs and old request ids", R"sql(
 CREATE INDEX runs_long ON runs(ended_ms) WHERE ended_ms - admitted_ms > 600000;
 CREATE INDEX runs_requested_until ON runs(ended_ms) WHERE request_key IS NOT NULL;
+)sql"},
+                                 // See learned_rows.h. `states` takes the place of `learned`, which
+                                 // processes of an older version that are still running go on to
+                                 // write: nobody reads it any more.
+                                 Migration{"lessons in order", R"sql(
+ALTER TABLE runs ADD COLUMN learned_order INTEGER;
+CREATE INDEX runs_learned ON runs(learned_order) WHERE learned_order IS NOT NULL;
+CREATE TABLE imported(
+  seq INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  source TEXT NOT NULL,
+  job TEXT NOT NULL,
+  fp_exact TEXT NOT NULL,
+  fp_masked TEXT NOT NULL,
+  fp_program TEXT NOT NULL,
+  observation TEXT NOT NULL,
+  finished_ms INTEGER,
+  learned_order INTEGER);
+CREATE INDEX imported_learned ON imported(learned_order);
+CREATE INDEX imported_kind ON imported(fp_masked, learned_order);
+CREATE TABLE states(
+  version INTEGER NOT NULL,
+  level TEXT NOT NULL,
+  key TEXT NOT NULL,
+  blob BLOB NOT NULL,
+  UNIQUE(version, level, key));
+CREATE TABLE learning(
+  id INTEGER PRIMARY KEY CHECK(id=1),
+  version INTEGER,
+  last INTEGER NOT NULL,
+  learned INTEGER NOT NULL,
+  uncounted INTEGER NOT NULL);
+INSERT INTO learning SELECT 1, iif(EXISTS(SELECT 1 FROM runs), 0, NULL), 0, 0,
+  COALESCE((SELECT max(seq) FROM runs), 0);
+DELETE FROM learned;
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

@@ -1,21 +1,14 @@
 #include "profiles/sqlite_run_store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "common/fault.h"
-#include "common/fd.h"
+#include "profiles/learned_rows.h"
 #include "profiles/past_rows.h"
+#include "profiles/relearn.h"
 #include "profiles/run_codec.h"
 #include "profiles/run_rows.h"
-#include "profiles/schema.h"
 #include "profiles/sqlite.h"
 
 namespace jobward::profiles {
@@ -26,28 +19,13 @@ using sqlite::Statement;
 using sqlite::Transaction;
 using sqlite::Trouble;
 
-constexpr int kBusyMs = 10000;
 constexpr int kReserveMs = 1500;  // below what a guardian takes for death (launcher/guardian.h)
-constexpr const char* kFile = "/jobward.db";
 constexpr std::size_t kShortestPrefix = 2;
 
 constexpr const char* kColumns =
     "SELECT seq, id, name, state, project, program, argv, cwd, created_ms, admitted_ms, "
     "spawned_ms, ended_ms,"
     " fp_exact, fp_masked, fp_program, request, ending, curve FROM runs ";
-
-constexpr const char* kSelectLearned = "SELECT blob FROM learned WHERE level=? AND key=?";
-
-Result<LearnedState> learned_at(Statement& select, Level level, const std::string& key) {
-  auto row = select.reset().bind(to_string(level)).bind(key).step();
-  if (!row) return tl::unexpected(std::move(row).error());
-  return LearnedState{level, *row ? select.text(0) : std::string()};
-}
-
-bool is_corruption(const Error& error) {
-  const auto trouble = sqlite::trouble_of(error);
-  return trouble == Trouble::corrupt || trouble == Trouble::not_a_database;
-}
 
 Result<RunRecord> read_run(const Statement& row) {
   RunRecord record;
@@ -87,87 +65,16 @@ Result<std::vector<RunRecord>> read_runs(Statement& statement) {
   }
 }
 
-Result<Fd> lock_directory(const std::string& directory) {
-  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return errno_error("open", directory);
-  if (::flock(fd.get(), LOCK_EX) != 0) return errno_error("lock", directory);
-  return fd;
-}
-
-enum class DirectoryLock { take, held };
-
-// Making the tables (and turning the log on, for which SQLite does not wait) is for one process at
-// a time: that is what the directory is locked for. A database that is ready is opened without.
-Result<Database> open_current(const std::string& directory, UnixMillis now, DirectoryLock locking) {
-  auto db = Database::open(directory + kFile, kBusyMs);
-  if (!db) return db;
-  // A commit must survive a power cut: FULL syncs the log at each one. Each process that opens the
-  // database alone reads the whole log (4 MiB, 1 ms, at SQLite's default of 1000 pages), so it is
-  // folded in every 100 pages: one more sync about every tenth run.
-  if (auto set = db->execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=100"); !set)
-    return tl::unexpected(std::move(set).error());
-  auto version = db->integer("PRAGMA user_version");
-  if (!version) return tl::unexpected(std::move(version).error());
-  Fd lock;
-  if (*version == 0 && locking == DirectoryLock::take) {
-    auto locked = lock_directory(directory);
-    if (!locked) return tl::unexpected(std::move(locked).error());
-    lock = std::move(*locked);
-  }
-  if (auto migrated = migrate(*db, now); !migrated)
-    return tl::unexpected(std::move(migrated).error());
-  return db;
-}
-
-// Renames the database and its log out of the way, under a name that is not taken. Nothing is
-// deleted.
-Result<std::string> set_aside(const std::string& path, UnixMillis now) {
-  const std::string base = path + ".corrupt-" + std::to_string(now);
-  for (int number = 0;; ++number) {
-    const std::string aside = number == 0 ? base : base + "-" + std::to_string(number);
-    if (::access(aside.c_str(), F_OK) == 0) continue;
-    // The log first: beside a new database SQLite would delete it.
-    for (const auto* suffix : {"-wal", "-shm"})
-      if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
-        return errno_error("set aside", path + suffix);
-    JOBWARD_FAULT(setting_aside);
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0)
-      return errno_error("set aside", path);
-    return aside;
-  }
-}
-
-std::optional<ino_t> inode_of(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 ? std::optional(info.st_ino) : std::nullopt;
-}
-
-// Answers corruption seen in the file `broken`: sets it aside and begins a new one. If another
-// process has done so meanwhile, its new one is opened. `directory` is locked meanwhile, so that
-// only one does.
-Result<Database> replace_corrupt(const std::string& directory, std::optional<ino_t> broken,
-                                 const Clock& clock, const Notice& notice) {
-  const std::string path = directory + kFile;
-  const auto now = clock.wall_ms();
-  const auto lock = lock_directory(directory);
-  if (!lock) return tl::unexpected(lock.error());
-  if (inode_of(path) == broken) {
-    auto aside = set_aside(path, now);
-    if (!aside) return tl::unexpected(std::move(aside).error());
-    notice("the database " + path + " was corrupt: it is kept as " + *aside +
-           ", and a new one was begun");
-  }
-  return open_current(directory, now, DirectoryLock::held);
-}
-
 class SqliteRunStore final : public RunStore {
  public:
-  SqliteRunStore(Database db, std::string directory, const Clock& clock, Notice notice)
+  SqliteRunStore(Database db, std::string directory, const Clock& clock, Notice notice,
+                 Learner learner)
       : db_(std::move(db)),
         directory_(std::move(directory)),
         inode_(inode_of(db_.path())),
         clock_(clock),
-        notice_(std::move(notice)) {}
+        notice_(std::move(notice)),
+        learner_(std::move(learner)) {}
 
   Status begin(const RunRequest& request, const Timestamps& at) override {
     auto begun = insert_run(db_, request, at, RunState::admitted);
@@ -188,7 +95,7 @@ class SqliteRunStore final : public RunStore {
 
   Status amend(const RunRequest& request) override;
   Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
-             const Learn& learn) override;
+             Teaches teaches) override;
   Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) override;
   Result<std::vector<RunRecord>> find(const std::string& reference) override;
   Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
@@ -206,14 +113,14 @@ class SqliteRunStore final : public RunStore {
   Result<std::optional<double>> reserve_now(const std::string& id, const Reserve& decide);
   Status start_anew();
   Status close_run(const std::string& id, const RunEnding& ending, const Timestamps& at);
-  Result<std::vector<LearnedState>> learned_levels(const Fingerprint& fingerprint);
-  Status learn_levels(const std::string& id, const Learn& learn);
+  Result<std::optional<std::vector<LearnedState>>> current_states(const Fingerprint& fingerprint);
 
   Database db_;
   std::string directory_;
   std::optional<ino_t> inode_;
   const Clock& clock_;
   Notice notice_;
+  Learner learner_;
 };
 
 Status SqliteRunStore::start_anew() {
@@ -319,11 +226,12 @@ Status SqliteRunStore::amend(const RunRequest& request) {
 }
 
 Status SqliteRunStore::end(const std::string& id, const RunEnding& ending, const Timestamps& at,
-                           const Learn& learn) {
+                           Teaches teaches) {
   auto transaction = Transaction::begin(db_);
   if (!transaction) return tl::unexpected(std::move(transaction).error());
   JOBWARD_RETURN_IF_ERROR(close_run(id, ending, at));
-  if (learn) JOBWARD_RETURN_IF_ERROR(learn_levels(id, learn));
+  if (teaches == Teaches::yes)
+    JOBWARD_RETURN_IF_ERROR(teach(db_, learner_, id, ending.observation));
   JOBWARD_FAULT(close_written);
   JOBWARD_RETURN_IF_ERROR(transaction->commit());
   JOBWARD_FAULT(closed);
@@ -352,45 +260,34 @@ Status SqliteRunStore::close_run(const std::string& id, const RunEnding& ending,
   return {};
 }
 
-Status SqliteRunStore::learn_levels(const std::string& id, const Learn& learn) {
-  auto keys = db_.prepare("SELECT fp_exact, fp_masked, fp_program FROM runs WHERE id=?");
-  if (!keys) return tl::unexpected(std::move(keys).error());
-  auto row = keys->bind(id).step();
-  if (!row) return tl::unexpected(std::move(row).error());
-  if (!*row) return {};
-  const Fingerprint fingerprint{keys->text(0), keys->text(1), keys->text(2)};
-  const auto old = learned_levels(fingerprint);
-  if (!old) return tl::unexpected(old.error());
-  const auto now = learn(*old);
-  auto upsert = db_.prepare(
-      "INSERT INTO learned(level, key, blob) VALUES(?, ?, ?)"
-      " ON CONFLICT(level, key) DO UPDATE SET blob=excluded.blob");
-  if (!upsert) return tl::unexpected(std::move(upsert).error());
-  for (std::size_t i = 0; i < old->size(); ++i) {
-    const auto level = (*old)[i].level;
-    upsert->reset().bind(to_string(level)).bind(fingerprint.key(level)).bind_blob(now.at(i));
-    JOBWARD_RETURN_IF_ERROR(upsert->run());
-  }
-  return {};
-}
-
 Result<std::vector<LearnedState>> SqliteRunStore::learned(const Fingerprint& fingerprint) {
-  // One read transaction: the four states are of one moment, and the log is locked once.
-  if (auto begun = db_.execute("BEGIN"); !begun) return tl::unexpected(std::move(begun).error());
-  auto out = learned_levels(fingerprint);
-  if (auto ended = db_.execute("COMMIT"); !ended) return tl::unexpected(std::move(ended).error());
-  return out;
+  auto states = current_states(fingerprint);
+  if (states && !*states) {
+    JOBWARD_RETURN_IF_ERROR(make_current(db_, directory_, learner_, notice_));
+    states = current_states(fingerprint);
+  }
+  if (!states) return tl::unexpected(std::move(states).error());
+  if (!*states)
+    return error("use", "what was learned", "another version of jobward has learned it anew");
+  return std::move(**states);
 }
 
-Result<std::vector<LearnedState>> SqliteRunStore::learned_levels(const Fingerprint& fingerprint) {
-  auto select = db_.prepare(kSelectLearned);
-  if (!select) return tl::unexpected(std::move(select).error());
-  std::vector<LearnedState> out;
-  for (const auto level : kLevels) {
-    auto state = learned_at(*select, level, fingerprint.key(level));
-    if (!state) return tl::unexpected(std::move(state).error());
-    out.push_back(std::move(*state));
+// Absent: they are of another version.
+Result<std::optional<std::vector<LearnedState>>> SqliteRunStore::current_states(
+    const Fingerprint& fingerprint) {
+  // One read transaction: the four states are of one moment, and the log is locked once.
+  JOBWARD_RETURN_IF_ERROR(db_.execute("BEGIN"));
+  Result<std::optional<std::vector<LearnedState>>> out = std::nullopt;
+  if (const auto learning = read_learning(db_); !learning) {
+    out = tl::unexpected(learning.error());
+  } else if (!learner_.learn || learning->is_of(learner_)) {
+    auto states = read_states(db_, learning->version.value_or(0), fingerprint);
+    if (states)
+      out = std::move(*states);
+    else
+      out = tl::unexpected(std::move(states).error());
   }
+  if (auto ended = db_.execute("COMMIT"); !ended) return tl::unexpected(std::move(ended).error());
   return out;
 }
 
@@ -453,12 +350,12 @@ Result<std::vector<RunRecord>> SqliteRunStore::history(const HistoryQuery& query
 bool is_busy(const Error& error) { return sqlite::trouble_of(error) == Trouble::busy; }
 
 Result<std::unique_ptr<RunStore>> open_sqlite_run_store(const std::string& directory,
-                                                        const Clock& clock, Notice notice) {
-  const auto inode = inode_of(directory + kFile);
-  auto db = open_current(directory, clock.wall_ms(), DirectoryLock::take);
-  if (!db && is_corruption(db.error())) db = replace_corrupt(directory, inode, clock, notice);
+                                                        const Clock& clock, Notice notice,
+                                                        Learner learner) {
+  auto db = open_database(directory, clock, notice);
   if (!db) return tl::unexpected(std::move(db).error());
-  return std::make_unique<SqliteRunStore>(std::move(*db), directory, clock, std::move(notice));
+  return std::make_unique<SqliteRunStore>(std::move(*db), directory, clock, std::move(notice),
+                                          std::move(learner));
 }
 
 }  // namespace jobward::profiles

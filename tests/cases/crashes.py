@@ -31,7 +31,11 @@ POINTS = {
     "reap": dict.fromkeys(("reap_locked", "kill_sent", "reap_killed", "reap_removed", "close_written", "closed"), LOST),
     "prune": {"pruning": OK, "pruned": NOTHING},
     "corrupt": {"setting_aside": NOTHING},
+    # the command that learns many runs at once, after one that has ended
+    "learn": dict.fromkeys(("relearning", "relearned", "importing"), OK),
 }
+
+HISTORY = "job,memory_bytes,wall_seconds\nalign,1000000000,10\n"
 
 STRAY = 'setsid "$0" 1000 & '  # outlives the main process, which dies with its supervisor
 JOBS = {"going": STRAY + "wait", "ended": STRAY + "exit 3", "reap": STRAY + "echo $! > left; wait"}
@@ -59,6 +63,22 @@ def corrupt(database):
     directory = os.open(os.path.dirname(database), os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)
+
+
+def outdate(database):
+    """What was learned is of a version that nobody has: the next estimate learns it anew."""
+    with contextlib.closing(sqlite3.connect(database, timeout=10)) as connection:
+        connection.execute("UPDATE learning SET version=0, learned=0")
+        connection.commit()
+
+
+def learning_command(point, directory):
+    """What reaches a point of "learn"."""
+    if point != "importing":
+        return ["estimate", "--", "true"]
+    with open(f"{directory}/history.csv", "w") as file:
+        file.write(HISTORY)
+    return ["import", "csv", f"{directory}/history.csv"]
 
 
 def integrity(database):

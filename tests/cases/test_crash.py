@@ -7,6 +7,7 @@ import random
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 
 import crashes
@@ -217,6 +218,22 @@ class Records(CrashCase):
             self.assertEqual(self.rows(), [])
             self.assertEqual(os.listdir(self.path("state/logs")), [], "logs that nobody knows of")
         self.each_point("prune", check)
+
+    def test_killed_while_it_learns_many_runs(self):
+        def check(point, expected):
+            self.assert_outcome(self.run_job(["true"], "--name", point, *self.mem(self.VICTIM)), "ok", 0)
+            database = self.path("state/jobward.db")
+            if point != "importing":
+                crashes.outdate(database)
+            command = crashes.learning_command(point, self.path("."))
+            self.assert_killed(self.spawn([self.binary, *command], env=self.faulty(point), **DEAF))
+            self.assert_put_right(point, expected)
+            self.assertEqual(self.jobward(*command).returncode, 0)
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                behind, = connection.execute("SELECT last - learned FROM learning").fetchone()
+                versions, = connection.execute("SELECT count(DISTINCT version) FROM states").fetchone()
+            self.assertEqual((behind, versions), (0, 1))
+        self.each_point("learn", check)
 
     def test_logs_of_a_run_that_was_never_recorded_are_removed_with_old_runs(self):
         run = self.jobward("run", "--detach", *self.mem(self.VICTIM), "--", "true", env=self.faulty("log_files_made"))

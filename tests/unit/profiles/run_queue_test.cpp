@@ -31,7 +31,7 @@ struct Desk {
     return store->begin(request, {1, 2, {}, {}}, [&](const auto&) { return state; });
   }
   void end(const std::string& id, UnixMillis at) const {
-    REQUIRE(store->end(id, test::full_ending(), {1, 2, 3, at}, {}));
+    REQUIRE(store->end(id, test::full_ending(), {1, 2, 3, at}, Teaches::no));
   }
   // So many more ended runs like this one, without a commit for each.
   void multiply(const std::string& id, int times) const {
@@ -199,7 +199,9 @@ TEST_CASE("run_queue: A database of the first schema is taken over with its runs
   {
     auto db = sqlite::Database::open(directory.path() + "/jobward.db", 1000).value();
     REQUIRE(
-        db.execute("DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
+        db.execute("DROP TABLE imported; DROP TABLE states; DROP TABLE learning;"
+                   "DROP INDEX runs_learned; ALTER TABLE runs DROP COLUMN learned_order;"
+                   "DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
                    "DROP INDEX runs_long; ALTER TABLE runs DROP COLUMN parent;"
                    "ALTER TABLE runs DROP COLUMN reserved; ALTER TABLE runs DROP COLUMN lasts;"
                    "ALTER TABLE runs DROP COLUMN memory_cgroup;"

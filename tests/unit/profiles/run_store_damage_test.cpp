@@ -27,12 +27,20 @@ namespace {
 const Timestamps kBegun{1000, 1001, std::nullopt, std::nullopt};
 using Notices = std::vector<std::string>;
 
+std::vector<std::string> append_x(const std::vector<LearnedState>& old, const Observation&) {
+  std::vector<std::string> out;
+  for (const auto& state : old)
+    out.push_back(state.blob + "x");
+  return out;
+}
+
 Result<std::unique_ptr<RunStore>> open_in(const TemporaryDirectory& directory, Notices& notices,
                                           UnixMillis now = 1'700'000'000'000) {
   static test::FixedClock clock;
   clock.set_wall(now);
   return open_sqlite_run_store(directory.path(), clock,
-                               [&](const std::string& text) { notices.push_back(text); });
+                               [&](const std::string& text) { notices.push_back(text); },
+                               {1, append_x});
 }
 
 std::string bytes_of(const std::string& path) {
@@ -58,13 +66,7 @@ int record_one(const TemporaryDirectory& directory, const std::string& id) {
   auto store = open_in(directory, notices);
   if (!store) return 1;
   if (!(*store)->begin(plain_request(id), kBegun)) return 2;
-  const auto learn = [](const std::vector<LearnedState>& old) {
-    std::vector<std::string> out;
-    for (const auto& state : old)
-      out.push_back(state.blob + "x");
-    return out;
-  };
-  return (*store)->end(id, RunEnding{}, kBegun, learn) ? 0 : 3;
+  return (*store)->end(id, RunEnding{}, kBegun, Teaches::yes) ? 0 : 3;
 }
 
 // Several processes at once, let go together. Returns how many reported success.

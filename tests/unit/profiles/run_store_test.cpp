@@ -16,14 +16,23 @@ using test::plain_request;
 
 namespace {
 
+std::vector<std::string> append_level(const std::vector<LearnedState>& old, const Observation&) {
+  std::vector<std::string> out;
+  for (const auto& state : old)
+    out.push_back(state.blob + std::string(to_string(state.level)) + ";");
+  return out;
+}
+
 struct Place {
   test::TemporaryDirectory directory;
   test::FixedClock clock;
   std::vector<std::string> notices;
+  Learn learn = append_level;
 
   std::unique_ptr<RunStore> open() {
-    auto store = open_sqlite_run_store(
-        directory.path(), clock, [this](const std::string& text) { notices.push_back(text); });
+    auto store = open_sqlite_run_store(directory.path(), clock,
+                                       [this](const std::string& text) { notices.push_back(text); },
+                                       {1, learn});
     REQUIRE(store);
     return std::move(*store);
   }
@@ -31,13 +40,6 @@ struct Place {
 
 const Timestamps kBegun{1000, 1001, std::nullopt, std::nullopt};
 const Timestamps kEnded{1000, 1001, 1005, 2000};
-
-std::vector<std::string> append_level(const std::vector<LearnedState>& old) {
-  std::vector<std::string> out;
-  for (const auto& state : old)
-    out.push_back(state.blob + std::string(to_string(state.level)) + ";");
-  return out;
-}
 
 RunEnding plain_ending() {
   RunEnding ending;
@@ -99,7 +101,7 @@ TEST_CASE("run_store: A run that has ended has its ending, its curve and its tim
   Place place;
   const auto store = place.open();
   REQUIRE(store->begin(full_request("aaaa000000"), kBegun));
-  REQUIRE(store->end("aaaa000000", full_ending(), kEnded, append_level));
+  REQUIRE(store->end("aaaa000000", full_ending(), kEnded, Teaches::yes));
   const auto run = only(place.open()->find("aaaa000000"));
   CHECK(run.state == RunState::ended);
   REQUIRE(run.ending);
@@ -142,8 +144,8 @@ TEST_CASE("run_store: A run is closed once; the second time is an error and teac
   const auto store = place.open();
   const auto request = plain_request("aaaa000000");
   REQUIRE(store->begin(request, kBegun));
-  REQUIRE(store->end("aaaa000000", full_ending(), kEnded, append_level));
-  const auto again = store->end("aaaa000000", plain_ending(), kEnded, append_level);
+  REQUIRE(store->end("aaaa000000", full_ending(), kEnded, Teaches::yes));
+  const auto again = store->end("aaaa000000", plain_ending(), kEnded, Teaches::yes);
   REQUIRE(!again);
   CHECK_THAT(again.error().message(), Catch::Contains("aaaa000000"));
   CHECK(only(store->find("aaaa000000")).ending->outcome == Outcome::memory_limit);
@@ -155,7 +157,7 @@ TEST_CASE("run_store: A run is closed once; the second time is an error and teac
 TEST_CASE("run_store: Closing a run that never began is an error and teaches nothing") {
   Place place;
   const auto store = place.open();
-  CHECK(!store->end("nowhere000", plain_ending(), kEnded, append_level));
+  CHECK(!store->end("nowhere000", plain_ending(), kEnded, Teaches::yes));
   const auto learned = store->learned(plain_request("nowhere000").fingerprint);
   REQUIRE(learned);
   for (const auto& state : *learned)
@@ -167,12 +169,12 @@ TEST_CASE("run_store: Each level learns from the runs with its key, nearest firs
   const auto store = place.open();
   for (const auto* id : {"aaaa000000", "bbbb000000"}) {
     REQUIRE(store->begin(plain_request(id), kBegun));
-    REQUIRE(store->end(id, plain_ending(), kEnded, append_level));
+    REQUIRE(store->end(id, plain_ending(), kEnded, Teaches::yes));
   }
   auto other = plain_request("cccc000000");
   other.fingerprint = {"e-other", "m-other", "p-other"};
   REQUIRE(store->begin(other, kBegun));
-  REQUIRE(store->end("cccc000000", plain_ending(), kEnded, append_level));
+  REQUIRE(store->end("cccc000000", plain_ending(), kEnded, Teaches::yes));
   const auto learned = store->learned(plain_request("bbbb000000").fingerprint);
   REQUIRE(learned);
   REQUIRE(learned->size() == kLevels.size());
@@ -197,17 +199,19 @@ TEST_CASE("run_store: A run may be closed without learning from it") {
   Place place;
   const auto store = place.open();
   REQUIRE(store->begin(plain_request("aaaa000000"), kBegun));
-  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded, nullptr));
+  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded, Teaches::no));
   CHECK(store->learned(plain_request("aaaa000000").fingerprint)->front().blob.empty());
 }
 
 TEST_CASE("run_store: A learned state may be any bytes") {
   Place place;
-  const auto store = place.open();
   const std::string bytes("\0\xff\x80\n", 4);
+  place.learn = [&](const auto& old, const auto&) {
+    return std::vector<std::string>(old.size(), bytes);
+  };
+  const auto store = place.open();
   REQUIRE(store->begin(plain_request("aaaa000000"), kBegun));
-  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded,
-                     [&](const auto& old) { return std::vector<std::string>(old.size(), bytes); }));
+  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded, Teaches::yes));
   CHECK(store->learned(plain_request("aaaa000000").fingerprint)->front().blob == bytes);
 }
 
@@ -279,7 +283,7 @@ TEST_CASE("run_store: History by project, by program, and of open runs only") {
     if (id[0] == 'c') request.program = "make";
     REQUIRE(store->begin(request, kBegun));
   }
-  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded, nullptr));
+  REQUIRE(store->end("aaaa000000", plain_ending(), kEnded, Teaches::no));
   CHECK(ids_of(store->history({20, "/other", "", false})) == Ids{"bbbb000000"});
   CHECK(ids_of(store->history({20, "", "make", false})) == Ids{"cccc000000"});
   CHECK(ids_of(store->history({20, "", "", true})) == Ids{"cccc000000", "bbbb000000"});
@@ -293,8 +297,8 @@ TEST_CASE("run_store: A run that one store began another one sees and closes") {
   REQUIRE(first->begin(plain_request("aaaa000000"), kBegun));
   REQUIRE(second->begin(plain_request("bbbb000000"), kBegun));
   CHECK(ids_of(second->find("aaaa000000")).size() == 1);
-  REQUIRE(second->end("aaaa000000", plain_ending(), kEnded, append_level));
-  CHECK(!first->end("aaaa000000", plain_ending(), kEnded, append_level));
-  REQUIRE(first->end("bbbb000000", plain_ending(), kEnded, append_level));
+  REQUIRE(second->end("aaaa000000", plain_ending(), kEnded, Teaches::yes));
+  CHECK(!first->end("aaaa000000", plain_ending(), kEnded, Teaches::yes));
+  REQUIRE(first->end("bbbb000000", plain_ending(), kEnded, Teaches::yes));
   CHECK(first->learned({"", "masked-key", ""})->at(1).blob == "masked;masked;");
 }

@@ -98,13 +98,20 @@ def corrupt(scenario, point):
     run(scenario, point, ["true"], *SMALL)
 
 
+def learn(scenario, point):
+    finish(run(scenario, point, ["true"], *SMALL, hold=False))
+    if point != "importing":
+        crashes.outdate(f"{home(scenario, point)}/state/jobward.db")
+    start(scenario, point, *crashes.learning_command(point, home(scenario, point)))
+
+
 def simply(scenario, point):
     options = {"retry": ("--retry-oom", "2"), "detached": ("--detach",), "ended": ("--on-end", "true")}
     command = GROWN if scenario == "retry" else shell(scenario)
     run(scenario, point, command, *SMALL, *options.get(scenario, ()))
 
 
-WAYS = {"queue": queue, "reap": reap, "prune": prune, "corrupt": corrupt}
+WAYS = {"queue": queue, "reap": reap, "prune": prune, "corrupt": corrupt, "learn": learn}
 
 
 def all_points():
