@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/limit_flags.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_flags.h"
@@ -115,6 +116,8 @@ int estimate_command(const Arguments& arguments) {
       ->type_name("NAME=NUMBER")
       ->allow_extra_args(false);
   declare_kind(app, kind);
+  LimitFlags limits;
+  declare_sizing(app, limits);
   app.footer("Exit status: 0 it fits, 75 wait, 77 it can never fit, 2 usage.");
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   const bool has_command = arguments.command && !arguments.command->empty();
@@ -124,11 +127,13 @@ int estimate_command(const Arguments& arguments) {
                        exit_code::kUsage);
   auto order = make_order(arguments.command.value_or(std::vector<std::string>()), features, kind);
   if (!order) return usage_error("estimate", order.error().message(), exit_code::kUsage);
+  auto flags = read_flags(limits);
+  if (!flags) return usage_error("estimate", flags.error().message(), exit_code::kUsage);
   auto session = open_session();
   if (!session) return failure("estimate", session.error().message(), exit_code::kUsage);
   if (const auto& problem = (*session)->policy_problem; !problem.empty())
     return failure("estimate", problem, exit_code::kRefused);
-  auto resolved = resolve_wishes(**session, {}, std::nullopt);
+  auto resolved = resolve_wishes(**session, std::move(*flags), std::nullopt);
   if (!resolved) return failure("estimate", resolved.error().message(), exit_code::kUsage);
   order->wishes = std::move(resolved->wishes);
   order->settings = std::move(resolved->settings);

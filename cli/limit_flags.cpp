@@ -50,6 +50,15 @@ Status contradiction(const LimitFlags& flags, const WishLayer& layer) {
 
 }  // namespace
 
+void declare_sizing(CLI::App& app, LimitFlags& flags) {
+  add_text(app, "--objective", flags.objective,
+           "What an automatic memory limit is for: safe, few runs reach it; lean, least is spent "
+           "when those that do are tried again (the default with --retry-oom)",
+           "safe|lean");
+  add_text(app, "--confidence", flags.confidence,
+           "Of a safe one: the share of runs that stay below it (default 0.99)", "SHARE");
+}
+
 // In groups: for people, and because CLI11 compares each option with all others of its group, which
 // took a tenth of a short run's instructions.
 void declare(CLI::App& parent, LimitFlags& flags) {
@@ -86,6 +95,7 @@ void declare(CLI::App& parent, LimitFlags& flags) {
       ->expected(0, 1)
       ->default_str("yes")
       ->type_name("[=CAP]");
+  declare_sizing(limits, flags);
   add_text(limits, "--preset", flags.preset, "The limits of this preset in the configuration",
            "NAME");
 }
@@ -114,6 +124,10 @@ Result<WishLayer> read_flags(const LimitFlags& flags) {
   JOBWARD_RETURN_IF_ERROR(
       read_into(layer.retry_time, flags.retry_time, "--retry-time", parse_retries));
   JOBWARD_RETURN_IF_ERROR(read_into(layer.elastic, flags.elastic, "--elastic", parse_elastic));
+  JOBWARD_RETURN_IF_ERROR(
+      read_into(layer.objective, flags.objective, "--objective", parse_objective));
+  JOBWARD_RETURN_IF_ERROR(
+      read_into(layer.confidence, flags.confidence, "--confidence", parse_confidence));
   if (layer.elastic) layer.elastic->how.source = "--elastic";
   return layer;
 }

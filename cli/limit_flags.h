@@ -25,12 +25,17 @@ struct LimitFlags {
   std::optional<std::string> retry_oom;
   std::optional<std::string> retry_time;
   std::optional<std::string> elastic;  // "yes": without a value
+  std::optional<std::string> objective;
+  std::optional<std::string> confidence;
   bool no_limit = false;
   bool no_time = false;
 };
 
 // `flags` must live until the options are parsed.
 void declare(CLI::App& app, LimitFlags& flags);
+
+// Of these only what an automatic memory limit is for: --objective, --confidence.
+void declare_sizing(CLI::App& app, LimitFlags& flags);
 
 Result<WishLayer> read_flags(const LimitFlags& flags);
 

@@ -168,6 +168,13 @@ Json to_json(const Estimate& estimate) {
     out[unit_name(resource)] = {
         {"p50", number(q.p50)}, {"p95", number(q.p95)}, {"p99", number(q.p99)}};
   });
+  if (const auto& sizing = estimate.sizing) {
+    auto& memory = out["memory_sizing"];
+    memory["objective"] = to_string(sizing->objective);
+    if (sizing->objective == Objective::safe) memory["confidence"] = sizing->confidence;
+    for (const double attempt : sizing->attempts)
+      memory["attempts_bytes"].push_back(number(attempt));
+  }
   out["runs"] = estimate.runs;
   out["censored_runs"] = estimate.censored_runs;
   out["level"] = to_string(estimate.level);

@@ -80,6 +80,16 @@ constexpr std::array kSettings{
                          target.layer.retry_time);
             }},
     Setting{"elastic", read_elastic},
+    Setting{"objective",
+            [](const TomlEntry& entry, Target target) {
+              return put(parsed(entry, BareNumber::no, "lean", parse_objective),
+                         target.layer.objective);
+            }},
+    Setting{"confidence",
+            [](const TomlEntry& entry, Target target) {
+              return put(parsed(entry, BareNumber::yes, "99%", parse_confidence),
+                         target.layer.confidence);
+            }},
     Setting{"no_limit",
             [](const TomlEntry& entry, Target target) {
               return put(bool_value(entry), target.layer.no_memory_limit);

@@ -133,6 +133,8 @@ WishLayer over(WishLayer upper, const WishLayer& lower) {
   fill(upper.retry_oom, lower.retry_oom);
   fill(upper.retry_time, lower.retry_time);
   fill(upper.elastic, lower.elastic);
+  fill(upper.objective, lower.objective);
+  fill(upper.confidence, lower.confidence);
   return upper;
 }
 
@@ -170,6 +172,10 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
   out.settings.oom_kills_job = layer.oom_kills_job.value_or(true);
   out.retry_oom = layer.retry_oom.value_or(0);
   out.retry_time = layer.retry_time.value_or(0);
+  // Who tries again can afford to be wrong now and then.
+  out.wishes.objective =
+      layer.objective.value_or(out.retry_oom > 0 ? Objective::lean : Objective::safe);
+  out.wishes.confidence = layer.confidence.value_or(out.wishes.confidence);
   JOBWARD_RETURN_IF_ERROR(resolve_elastic(layer, out));
   for (const auto& asked : layer.warnings.value_or(std::vector<AskedWarning>())) {
     const auto reason = objection(asked.signal, out.wishes, policy);
@@ -188,6 +194,19 @@ Result<int> parse_nice(std::string_view text) { return parse_integer(text, "nice
 
 Result<int> parse_oom_score(std::string_view text) {
   return parse_integer(text, "OOM score", -1000, 1000);
+}
+
+Result<Objective> parse_objective(std::string_view text) {
+  for (const auto objective : {Objective::safe, Objective::lean})
+    if (text == to_string(objective)) return objective;
+  return error("use", quoted(text), "safe or lean");
+}
+
+Result<double> parse_confidence(std::string_view text) {
+  auto share = parse_fraction(text);
+  if (!share) return share;
+  if (*share < 0.5 || *share > 0.9999) return error("use", quoted(text), "0.5 to 0.9999");
+  return share;
 }
 
 Result<int> parse_retries(std::string_view text) {

@@ -39,6 +39,8 @@ struct WishLayer {
   std::optional<int> retry_oom;
   std::optional<int> retry_time;
   std::optional<ElasticWish> elastic;
+  std::optional<Objective> objective;
+  std::optional<double> confidence;
 };
 
 // Reads a limit into the layer: a memory limit may be "auto".
@@ -66,6 +68,8 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
 Result<int> parse_nice(std::string_view text);
 Result<int> parse_oom_score(std::string_view text);
 Result<bool> parse_oom_kill(std::string_view text);           // "job" (true) or "process"
+Result<Objective> parse_objective(std::string_view text);     // "safe" or "lean"
+Result<double> parse_confidence(std::string_view text);       // "0.99", "99%": 0.5 to 0.9999
 Result<int> parse_retries(std::string_view text);             // 0 to 100
 Result<ElasticWish> parse_elastic(std::string_view text);     // "yes", "no", or the cap: "16G"
 Result<WarnSignal> parse_warn_signal(std::string_view text);  // "USR1@90%", "TERM@5m", "10@30s"

@@ -57,7 +57,7 @@ tl::expected<double, std::string> larger_limit(const RunOrder& order, const Work
       memory ? static_cast<double>(shop.snapshot.capacity()) : limit->value * kLongestMore;
   auto next = next_limit(resource, limit->value, most,
                          states ? *states : std::vector<profiles::LearnedState>(),
-                         result.request.features, shop.settings);
+                         result.request.features, shop.settings, order.wishes);
   if (const Limit* cap = shop.policy.caps.find(resource)) {
     if (cap->value < next.least)
       return tl::unexpected("the policy allows no more (" + cap->source + ")");

@@ -17,14 +17,31 @@ std::string percent(double share) { return std::to_string(std::lround(share * 10
 
 // Has this kind of job (not just any program) been measured?
 bool is_known(const Estimate& estimate) {
-  return estimate.by.contains(Resource::memory) && estimate.level != Level::everything &&
-         estimate.level != Level::none && estimate.runs > estimate.censored_runs;
+  return estimate.by.contains(Resource::memory) && estimate.sizing &&
+         estimate.level != Level::everything && estimate.level != Level::none &&
+         estimate.runs > estimate.censored_runs;
 }
 
-void plan_known(LimitPlan& plan, double p99, double capacity, const LimitSettings& settings) {
-  double limit = std::max(p99 * (1 + settings.margin), static_cast<double>(settings.minimum_bytes));
-  plan.explanation = "p99 " + format_bytes(p99) + " + " + percent(settings.margin);
-  if (p99 * (1 + settings.margin) < static_cast<double>(settings.minimum_bytes))
+// "p99", "p99.5"
+std::string confidence_words(double confidence) {
+  std::string digits = std::to_string(std::lround(confidence * 10000));
+  digits.insert(digits.size() - 2, ".");
+  while (digits.back() == '0')
+    digits.pop_back();
+  if (digits.back() == '.') digits.pop_back();
+  return "p" + digits;
+}
+
+void plan_known(LimitPlan& plan, const MemorySizing& sizing, double capacity,
+                const LimitSettings& settings) {
+  const bool lean = sizing.objective == Objective::lean;
+  const double size = sizing.attempts.front();
+  const double wanted = lean ? size : size * (1 + settings.margin);
+  double limit = std::max(wanted, static_cast<double>(settings.minimum_bytes));
+  plan.explanation = lean ? "lean: " + format_bytes(size) + " costs least with retries"
+                          : confidence_words(sizing.confidence) + " " + format_bytes(size) + " + " +
+                                percent(settings.margin);
+  if (wanted < static_cast<double>(settings.minimum_bytes))
     plan.explanation += ", raised to the minimum of " + format_bytes(limit);
   if (limit > capacity) {
     plan.explanation += ", held to the " + format_bytes(capacity) + " there are";
@@ -66,7 +83,7 @@ void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& est
   } else if (wishes.no_memory_limit) {
     plan.explanation = "none, as asked";
   } else if (is_known(estimate)) {
-    plan_known(plan, estimate.by.find(Resource::memory)->p99, capacity, settings);
+    plan_known(plan, *estimate.sizing, capacity, settings);
   } else {
     plan_guess(plan, estimate, static_cast<double>(bounds.available), capacity, settings);
   }

@@ -15,6 +15,9 @@ namespace jobward::launcher {
 struct LimitWishes {
   Limits limits;
   bool no_memory_limit = false;  // --no-limit
+  // What an automatic memory limit is for, and of a safe one, how sure it is.
+  Objective objective = Objective::safe;
+  double confidence = 0.99;
 };
 
 // All jobs below one parent together may have this share of what there is, so that many small ones
@@ -55,7 +58,8 @@ struct LimitSettings {
   // With nothing known, a run may have this share of what is free: two unknown jobs fit side by
   // side.
   double guess_share = 0.5;
-  // On top of the predicted p99: a killed ten-hour job costs more than a tenth of slack.
+  // On top of a safe bound: a killed ten-hour job costs more than a tenth of slack. A lean size has
+  // its price for being too small within it.
   double margin = 0.1;
   // No automatic limit is below this: a few megabytes decide nothing for the machine, but
   // everything for a small job that was a little larger than last time.

@@ -34,11 +34,13 @@ std::string masked_value(const std::string& name, const std::string& value) {
 }
 
 // Records that cannot be read are no reason not to run: the estimate is then empty and says why.
-Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& request) {
+Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& request,
+                       const LimitWishes& wishes) {
   std::string problem = "there are no records";
   if (store != nullptr) {
     auto states = store->learned(request.fingerprint);
-    if (states) return estimator::predict(*states, request.features);
+    const estimator::Question question{wishes.objective, wishes.confidence, 1, {}};
+    if (states) return estimator::predict(*states, request.features, question);
     problem = states.error().message();
   }
   Estimate none;
@@ -182,7 +184,7 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   if (!program.script_path.empty()) request.digests = digest_files("script", {program.script_path});
   const auto inputs = digest_files("input", order.inputs);
   request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());
-  request.estimate = estimate_from(shop.store, request);
+  request.estimate = estimate_from(shop.store, request, order.wishes);
   auto wishes = order.wishes;
   if (auto named = resolve_limits(shop.roots, order.job.cwd, wishes.limits); !named)
     out.obstacle = named.error().message();

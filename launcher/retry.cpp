@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "estimator/distribution.h"
 #include "estimator/estimator.h"
 
 namespace jobward::launcher {
@@ -25,13 +26,23 @@ std::vector<profiles::LearnedState> with_censored(Resource resource, double limi
 
 NextLimit next_limit(Resource resource, double limit, double most,
                      const std::vector<profiles::LearnedState>& states,
-                     const profiles::Features& features, const LimitSettings& settings) {
-  NextLimit out{limit * kLeastGrowth, 0};
-  const auto estimate =
-      estimator::predict(with_censored(resource, limit, states, features), features);
+                     const profiles::Features& features, const LimitSettings& settings,
+                     const LimitWishes& wishes) {
+  NextLimit out{limit * estimator::kLeastGrowth, 0};
+  const bool memory = resource == Resource::memory;
+  estimator::Question question{wishes.objective, wishes.confidence, 1, {}};
+  if (memory) question.more_than = limit;
+  // What a wall limit says is learned as any run that is ended by one.
+  const auto estimate = estimator::predict(
+      memory ? states : with_censored(resource, limit, states, features), features, question);
   const auto* predicted = estimate.by.find(resource);
-  const bool measured = estimate.runs > estimate.censored_runs;
-  if (predicted != nullptr && measured) out.wanted = predicted->p99 * (1 + settings.margin);
+  const bool measured =
+      estimate.runs > estimate.censored_runs && estimate.level != Level::everything;
+  const double margin = memory && wishes.objective == Objective::lean ? 0 : settings.margin;
+  if (measured && memory && estimate.sizing)
+    out.wanted = estimate.sizing->attempts.front() * (1 + margin);
+  else if (measured && !memory && predicted != nullptr)
+    out.wanted = predicted->p99 * (1 + margin);
   const double wager = limit + std::max(0.0, most - limit) * settings.guess_share;
   if (out.wanted <= out.least) out.wanted = std::max(out.least, wager);
   return out;

@@ -17,14 +17,12 @@ struct NextLimit {
       0;  // what a run that needs more than `limit` is expected to need, with the margin
 };
 
-// From the states as they will be once the end at the limit is learned ("more than"). Where they
+// From the states, given that more than `limit` is needed. Where they
 // know of no run above the limit, `guess_share` of what is left between it and `most` is asked for,
 // and at least kLeastGrowth: the same wager as for a command that nothing is known about.
 NextLimit next_limit(Resource resource, double limit, double most,
                      const std::vector<profiles::LearnedState>& states,
-                     const profiles::Features& features, const LimitSettings& settings);
-
-// An attempt with less than a tenth more is not worth its time.
-inline constexpr double kLeastGrowth = 1.1;
+                     const profiles::Features& features, const LimitSettings& settings,
+                     const LimitWishes& wishes);
 
 }  // namespace jobward::launcher

@@ -51,11 +51,16 @@ Json estimate_json(const Estimate& estimate) {
   estimate.by.for_each([&](Resource resource, const Quantiles& q) {
     by[std::string(info(resource).name)] = {q.p50, q.p95, q.p99};
   });
-  return {{"by", std::move(by)},
-          {"runs", estimate.runs},
-          {"censored_runs", estimate.censored_runs},
-          {"level", to_string(estimate.level)},
-          {"reason", estimate.reason}};
+  Json out{{"by", std::move(by)},
+           {"runs", estimate.runs},
+           {"censored_runs", estimate.censored_runs},
+           {"level", to_string(estimate.level)},
+           {"reason", estimate.reason}};
+  if (const auto& sizing = estimate.sizing)
+    out["sizing"] = {{"objective", to_string(sizing->objective)},
+                     {"confidence", sizing->confidence},
+                     {"attempts", sizing->attempts}};
+  return out;
 }
 
 Estimate read_estimate(const Json& json) {
@@ -66,6 +71,10 @@ Estimate read_estimate(const Json& json) {
   out.runs = json.at("runs").get<int>();
   out.censored_runs = json.at("censored_runs").get<int>();
   out.reason = json.at("reason").get<std::string>();
+  if (const auto sizing = json.find("sizing"); sizing != json.end())
+    out.sizing = MemorySizing{
+        sizing->at("objective") == to_string(Objective::lean) ? Objective::lean : Objective::safe,
+        sizing->at("confidence").get<double>(), sizing->at("attempts").get<std::vector<double>>()};
   const auto level = json.at("level").get<std::string>();
   for (const auto candidate : kLevels)
     if (to_string(candidate) == level) out.level = candidate;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "estimator/distribution.h"
 #include "estimator/estimator.h"
 
 using namespace jobward;
@@ -28,19 +29,20 @@ std::vector<profiles::LearnedState> after(const std::vector<double>& needs) {
 }  // namespace
 
 TEST_CASE("retry: With nothing known the wager is a share of what is left") {
-  const auto next = next_limit(Resource::memory, 64 * kMiB, 1064 * kMiB, after({}), {}, {});
-  CHECK(next.least == Approx(64 * kMiB * kLeastGrowth));
+  const auto next = next_limit(Resource::memory, 64 * kMiB, 1064 * kMiB, after({}), {}, {}, {});
+  CHECK(next.least == Approx(64 * kMiB * estimator::kLeastGrowth));
   CHECK(next.wanted == Approx(564 * kMiB));
 }
 
 TEST_CASE("retry: What runs of this kind needed decides where they needed more than the limit") {
   const auto next = next_limit(Resource::memory, 64 * kMiB, 10000 * kMiB,
-                               after({200 * kMiB, 201 * kMiB, 199 * kMiB, 200 * kMiB}), {}, {});
+                               after({200 * kMiB, 201 * kMiB, 199 * kMiB, 200 * kMiB}), {}, {}, {});
   CHECK(next.wanted > 200 * kMiB);
   CHECK(next.wanted < 500 * kMiB);
 }
 
 TEST_CASE("retry: It is never less than what is worth another attempt") {
-  const auto next = next_limit(Resource::memory, 64 * kMiB, 64 * kMiB, after({kMiB, kMiB}), {}, {});
+  const auto next =
+      next_limit(Resource::memory, 64 * kMiB, 64 * kMiB, after({kMiB, kMiB}), {}, {}, {});
   CHECK(next.wanted >= next.least);
 }
