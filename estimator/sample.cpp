@@ -180,8 +180,8 @@ void sort_by_coordinate(Sample& sample) {
 void crop(Sample& sample) {
   if (!sample.has_coordinate() || sample.size() <= kNearest) return;
   const auto& u = sample.coordinate;
-  const auto at = static_cast<std::size_t>(
-      std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
+  const auto at =
+      static_cast<std::size_t>(std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
   std::size_t from = at > kNearest / 2 ? at - kNearest / 2 : 0;
   from = std::min(from, sample.size() - kNearest);
   std::vector<std::uint8_t> order(kNearest);
