@@ -44,7 +44,8 @@ void Tally::add_memory(const Charge& charge, const Need& need, std::size_t earli
 
 void Tally::add_predicted(Resource resource, const Quantiles& predicted, double measured) {
   if (resource == Resource::wall) count(sums_.wall_p95, measured <= predicted.p95);
-  if (measured <= 0) return;
+  const double least = resource == Resource::wall ? kShortestSeconds : 0;
+  if (measured <= 0 || measured < least) return;
   auto& errors = resource == Resource::wall      ? wall_errors_
                  : resource == Resource::io_read ? read_errors_
                                                  : written_errors_;

@@ -26,7 +26,11 @@ struct Coverage {
   }
 };
 
-// How far the median prediction of a resource lay off: |p50 − y| / y, over rows with y > 0.
+// Most histories tell times in whole seconds; of shorter runs a relative error says nothing.
+inline constexpr double kShortestSeconds = 1;
+
+// How far the median prediction of a resource lay off: |p50 − y| / y, over rows with y > 0, and of
+// the wall-clock y >= kShortestSeconds.
 struct Accuracy {
   std::size_t rows = 0;
   std::optional<double> median_relative_error;
