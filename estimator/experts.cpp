@@ -40,6 +40,7 @@ Expert straight_line(const Sample& sample, const Range& range) {
     return range.hold(portable_log(std::max(value, least)));
   };
   Expert out{log_of(fit.at_query()), {}};
+  out.errors.reserve(sample.size());
   for (std::size_t i = 0; i < sample.size(); ++i)
     out.errors.push_back(sample.log_value[i] - log_of(fit.without(i)));
   return out;
@@ -48,6 +49,7 @@ Expert straight_line(const Sample& sample, const Range& range) {
 Expert power_law(const Sample& sample, const Range& range) {
   const auto fit = LeastSquares::fit_logs(sample, sample.log_value);
   Expert out{range.hold(fit.at_query()), {}};
+  out.errors.reserve(sample.size());
   for (std::size_t i = 0; i < sample.size(); ++i)
     out.errors.push_back(sample.log_value[i] - range.hold(fit.without(i)));
   return out;
@@ -99,6 +101,7 @@ Expert nearest_runs(const Sample& sample, const Range& range) {
   out.prediction = range.hold(
       local_line(sample, sample.log_value, less(at, kNeighbours), to, sample.size(), sample.query));
   const auto said = local_without(sample, sample.log_value);
+  out.errors.reserve(sample.size());
   for (std::size_t i = 0; i < sample.size(); ++i)
     out.errors.push_back(sample.log_value[i] - range.hold(said[i]));
   return out;

@@ -99,6 +99,14 @@ Tail tail_of(const Errors& errors, double least) {
   return {std::clamp(excess / weight, least, std::max(least, kMost)), cost / weight};
 }
 
+// An exponential distribution with mean 1, in four masses.
+struct TailStep {
+  double at;
+  double share;
+};
+constexpr std::array<TailStep, 4> kTail{TailStep{0.25, 0.4}, TailStep{0.75, 0.3},
+                                        TailStep{1.5, 0.2}, TailStep{3, 0.1}};
+
 // Neighbours drawn together to about kGroups masses, each from its least to its largest.
 class Gatherer {
  public:
@@ -155,19 +163,12 @@ std::vector<Mass> density(const Errors& errors, double prediction, double bandwi
         {prediction + error.value, prediction + error.value, error.weight, error.cost_weight});
   first.flush();
   std::vector<Mass> out;
+  out.reserve(3 * coarse.size() + kTail.size());
   Gatherer second(errors.total, errors.cost_total, out);
   spread(coarse, bandwidth, second);
   second.flush();
   return out;
 }
-
-// An exponential distribution with mean 1, in four masses.
-struct TailStep {
-  double at;
-  double share;
-};
-constexpr std::array<TailStep, 4> kTail{TailStep{0.25, 0.4}, TailStep{0.75, 0.3},
-                                        TailStep{1.5, 0.2}, TailStep{3, 0.1}};
 
 void add_tail(std::vector<Mass>& masses, double from, double scale, double weight, double cost) {
   double low = from;
@@ -175,6 +176,12 @@ void add_tail(std::vector<Mass>& masses, double from, double scale, double weigh
     masses.push_back({low, from + step.at * scale, weight * step.share, cost * step.share});
     low = masses.back().log_value;
   }
+}
+
+// What an expert is judged by.
+double score_of(const Errors& errors) {
+  return errors.loss +
+         (1 - kUpper) * (kSameError + 0.5 * errors.deviation / std::sqrt(errors.effective));
 }
 
 Part part_of(const Expert& expert, const Errors& errors, double prior) {
@@ -188,8 +195,7 @@ Part part_of(const Expert& expert, const Errors& errors, double prior) {
   const double beyond = errors.total / (errors.effective + 1);
   add_tail(part.masses, expert.prediction + errors.sorted.back().value, tail.scale, beyond,
            beyond * tail.cost_ratio);
-  const double score = errors.loss + (1 - kUpper) * (kSameError + 0.5 * errors.deviation /
-                                                                      std::sqrt(errors.effective));
+  const double score = score_of(errors);
   part.share = 1 / (score * score);
   return part;
 }
@@ -359,17 +365,17 @@ std::optional<Forecast> forecast(const KindState& state, Resource resource,
   }
   const auto weight = weights_at_query(sample);
   const double widening = widening_at_query(sample);
-  std::vector<Part> parts;
-  double best = 0;
+  std::vector<Errors> errors;
+  std::size_t best = 0;
   for (const auto& expert : experts) {
-    const bool is_constant = parts.empty();
-    const auto errors = errors_of(expert, sample, weight, is_constant ? 1 : widening);
-    parts.push_back(part_of(expert, errors, prior));
-    if (parts.back().share > best) {
-      best = parts.back().share;
-      out.spread = errors.deviation;
-    }
+    errors.push_back(errors_of(expert, sample, weight, errors.empty() ? 1 : widening));
+    if (score_of(errors.back()) < score_of(errors[best])) best = errors.size() - 1;
   }
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < experts.size(); ++i)
+    if (resource == Resource::memory || i == best)
+      parts.push_back(part_of(experts[i], errors[i], prior));
+  out.spread = errors[best].deviation;
   out.distribution = mixture(parts);
   out.runs = sample.size();
   out.most = most_of(sample, experts) + portable_log(widening);

@@ -34,6 +34,7 @@ struct Forecast {
 //   shares    ∝ 1/c², c = mean pinball loss at 0.7 (Koenker & Bassett, Econometrica 46, 1978: what
 //             a quantile is judged by; it is the upper side that decides sizes) + a twentieth of
 //             the standard error.
+// Of other resources than memory, the expert with the least c alone: half the time.
 // n is the effective number of runs, (Σw)²/Σw² (Kish).
 std::optional<Forecast> forecast(const KindState& state, Resource resource,
                                  const profiles::Features& query);

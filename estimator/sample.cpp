@@ -29,7 +29,7 @@ void take_logs(Predictor& predictor) {
     const double size = scale > 0 ? portable_log(1 + std::abs(value) / scale) : 0;
     return value < 0 ? -size : size;
   };
-  predictor.logs.clear();
+  predictor.logs.reserve(predictor.values.size());
   for (const double value : predictor.values)
     predictor.logs.push_back(signed_log(value));
   predictor.query_log = signed_log(predictor.query);
@@ -86,6 +86,7 @@ std::vector<Predictor> candidates(const KindState& state, const Sample& sample,
     Predictor predictor;
     predictor.name = name;
     predictor.query = value;
+    predictor.values.reserve(sample.size());
     for (const auto run : sample.run)
       predictor.values.push_back(static_cast<double>(column->values[run]));
     const bool all = std::none_of(predictor.values.begin(), predictor.values.end(),
@@ -177,14 +178,14 @@ void sort_by_coordinate(Sample& sample) {
 }
 
 // Only the runs nearest to the query along the coordinate.
-void crop(Sample& sample) {
-  if (!sample.has_coordinate() || sample.size() <= kNearest) return;
+void crop(Sample& sample, std::size_t nearest) {
+  if (!sample.has_coordinate() || sample.size() <= nearest) return;
   const auto& u = sample.coordinate;
   const auto at =
       static_cast<std::size_t>(std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
-  std::size_t from = at > kNearest / 2 ? at - kNearest / 2 : 0;
-  from = std::min(from, sample.size() - kNearest);
-  std::vector<std::uint8_t> order(kNearest);
+  std::size_t from = at > nearest / 2 ? at - nearest / 2 : 0;
+  from = std::min(from, sample.size() - nearest);
+  std::vector<std::uint8_t> order(nearest);
   std::iota(order.begin(), order.end(), static_cast<std::uint8_t>(from));
   reorder(sample.run, order);
   reorder(sample.value, order);
@@ -204,6 +205,11 @@ double smallest(Resource resource) { return info(resource).unit == Unit::seconds
 Sample sample_of(const KindState& state, Resource resource, const profiles::Features& query) {
   Sample sample;
   const auto& column = state.resource(resource);
+  const std::size_t most = column.told.size();
+  sample.run.reserve(most);
+  sample.value.reserve(most);
+  sample.log_value.reserve(most);
+  sample.weight.reserve(most);
   const double per_run = portable_exp(-portable_log(2) / kHalfLife);
   double weight = 1;
   for (std::size_t run = column.told.size(); run-- > 0; weight *= per_run) {
@@ -220,7 +226,7 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
   if (sample.size() >= 3) choose_predictors(sample, candidates(state, sample, query));
   set_coordinate(sample);
   sort_by_coordinate(sample);
-  crop(sample);
+  crop(sample, resource == Resource::memory ? kNearest : kNearest / 2);
   return sample;
 }
 

@@ -50,6 +50,7 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
 
 // Where a coordinate tells runs apart, only so many enter, those nearest to the query: a bound for
 // it is not to be had from runs of another size (docs/estimator.md has the figures for 32 to 256).
+// Of memory, which decides limits; of other resources half as many, which costs half the time.
 inline constexpr std::size_t kNearest = 64;
 
 inline constexpr double kBelieve = 0.05;
