@@ -19,8 +19,9 @@ struct Expert {
 // runs near the query); and, where a feature tells runs apart, a straight line in the predictors, a
 // power law in them, and a line through the nearest runs along the coordinate.
 //
-// Predictions are held between half of the least and four times the most that was seen: a line may
-// cross zero, a job never does. REQUIRES: at least two runs.
+// Predictions are held between half of the least and four times the most that was seen (so many
+// times as the query is larger, if that is more): a line may cross zero, a job never does.
+// REQUIRES: at least two runs.
 std::vector<Expert> experts_of(const Sample& sample);
 
 // What the nearest runs along the coordinate say of run i, without it; all runs, where there is no

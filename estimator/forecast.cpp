@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "estimator/experts.h"
@@ -314,13 +315,50 @@ Forecast of_few(const Sample& sample, Resource resource) {
   return out;
 }
 
-}  // namespace
+// How many times larger the query is than all runs, along a feature that could not show yet whether
+// it matters: there are too few runs, or all are of one size.
+double times_untold(const KindState& state, const Sample& sample, const profiles::Features& query) {
+  double out = 1;
+  for (const auto& [name, value] : query) {
+    const auto* column = state.feature(name);
+    if (column == nullptr || is_plain_number(name) || !std::isfinite(value)) continue;
+    double least = std::numeric_limits<double>::infinity();
+    double most = -least;
+    bool all = true;
+    for (const auto run : sample.run) {
+      const auto size = static_cast<double>(column->values[run]);
+      all = all && !std::isnan(size);
+      if (std::isnan(size)) continue;
+      least = std::min(least, size);
+      most = std::max(most, size);
+    }
+    const bool could_tell = sample.size() >= 3 && all && least < most;
+    if (!could_tell && most > 0) out = std::max(out, value / most);
+  }
+  return out;
+}
 
-std::optional<Forecast> forecast(const KindState& state, Resource resource,
-                                 const profiles::Features& query) {
-  Sample sample = sample_of(state, resource, query);
-  if (sample.size() == 0) return std::nullopt;
-  if (sample.size() < 3) return of_few(sample, resource);
+// The need then grows with a power of the size that lies, for all that is known, anywhere between 0
+// and 1.
+void reach_out(Forecast& forecast, double times) {
+  if (times < kBeyond) return;
+  constexpr int kSteps = 4;
+  std::vector<Part> parts;
+  for (int step = 0; step <= kSteps; ++step) {
+    Part part{forecast.distribution.masses(), 1};
+    const double growth = portable_log(times) * step / kSteps;
+    for (auto& mass : part.masses) {
+      mass.from += growth;
+      mass.log_value += growth;
+    }
+    parts.push_back(std::move(part));
+  }
+  forecast.distribution = mixture(parts);
+  forecast.most += portable_log(times);
+  forecast.extrapolates = true;
+}
+
+Forecast of_many(Sample sample, const KindState& state, Resource resource) {
   const double prior = prior_of(resource);
   if (resource == Resource::memory)
     set_cost_weights(sample, state);
@@ -346,7 +384,7 @@ std::optional<Forecast> forecast(const KindState& state, Resource resource,
   for (const auto& expert : experts) {
     const bool is_constant = parts.empty();
     const auto errors = errors_of(expert, sample, weight, is_constant ? 1 : widening);
-    parts.push_back(part_of(expert, errors, prior));
+    parts.push_back(part_of(expert, errors, is_constant ? prior : prior * widening));
     if (parts.back().share > best) {
       best = parts.back().share;
       out.spread = errors.deviation;
@@ -358,6 +396,19 @@ std::optional<Forecast> forecast(const KindState& state, Resource resource,
   out.extrapolates = widening > 1;
   for (const auto& predictor : sample.predictors)
     out.features.push_back(predictor.name);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast(const KindState& state, Resource resource,
+                                 const profiles::Features& query) {
+  Sample sample = sample_of(state, resource, query);
+  if (sample.size() == 0) return std::nullopt;
+  const double times = times_untold(state, sample, query);
+  auto out =
+      sample.size() < 3 ? of_few(sample, resource) : of_many(std::move(sample), state, resource);
+  reach_out(out, times);
   return out;
 }
 

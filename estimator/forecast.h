@@ -35,6 +35,9 @@ struct Forecast {
 //             a quantile is judged by; it is the upper side that decides sizes) + a twentieth of
 //             the standard error.
 // n is the effective number of runs, (Σw)²/Σw² (Kish).
+//
+// A query s times larger than all runs in a feature that could not show yet whether it matters
+// needs s^e times as much, e evenly spread over [0, 1].
 std::optional<Forecast> forecast(const KindState& state, Resource resource,
                                  const profiles::Features& query);
 

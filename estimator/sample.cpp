@@ -11,9 +11,6 @@
 namespace jobward::estimator {
 namespace {
 
-// A numeric argument may mean anything, a seed or a port as well as a size.
-bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
-
 // Logarithms where all are positive; else sign(x)·log(1 + |x|/s), s the smallest |x| above 0. Both
 // do not depend on the unit.
 void take_logs(Predictor& predictor) {
@@ -182,6 +179,8 @@ void sort_by_coordinate(Sample& sample) {
 }
 
 }  // namespace
+
+bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
 
 double smallest(Resource resource) { return info(resource).unit == Unit::seconds ? 1e-3 : 1; }
 

@@ -55,6 +55,9 @@ inline constexpr double kBeyond = 1.5;
 // The word of a run counts half after so many later ones.
 inline constexpr double kHalfLife = 200;
 
+// "num:…": an argument that may mean anything, a seed or a port as well as a size.
+bool is_plain_number(const std::string& feature);
+
 // The smallest amount that matters: a byte, a millisecond.
 double smallest(Resource resource);
 
