@@ -116,7 +116,10 @@ Distribution Distribution::given_more_than(double known) const {
   const double from = portable_log(known);
   std::vector<Mass> above;
   for (const auto& mass : masses_)
-    if (mass.log_value > from) above.push_back(mass);
+    if (mass.log_value > from) {
+      above.push_back(mass);
+      above.back().from = std::max(mass.from, from);
+    }
   if (above.size() > 1) return Distribution(std::move(above));
   // Beyond all that was foreseen: the tail goes on from there.
   const double step = 1 / tail_slope();
