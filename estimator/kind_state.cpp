@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace jobward::estimator {
 namespace {
@@ -123,6 +124,10 @@ void KindState::learn(const Observation& observation) {
                                  return column.name < wanted;
                                });
     if (at == features_.end() || at->name != name) {
+      const std::size_t names = std::accumulate(
+          features_.begin(), features_.end(), name.size(),
+          [](std::size_t sum, const FeatureColumn& column) { return sum + column.name.size(); });
+      if (names > kMaxNameBytes) continue;
       if (features_.size() == kMaxFeatures) continue;
       at = features_.insert(at, {name, std::vector<float>(size_ + 1, kAbsent)});
     }

@@ -34,6 +34,8 @@ class KindState {
   struct FeatureColumn {
     std::string name;
     std::vector<float> values;  // one a run; NaN: the run lacks it
+  // Names, all together: the rest is for the runs.
+  static constexpr std::size_t kMaxNameBytes = 4096;
   };
   struct ResourceColumn {
     std::vector<Told> told;     // one a run, or empty: no run tells anything
