@@ -189,12 +189,13 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
   const auto& column = state.resource(resource);
   const double per_run = portable_exp(-portable_log(2) / kHalfLife);
   double weight = 1;
-  for (std::size_t run = column.told.size(); run-- > 0; weight *= per_run) {
+  for (std::size_t run = column.told.size(); run-- > 0;) {
     if (column.told[run] != Told::measured) continue;
     sample.run.push_back(run);
     sample.value.push_back(std::max(static_cast<double>(column.values[run]), smallest(resource)));
     sample.log_value.push_back(portable_log(sample.value.back()));
     sample.weight.push_back(weight);
+    weight *= per_run;
   }
   std::reverse(sample.run.begin(), sample.run.end());
   std::reverse(sample.value.begin(), sample.value.end());
