@@ -207,11 +207,18 @@ std::vector<double> weights_at_query(const Sample& sample) {
   return out;
 }
 
+// How far the query lies beyond what was seen, along the coordinate.
+double outside_of(const Sample& sample) {
+  if (!sample.has_coordinate()) return 0;
+  return std::max(
+      {sample.query - sample.coordinate.back(), sample.coordinate.front() - sample.query, 0.0});
+}
+
 // 1 within what was seen, more beyond it.
 double widening_at_query(const Sample& sample) {
-  if (!sample.has_coordinate()) return 1;
+  const double outside = outside_of(sample);
+  if (outside <= 0) return 1;
   const auto& u = sample.coordinate;
-  const double outside = std::max({sample.query - u.back(), u.front() - sample.query, 0.0});
   const double mean = std::accumulate(u.begin(), u.end(), 0.0) / static_cast<double>(u.size());
   double squares = 0;
   for (const double x : u)
@@ -393,7 +400,7 @@ Forecast of_many(Sample sample, const KindState& state, Resource resource) {
   out.distribution = mixture(parts);
   out.runs = sample.size();
   out.most = most_of(sample, experts) + portable_log(widening);
-  out.extrapolates = widening > 1;
+  out.extrapolates = outside_of(sample) > portable_log(kBeyond);
   for (const auto& predictor : sample.predictors)
     out.features.push_back(predictor.name);
   return out;

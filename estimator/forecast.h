@@ -16,7 +16,7 @@ struct Forecast {
   double spread = 0;                   // of those around what was said of them, in logarithms
   double most = 0;                     // believable at all, logarithm: see kMostExcess
   std::vector<std::string> features;   // that it follows
-  bool extrapolates = false;           // the query lies beyond what was seen
+  bool extrapolates = false;           // the query lies kBeyond times beyond what was seen
   std::optional<std::size_t> changed;  // only so many runs, the last ones, are like today's
 };
 
