@@ -340,7 +340,7 @@ double times_untold(const KindState& state, const Sample& sample, const profiles
       most = std::max(most, size);
     }
     const bool could_tell = sample.size() >= 3 && all && least < most;
-    if (!could_tell && most > 0) out = std::max(out, value / most);
+    if (!could_tell && most > 0) out = std::max(out, static_cast<double>(kept(value)) / most);
   }
   return out;
 }

@@ -17,12 +17,6 @@ constexpr std::size_t kLongestName = 255;
 constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kHeader = 1 + 8 + 1 + 2 + 1;  // version, total, features, runs, resources
 
-// Beyond a float's range nothing is a size or a time: kept as the largest that is one.
-float narrow(double value) {
-  constexpr double kLargest = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
-}
-
 Told told_by(const Observed& used) {
   if (!used.censored) return Told::measured;
   return used.ended_early ? Told::at_least : Told::more_than;
@@ -89,6 +83,11 @@ bool is_sound(const KindState::ResourceColumn& column) {
 
 }  // namespace
 
+float kept(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
+}
+
 const KindState::FeatureColumn* KindState::feature(std::string_view name) const {
   const auto at = std::lower_bound(
       features_.begin(), features_.end(), name,
@@ -124,14 +123,14 @@ void KindState::learn(const Observation& observation) {
                                  return column.name < wanted;
                                });
     if (at == features_.end() || at->name != name) {
+      if (features_.size() == kMaxFeatures) continue;
       const std::size_t names = std::accumulate(
           features_.begin(), features_.end(), name.size(),
           [](std::size_t sum, const FeatureColumn& column) { return sum + column.name.size(); });
       if (names > kMaxNameBytes) continue;
-      if (features_.size() == kMaxFeatures) continue;
       at = features_.insert(at, {name, std::vector<float>(size_ + 1, kAbsent)});
     }
-    at->values.back() = narrow(value);
+    at->values.back() = kept(value);
   }
   for (const auto& entry : kResources) {
     auto& column = resources_[static_cast<std::size_t>(entry.resource)];
@@ -141,7 +140,7 @@ void KindState::learn(const Observation& observation) {
     column.told.resize(size_, Told::nothing);
     column.values.resize(size_, 0);
     column.told.push_back(tells ? told_by(*used) : Told::nothing);
-    column.values.push_back(tells ? narrow(used->value) : 0);
+    column.values.push_back(tells ? kept(used->value) : 0);
   }
   ++size_;
   while (size_ > 1 && encoded_size() > kMaxBytes)

@@ -19,6 +19,10 @@ namespace jobward::estimator {
 // What a run tells of its need of a resource.
 enum class Told : std::uint8_t { nothing, measured, more_than, at_least };
 
+// A number as a state keeps it: in a float's precision, and within its range, beyond which nothing
+// is a size or a time. Whoever compares a number with kept ones rounds it first.
+float kept(double value);
+
 // The last runs of one kind, oldest first, as columns, and how many there ever were. Pure data; the
 // same history gives the same bytes on every machine (little-endian, 32-bit floats: 7 digits are
 // enough for a size).
@@ -30,12 +34,12 @@ class KindState {
   // Where many features are declared, fewer runs are kept.
   static constexpr std::size_t kMaxBytes = 16384;
   static constexpr std::size_t kMaxFeatures = 64;
+  // Names, all together: the rest is for the runs.
+  static constexpr std::size_t kMaxNameBytes = 4096;
 
   struct FeatureColumn {
     std::string name;
     std::vector<float> values;  // one a run; NaN: the run lacks it
-  // Names, all together: the rest is for the runs.
-  static constexpr std::size_t kMaxNameBytes = 4096;
   };
   struct ResourceColumn {
     std::vector<Told> told;     // one a run, or empty: no run tells anything

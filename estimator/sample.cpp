@@ -81,7 +81,7 @@ std::vector<Predictor> candidates(const KindState& state, const Sample& sample,
     if (column == nullptr || !std::isfinite(value)) continue;
     Predictor predictor;
     predictor.name = name;
-    predictor.query = value;
+    predictor.query = static_cast<double>(kept(value));
     for (const auto run : sample.run)
       predictor.values.push_back(static_cast<double>(column->values[run]));
     const bool all = std::none_of(predictor.values.begin(), predictor.values.end(),
