@@ -83,6 +83,10 @@ TEST_CASE("calibration: Kinds of as many runs share a pool, others do not") {
   CHECK(calibration.surprise_at(Resource::memory, 29, 0.99) == Approx(40));
   for (const std::size_t runs : {1U, 9U, 30U, 1000U})
     CHECK(calibration.surprise_at(Resource::memory, runs, 0.99) == Approx(nominal));
+  for (int i = 0; i < 500; ++i)
+    calibration.add(Resource::memory, 99, 50);
+  CHECK(calibration.surprise_at(Resource::memory, 30, 0.99) == Approx(50));
+  CHECK(calibration.surprise_at(Resource::memory, 100, 0.99) == Approx(nominal));
   for (const auto resource : {Resource::wall, Resource::disk_growth, Resource::processes})
     CHECK(calibration.surprise_at(resource, 10, 0.99) == Approx(nominal));
 }

@@ -82,6 +82,9 @@ TEST_CASE("forecast: One odd run, or two, are no shift") {
   CHECK(!forecast_of(runs).changed);
   runs.push_back(run_of(3e9));
   CHECK(!forecast_of(runs).changed);
+  Runs first{run_of(3e9), run_of(3e9)};
+  first.insert(first.end(), 20, run_of(1e9));
+  CHECK(!forecast_of(first).changed);
 }
 
 TEST_CASE("forecast: After a change of the level by half, old runs lose weight in 3 to 5 runs") {

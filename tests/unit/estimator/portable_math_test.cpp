@@ -12,7 +12,7 @@ using jobward::test::Random;
 
 namespace {
 
-constexpr double kTolerance = 1e-12;
+constexpr double kTolerance = 1e-14;
 
 // Relative to the number, absolute where it is near 0.
 bool is_close(double a, double b) {
@@ -23,7 +23,7 @@ bool is_close(double a, double b) {
 
 TEST_CASE("portable_math: The logarithm agrees with the library's over all normal numbers") {
   Random random(1);
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < 40000; ++i) {
     const double x = std::exp(random.between(-690, 709));
     INFO(x);
     REQUIRE(is_close(portable_log(x), std::log(x)));
@@ -39,8 +39,8 @@ TEST_CASE("portable_math: The logarithm agrees with the library's over all norma
 TEST_CASE("portable_math: The logarithm keeps its digits next to one") {
   CHECK(portable_log(1) == 0);
   for (double d = 1e-15; d < 0.1; d *= 3) {
-    CHECK(portable_log(1 + d) == Approx(std::log(1 + d)).epsilon(1e-12));
-    CHECK(portable_log(1 - d) == Approx(std::log(1 - d)).epsilon(1e-12));
+    CHECK(portable_log(1 + d) == Approx(std::log(1 + d)).epsilon(kTolerance));
+    CHECK(portable_log(1 - d) == Approx(std::log(1 - d)).epsilon(kTolerance));
   }
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("portable_math: What has no logarithm gives a finite number") {
 
 TEST_CASE("portable_math: The exponential agrees with the library's") {
   Random random(2);
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < 40000; ++i) {
     const double x = random.between(-690, 690);
     INFO(x);
     REQUIRE(portable_exp(x) == Approx(std::exp(x)).epsilon(kTolerance));

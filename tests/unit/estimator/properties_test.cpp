@@ -131,10 +131,12 @@ void check_no_lower(const Quantiles& now, const Quantiles& before, double tolera
 
 TEST_CASE(
     "properties: Whatever the history and the question, sizes are numbers above zero, in order") {
-  for_any_history([](const History& history) {
-    check_all_questions(exact(history.runs), history.query);
-    check_all_questions(exact(history.runs), {});
-  });
+  for_any_history(
+      [](const History& history) {
+        check_all_questions(exact(history.runs), history.query);
+        check_all_questions(exact(history.runs), {});
+      },
+      120);
 }
 
 TEST_CASE("properties: A surer bound is never a lower one") {
