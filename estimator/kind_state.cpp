@@ -112,7 +112,7 @@ Observation KindState::observation(std::size_t run) const {
 
 void KindState::learn(const Observation& observation) {
   ++total_;
-  if (size_ == kWindow) forget_oldest();
+  if (size_ == kWindow) forget(dispensable());
   for (auto& column : features_)
     column.values.push_back(kAbsent);
   for (const auto& [name, value] : observation.features) {
@@ -144,16 +144,25 @@ void KindState::learn(const Observation& observation) {
   }
   ++size_;
   while (size_ > 1 && encoded_size() > kMaxBytes)
-    forget_oldest();
+    forget(dispensable());
 }
 
-void KindState::forget_oldest() {
+std::size_t KindState::dispensable() const {
+  const auto& told = resource(Resource::memory).told;
+  const auto is_ended = [](Told what) { return what == Told::more_than || what == Told::at_least; };
+  const auto ended = static_cast<std::size_t>(std::count_if(told.begin(), told.end(), is_ended));
+  if (2 * ended <= size_) return 0;
+  return static_cast<std::size_t>(std::find_if(told.begin(), told.end(), is_ended) - told.begin());
+}
+
+void KindState::forget(std::size_t run) {
+  const auto at = static_cast<std::ptrdiff_t>(run);
   for (auto& column : features_)
-    column.values.erase(column.values.begin());
+    column.values.erase(column.values.begin() + at);
   for (auto& column : resources_) {
     if (column.told.empty()) continue;
-    column.told.erase(column.told.begin());
-    column.values.erase(column.values.begin());
+    column.told.erase(column.told.begin() + at);
+    column.values.erase(column.values.begin() + at);
   }
   --size_;
   drop_unused_features();

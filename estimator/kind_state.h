@@ -66,7 +66,10 @@ class KindState {
   static Result<KindState> decode(std::string_view bytes);
 
  private:
-  void forget_oldest();
+  // Which run goes where there is no room: the oldest; of those that were ended before their time,
+  // if they are more than half. A job that fails for days does not push out what is known of it.
+  [[nodiscard]] std::size_t dispensable() const;
+  void forget(std::size_t run);
   void drop_unused_features();
   [[nodiscard]] std::size_t encoded_size() const;
 

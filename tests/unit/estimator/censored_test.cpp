@@ -106,6 +106,16 @@ TEST_CASE("censored: An end of this command keeps what its script's other ends h
   CHECK(after.p99 >= before.p99);
 }
 
+TEST_CASE("censored: A job that fails for days does not push out what is known of it") {
+  Runs runs(20, run_of(5e9));
+  for (int i = 0; i < 500; ++i)
+    runs.push_back(i % 2 == 0 ? failed_at(1e6) : ended_at(2e9));
+  const auto estimate = predict({level_of(Level::exact, runs)}, {});
+  CHECK(estimate.by.find(Resource::memory)->p50 == Approx(5e9).epsilon(1e-6));
+  CHECK(estimate.by.find(Resource::memory)->p99 >= 5e9);
+  CHECK(estimate.runs == static_cast<int>(KindState::kWindow));
+}
+
 TEST_CASE("censored: Whoever else failed at a limit says nothing of a command that is known") {
   const auto own = level_of(Level::exact, {run_of(100), run_of(100), run_of(100)});
   const auto others =
