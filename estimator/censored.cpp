@@ -50,7 +50,7 @@ bool same_features(const KindState& state, std::size_t run, const profiles::Feat
     const auto it = query.find(column.name);
     const bool lacks = std::isnan(column.values[run]);
     if (lacks != (it == query.end())) return false;
-    if (!lacks && static_cast<float>(it->second) != column.values[run]) return false;
+    if (!lacks && kept(it->second) != column.values[run]) return false;
   }
   return std::all_of(query.begin(), query.end(),
                      [&](const auto& entry) { return state.feature(entry.first) != nullptr; });

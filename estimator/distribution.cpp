@@ -116,7 +116,10 @@ Distribution Distribution::given_more_than(double known) const {
   const double from = portable_log(known);
   std::vector<Mass> above;
   for (const auto& mass : masses_)
-    if (mass.log_value > from) above.push_back(mass);
+    if (mass.log_value > from) {
+      above.push_back(mass);
+      above.back().from = std::max(mass.from, from);
+    }
   if (above.size() > 1) return Distribution(std::move(above));
   // Beyond all that was foreseen: the tail goes on from there.
   const double step = 1 / tail_slope();
@@ -174,7 +177,8 @@ Distribution mixture(const std::vector<Part>& parts) {
   }
   const double gap = portable_log(kLeastGrowth);
   const auto is_full = [&](const Mass& mass) {
-    return mass.weight >= total / kMasses || mass.cost_weight >= cost_total / kMasses;
+    return mass.weight >= kGrace * total / kMasses ||
+           mass.cost_weight >= kGrace * cost_total / kMasses;
   };
   std::vector<Mass> out;
   for (const auto& mass : all) {

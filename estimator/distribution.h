@@ -57,6 +57,9 @@ inline constexpr double kLeastGrowth = 1.1;
 // Distributions are kept to about so many masses: finer steps change no decision by a percent.
 inline constexpr double kMasses = 80;
 
+// Sums of weights that should be equal are compared with this much grace: rounding must not decide.
+inline constexpr double kGrace = 1 - 1e-9;
+
 // Weighted parts of one: Σ share·part, the shares made to add up to 1. Neighbours are drawn
 // together upwards, to kMasses.
 struct Part {

@@ -42,7 +42,8 @@ Floors floors_over(const std::vector<LevelRuns>& levels, Resource resource, cons
     const auto floors = floors_of(level.state, resource, query, features);
     out.at_least = std::max(out.at_least, floors.at_least);
     out.beyond = std::max(out.beyond, floors.beyond);
-    if (level.state.size() > 0) break;
+    const auto& told = level.state.resource(resource).told;
+    if (std::find(told.begin(), told.end(), Told::measured) != told.end()) break;
   }
   return out;
 }

@@ -26,7 +26,12 @@ Range plausible(const Sample& sample) {
     out.high = std::max(out.high, value);
   }
   out.low -= portable_log(2);
-  out.high += portable_log(4);
+  double times = 4;
+  for (const auto& predictor : sample.predictors) {
+    const double most = *std::max_element(predictor.values.begin(), predictor.values.end());
+    if (most > 0) times = std::max(times, predictor.query / most);
+  }
+  out.high += portable_log(times);
   return out;
 }
 

@@ -19,8 +19,9 @@ struct Expert {
 // runs near the query); and, where a feature tells runs apart, a straight line in the predictors, a
 // power law in them, and a line through the nearest runs along the coordinate.
 //
-// Predictions are held between half of the least and four times the most that was seen: a line may
-// cross zero, a job never does. REQUIRES: at least two runs.
+// Predictions are held between half of the least and four times the most that was seen (so many
+// times as the query is larger, if that is more): a line may cross zero, a job never does.
+// REQUIRES: at least two runs.
 std::vector<Expert> experts_of(const Sample& sample);
 
 // What the nearest runs along the coordinate say of run i, without it; all runs, where there is no
@@ -28,6 +29,6 @@ std::vector<Expert> experts_of(const Sample& sample);
 std::vector<double> local_without(const Sample& sample, const std::vector<double>& of);
 
 // The nearest runs on each side of the query that the local line goes through.
-inline constexpr std::size_t kNeighbours = 5;
+inline constexpr std::size_t kNeighbours = 4;
 
 }  // namespace jobward::estimator

@@ -17,6 +17,7 @@ namespace {
 constexpr double kThirdOfNormal = 1.7320508075688772;  // √3: the outer nodes of Gauss-Hermite
 constexpr double kGroups = 40;                         // of errors; see kMasses
 constexpr double kSameError = 0.0005;                  // below it two errors are one
+constexpr double kLeastTail = 0.25;                    // of 1/(n + 1), beside the kernel
 constexpr double kUpper = 0.7;                         // experts are judged by what lies above
 
 double prior_of(Resource resource) {
@@ -43,7 +44,7 @@ struct Errors {
     double below = 0;
     for (const auto& error : sorted) {
       below += error.weight;
-      if (below >= p * total) return error.value;
+      if (below >= kGrace * p * total) return error.value;
     }
     return sorted.back().value;
   }
@@ -84,7 +85,7 @@ struct Tail {
 };
 
 Tail tail_of(const Errors& errors, double least) {
-  const double upper = errors.total / std::sqrt(errors.effective + 1);
+  const double upper = kGrace * errors.total / std::sqrt(errors.effective + 1);
   double weight = 0;
   std::size_t from = errors.sorted.size();
   while (from > 0 && weight < upper)
@@ -111,7 +112,9 @@ constexpr std::array<TailStep, 4> kTail{TailStep{0.25, 0.4}, TailStep{0.75, 0.3}
 class Gatherer {
  public:
   Gatherer(double weight, double cost_weight, std::vector<Mass>& out)
-      : weight_(weight / kGroups), cost_weight_(cost_weight / kGroups), out_(out) {}
+      : weight_(kGrace * weight / kGroups),
+        cost_weight_(kGrace * cost_weight / kGroups),
+        out_(out) {}
 
   void add(const Mass& mass) {
     const bool full = gathered_.weight >= weight_ || gathered_.cost_weight >= cost_weight_;
@@ -192,9 +195,18 @@ Part part_of(const Expert& expert, const Errors& errors, double prior) {
       density(errors, expert.prediction, 0.9 * std::min(errors.deviation, quartiles) * rate);
   const auto runs = static_cast<double>(errors.sorted.size());
   const auto tail = tail_of(errors, prior / runs);
-  const double beyond = errors.total / (errors.effective + 1);
-  add_tail(part.masses, expert.prediction + errors.sorted.back().value, tail.scale, beyond,
-           beyond * tail.cost_ratio);
+  // What the kernel has spread beyond the largest error is part of what lies there.
+  const double edge = expert.prediction + errors.sorted.back().value;
+  double spread_beyond = 0;
+  for (auto it = part.masses.rbegin(); it != part.masses.rend() && it->log_value > edge; ++it)
+    spread_beyond += it->weight;
+  const double all_beyond = errors.total / (errors.effective + 1);
+  const double beyond = std::max(all_beyond - spread_beyond, kLeastTail * all_beyond);
+  const auto density_end = static_cast<std::ptrdiff_t>(part.masses.size());
+  add_tail(part.masses, edge, tail.scale, beyond, beyond * tail.cost_ratio);
+  // The tail begins at the largest error, which the kernel has spread beyond.
+  std::inplace_merge(part.masses.begin(), part.masses.begin() + density_end, part.masses.end(),
+                     [](const Mass& a, const Mass& b) { return a.log_value < b.log_value; });
   const double score = score_of(errors);
   part.share = 1 / (score * score);
   return part;
@@ -225,11 +237,18 @@ std::vector<double> weights_at_query(const Sample& sample) {
   return out;
 }
 
+// How far the query lies beyond what was seen, along the coordinate.
+double outside_of(const Sample& sample) {
+  if (!sample.has_coordinate()) return 0;
+  return std::max(
+      {sample.query - sample.coordinate.back(), sample.coordinate.front() - sample.query, 0.0});
+}
+
 // 1 within what was seen, more beyond it.
 double widening_at_query(const Sample& sample) {
-  if (!sample.has_coordinate()) return 1;
+  const double outside = outside_of(sample);
+  if (outside <= 0) return 1;
   const auto& u = sample.coordinate;
-  const double outside = std::max({sample.query - u.back(), u.front() - sample.query, 0.0});
   const double mean = std::accumulate(u.begin(), u.end(), 0.0) / static_cast<double>(u.size());
   double squares = 0;
   for (const double x : u)
@@ -338,13 +357,50 @@ Forecast of_few(const Sample& sample, Resource resource) {
   return out;
 }
 
-}  // namespace
+// How many times larger the query is than all runs, along a feature that could not show yet whether
+// it matters: there are too few runs, or all are of one size.
+double times_untold(const KindState& state, const Sample& sample, const profiles::Features& query) {
+  double out = 1;
+  for (const auto& [name, value] : query) {
+    const auto* column = state.feature(name);
+    if (column == nullptr || is_plain_number(name) || !std::isfinite(value)) continue;
+    double least = std::numeric_limits<double>::infinity();
+    double most = -least;
+    bool all = true;
+    for (const auto run : sample.run) {
+      const auto size = static_cast<double>(column->values[run]);
+      all = all && !std::isnan(size);
+      if (std::isnan(size)) continue;
+      least = std::min(least, size);
+      most = std::max(most, size);
+    }
+    const bool could_tell = sample.size() >= 3 && all && least < most;
+    if (!could_tell && most > 0) out = std::max(out, static_cast<double>(kept(value)) / most);
+  }
+  return out;
+}
 
-std::optional<Forecast> forecast(const KindState& state, Resource resource,
-                                 const profiles::Features& query) {
-  Sample sample = sample_of(state, resource, query);
-  if (sample.size() == 0) return std::nullopt;
-  if (sample.size() < 3) return of_few(sample, resource);
+// The need then grows with a power of the size that lies, for all that is known, anywhere between 0
+// and 1.
+void reach_out(Forecast& forecast, double times) {
+  if (times < kBeyond) return;
+  constexpr int kSteps = 4;
+  std::vector<Part> parts;
+  for (int step = 0; step <= kSteps; ++step) {
+    Part part{forecast.distribution.masses(), 1};
+    const double growth = portable_log(times) * step / kSteps;
+    for (auto& mass : part.masses) {
+      mass.from += growth;
+      mass.log_value += growth;
+    }
+    parts.push_back(std::move(part));
+  }
+  forecast.distribution = mixture(parts);
+  forecast.most += portable_log(times);
+  forecast.extrapolates = true;
+}
+
+Forecast of_many(Sample sample, const KindState& state, Resource resource) {
   const double prior = prior_of(resource);
   if (resource == Resource::memory)
     set_cost_weights(sample, state);
@@ -374,14 +430,27 @@ std::optional<Forecast> forecast(const KindState& state, Resource resource,
   std::vector<Part> parts;
   for (std::size_t i = 0; i < experts.size(); ++i)
     if (resource == Resource::memory || i == best)
-      parts.push_back(part_of(experts[i], errors[i], prior));
+      parts.push_back(part_of(experts[i], errors[i], i == 0 ? prior : prior * widening));
   out.spread = errors[best].deviation;
   out.distribution = mixture(parts);
   out.runs = sample.size();
   out.most = most_of(sample, experts) + portable_log(widening);
-  out.extrapolates = widening > 1;
+  out.extrapolates = outside_of(sample) > portable_log(kBeyond);
   for (const auto& predictor : sample.predictors)
     out.features.push_back(predictor.name);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast(const KindState& state, Resource resource,
+                                 const profiles::Features& query) {
+  Sample sample = sample_of(state, resource, query);
+  if (sample.size() == 0) return std::nullopt;
+  const double times = times_untold(state, sample, query);
+  auto out =
+      sample.size() < 3 ? of_few(sample, resource) : of_many(std::move(sample), state, resource);
+  reach_out(out, times);
   return out;
 }
 

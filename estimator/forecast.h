@@ -16,7 +16,7 @@ struct Forecast {
   double spread = 0;                   // of those around what was said of them, in logarithms
   double most = 0;                     // believable at all, logarithm: see kMostExcess
   std::vector<std::string> features;   // that it follows
-  bool extrapolates = false;           // the query lies beyond what was seen
+  bool extrapolates = false;           // the query lies kBeyond times beyond what was seen
   std::optional<std::size_t> changed;  // only so many runs, the last ones, are like today's
 };
 
@@ -36,6 +36,9 @@ struct Forecast {
 //             the standard error.
 // Of other resources than memory, the expert with the least c alone: half the time.
 // n is the effective number of runs, (Σw)²/Σw² (Kish).
+//
+// A query s times larger than all runs in a feature that could not show yet whether it matters
+// needs s^e times as much, e evenly spread over [0, 1].
 std::optional<Forecast> forecast(const KindState& state, Resource resource,
                                  const profiles::Features& query);
 

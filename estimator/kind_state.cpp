@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace jobward::estimator {
 namespace {
@@ -15,12 +16,6 @@ constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kLongestName = 255;
 constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kHeader = 1 + 8 + 1 + 2 + 1;  // version, total, features, runs, resources
-
-// Beyond a float's range nothing is a size or a time: kept as the largest that is one.
-float narrow(double value) {
-  constexpr double kLargest = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
-}
 
 Told told_by(const Observed& used) {
   if (!used.censored) return Told::measured;
@@ -88,6 +83,11 @@ bool is_sound(const KindState::ResourceColumn& column) {
 
 }  // namespace
 
+float kept(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
+}
+
 const KindState::FeatureColumn* KindState::feature(std::string_view name) const {
   const auto at = std::lower_bound(
       features_.begin(), features_.end(), name,
@@ -112,7 +112,7 @@ Observation KindState::observation(std::size_t run) const {
 
 void KindState::learn(const Observation& observation) {
   ++total_;
-  if (size_ == kWindow) forget_oldest();
+  if (size_ == kWindow) forget(dispensable());
   for (auto& column : features_)
     column.values.push_back(kAbsent);
   for (const auto& [name, value] : observation.features) {
@@ -124,9 +124,13 @@ void KindState::learn(const Observation& observation) {
                                });
     if (at == features_.end() || at->name != name) {
       if (features_.size() == kMaxFeatures) continue;
+      const std::size_t names = std::accumulate(
+          features_.begin(), features_.end(), name.size(),
+          [](std::size_t sum, const FeatureColumn& column) { return sum + column.name.size(); });
+      if (names > kMaxNameBytes) continue;
       at = features_.insert(at, {name, std::vector<float>(size_ + 1, kAbsent)});
     }
-    at->values.back() = narrow(value);
+    at->values.back() = kept(value);
   }
   for (const auto& entry : kResources) {
     auto& column = resources_[static_cast<std::size_t>(entry.resource)];
@@ -136,20 +140,29 @@ void KindState::learn(const Observation& observation) {
     column.told.resize(size_, Told::nothing);
     column.values.resize(size_, 0);
     column.told.push_back(tells ? told_by(*used) : Told::nothing);
-    column.values.push_back(tells ? narrow(used->value) : 0);
+    column.values.push_back(tells ? kept(used->value) : 0);
   }
   ++size_;
   while (size_ > 1 && encoded_size() > kMaxBytes)
-    forget_oldest();
+    forget(dispensable());
 }
 
-void KindState::forget_oldest() {
+std::size_t KindState::dispensable() const {
+  const auto& told = resource(Resource::memory).told;
+  const auto is_ended = [](Told what) { return what == Told::more_than || what == Told::at_least; };
+  const auto ended = static_cast<std::size_t>(std::count_if(told.begin(), told.end(), is_ended));
+  if (2 * ended <= size_) return 0;
+  return static_cast<std::size_t>(std::find_if(told.begin(), told.end(), is_ended) - told.begin());
+}
+
+void KindState::forget(std::size_t run) {
+  const auto at = static_cast<std::ptrdiff_t>(run);
   for (auto& column : features_)
-    column.values.erase(column.values.begin());
+    column.values.erase(column.values.begin() + at);
   for (auto& column : resources_) {
     if (column.told.empty()) continue;
-    column.told.erase(column.told.begin());
-    column.values.erase(column.values.begin());
+    column.told.erase(column.told.begin() + at);
+    column.values.erase(column.values.begin() + at);
   }
   --size_;
   drop_unused_features();

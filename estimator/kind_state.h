@@ -19,6 +19,10 @@ namespace jobward::estimator {
 // What a run tells of its need of a resource.
 enum class Told : std::uint8_t { nothing, measured, more_than, at_least };
 
+// A number as a state keeps it: in a float's precision, and within its range, beyond which nothing
+// is a size or a time. Whoever compares a number with kept ones rounds it first.
+float kept(double value);
+
 // The last runs of one kind, oldest first, as columns, and how many there ever were. Pure data; the
 // same history gives the same bytes on every machine (little-endian, 32-bit floats: 7 digits are
 // enough for a size).
@@ -30,6 +34,8 @@ class KindState {
   // Where many features are declared, fewer runs are kept.
   static constexpr std::size_t kMaxBytes = 16384;
   static constexpr std::size_t kMaxFeatures = 64;
+  // Names, all together: the rest is for the runs.
+  static constexpr std::size_t kMaxNameBytes = 4096;
 
   struct FeatureColumn {
     std::string name;
@@ -60,7 +66,10 @@ class KindState {
   static Result<KindState> decode(std::string_view bytes);
 
  private:
-  void forget_oldest();
+  // Which run goes where there is no room: the oldest; of those that were ended before their time,
+  // if they are more than half. A job that fails for days does not push out what is known of it.
+  [[nodiscard]] std::size_t dispensable() const;
+  void forget(std::size_t run);
   void drop_unused_features();
   [[nodiscard]] std::size_t encoded_size() const;
 

@@ -31,8 +31,17 @@ double portable_log(double x) {
   }
   const double s = (m - 1) / (m + 1);  // |s| <= 0.1716
   const double q = s * s;
-  const double series =
-      1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q / 13)))));
+  // The terms 1/19 to 1/3 of atanh(s)/s, and 1.
+  double series = 1.0 / 19;
+  series = 1.0 / 17 + q * series;
+  series = 1.0 / 15 + q * series;
+  series = 1.0 / 13 + q * series;
+  series = 1.0 / 11 + q * series;
+  series = 1.0 / 9 + q * series;
+  series = 1.0 / 7 + q * series;
+  series = 1.0 / 5 + q * series;
+  series = 1.0 / 3 + q * series;
+  series = 1 + q * series;
   const auto e = static_cast<double>(exponent);
   return e * kLn2High + (2 * s * series + e * kLn2Low);
 }
@@ -42,7 +51,9 @@ double portable_exp(double x) {
   const auto n = static_cast<std::int64_t>(x * 1.44269504088896340736 + (x < 0 ? -0.5 : 0.5));
   const auto e = static_cast<double>(n);
   const double r = (x - e * kLn2High) - e * kLn2Low;  // |r| <= 0.347
-  double series = 1 + r * (1.0 / 11);
+  double series = 1 + r * (1.0 / 13);
+  series = 1 + series * (r * (1.0 / 12));
+  series = 1 + series * (r * (1.0 / 11));
   series = 1 + series * (r * (1.0 / 10));
   series = 1 + series * (r * (1.0 / 9));
   series = 1 + series * (r * (1.0 / 8));

@@ -6,11 +6,11 @@
 namespace jobward::estimator {
 
 // Natural logarithm of a positive, finite, normal number; below 1e-300 it is that of 1e-300.
-// Absolute error below 1e-12 (series of atanh after reduction to [1/√2, √2]; Muller, Elementary
-// Functions, 11.2).
+// Error below 1e-14, relative or absolute (series of atanh after reduction to [1/√2, √2]; Muller,
+// Elementary Functions, 11.2).
 double portable_log(double x);
 
-// e^x; x is held to [-690, 690]. Relative error below 1e-12 (Taylor after reduction by ln 2).
+// e^x; x is held to [-690, 690]. Relative error below 1e-14 (Taylor after reduction by ln 2).
 double portable_exp(double x);
 
 }  // namespace jobward::estimator

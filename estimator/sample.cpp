@@ -12,9 +12,6 @@
 namespace jobward::estimator {
 namespace {
 
-// A numeric argument may mean anything, a seed or a port as well as a size.
-bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
-
 // Logarithms where all are positive; else sign(x)·log(1 + |x|/s), s the smallest |x| above 0. Both
 // do not depend on the unit.
 void take_logs(Predictor& predictor) {
@@ -85,7 +82,7 @@ std::vector<Predictor> candidates(const KindState& state, const Sample& sample,
     if (column == nullptr || !std::isfinite(value)) continue;
     Predictor predictor;
     predictor.name = name;
-    predictor.query = value;
+    predictor.query = static_cast<double>(kept(value));
     predictor.values.reserve(sample.size());
     for (const auto run : sample.run)
       predictor.values.push_back(static_cast<double>(column->values[run]));
@@ -200,6 +197,8 @@ void crop(Sample& sample, std::size_t nearest) {
 
 }  // namespace
 
+bool is_plain_number(const std::string& feature) { return feature.compare(0, 4, "num:") == 0; }
+
 double smallest(Resource resource) { return info(resource).unit == Unit::seconds ? 1e-3 : 1; }
 
 Sample sample_of(const KindState& state, Resource resource, const profiles::Features& query) {
@@ -212,12 +211,13 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
   sample.weight.reserve(most);
   const double per_run = portable_exp(-portable_log(2) / kHalfLife);
   double weight = 1;
-  for (std::size_t run = column.told.size(); run-- > 0; weight *= per_run) {
+  for (std::size_t run = column.told.size(); run-- > 0;) {
     if (column.told[run] != Told::measured) continue;
     sample.run.push_back(run);
     sample.value.push_back(std::max(static_cast<double>(column.values[run]), smallest(resource)));
     sample.log_value.push_back(portable_log(sample.value.back()));
     sample.weight.push_back(weight);
+    weight *= per_run;
   }
   std::reverse(sample.run.begin(), sample.run.end());
   std::reverse(sample.value.begin(), sample.value.end());

@@ -57,8 +57,11 @@ inline constexpr double kBelieve = 0.05;
 inline constexpr std::size_t kFewRuns = 6;
 // A query so many times beyond what was seen extrapolates.
 inline constexpr double kBeyond = 1.5;
-// The word of a run counts half after so many later ones.
+// The word of a run counts half after so many later ones that measured the resource.
 inline constexpr double kHalfLife = 200;
+
+// "num:…": an argument that may mean anything, a seed or a port as well as a size.
+bool is_plain_number(const std::string& feature);
 
 // The smallest amount that matters: a byte, a millisecond.
 double smallest(Resource resource);

@@ -1,5 +1,5 @@
-// What the margin for few runs is worth: the share of next runs that stay below the predicted
-// bound.
+// What the bounds are worth where nothing else was learned yet, no other kind of job that would
+// tell how far to trust them: the share of next runs that stay below the predicted bound.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <sstream>
@@ -85,32 +85,31 @@ void check_floors(const Draw& draw, const std::vector<Floor>& floors) {
     table << "\n  n = " << floor.runs << ": p95 covers " << seen.p95 << ", p99 covers " << seen.p99
           << ", mean slack of p99 " << seen.slack;
     INFO(table.str());
-    REQUIRE(seen.p95 >= floor.p95);
-    REQUIRE(seen.p99 >= floor.p99);
-    REQUIRE(seen.slack <= floor.slack);
+    CHECK(seen.p95 >= floor.p95);
+    CHECK(seen.p99 >= floor.p99);
+    CHECK(seen.slack <= floor.slack);
   }
-  WARN("coverage over " << kTrials << " histories each:" << table.str());
 }
 
 }  // namespace
 
+// A sixth of a percent is what 4,000 histories do not tell.
 TEST_CASE("coverage: A job that always needs the same is always within its bounds") {
-  check_floors(constant, {{3, 1, 1, 0.2}, {5, 1, 1, 0.15}, {10, 1, 1, 0.1}, {30, 1, 1, 0.05}});
+  check_floors(constant, {{3, 1, 1, 0.06}, {5, 1, 1, 0.035}, {10, 1, 1, 0.02}, {30, 1, 1, 0.005}});
 }
 
 TEST_CASE("coverage: A job that needs nearly the same is within its bounds as often as they say") {
-  check_floors(nearly_constant, {{3, 0.99, 0.995, 0.2},
-                                 {5, 0.99, 0.995, 0.15},
-                                 {10, 0.98, 0.995, 0.1},
-                                 {30, 0.96, 0.99, 0.07}});
+  check_floors(
+      nearly_constant,
+      {{3, 0.95, 0.99, 0.1}, {5, 0.95, 0.985, 0.1}, {10, 0.95, 0.99, 0.1}, {30, 0.95, 0.99, 0.11}});
 }
 
+// Wide: until surprises have been pooled, tails are taken to be twice as long as they look.
 TEST_CASE(
     "coverage: A job whose need follows its input is within its bounds as often as they say") {
-  check_floors(linear, {{3, 0.99, 0.995, 0.75},
-                        {5, 0.99, 0.995, 0.25},
-                        {10, 0.98, 0.995, 0.13},
-                        {30, 0.96, 0.99, 0.1}});
+  check_floors(
+      linear,
+      {{3, 0.95, 0.99, 2.4}, {5, 0.95, 0.99, 2.1}, {10, 0.95, 0.99, 1.7}, {30, 0.95, 0.99, 1.1}});
 }
 
 // Few runs cannot tell of a mode that they have not met: with three, all are of the lower mode half
@@ -119,5 +118,5 @@ TEST_CASE(
 TEST_CASE("coverage: A job that needs three times as much in one run of five is covered less") {
   check_floors(
       bimodal,
-      {{3, 0.88, 0.88, 2.4}, {5, 0.86, 0.92, 2.6}, {10, 0.89, 0.915, 2.4}, {30, 0.92, 0.975, 2.4}});
+      {{3, 0.87, 0.88, 3.9}, {5, 0.91, 0.92, 4.6}, {10, 0.95, 0.97, 4.8}, {30, 0.95, 0.99, 3.4}});
 }

@@ -6,33 +6,22 @@
 #include <utility>
 #include <vector>
 
+#include "tests/unit/estimator/histories.h"
+
 using namespace jobward;
 using namespace jobward::estimator;
 using profiles::Features;
 using profiles::LearnedState;
 using profiles::Observation;
-using Runs = std::vector<Observation>;
+using test::ended_at;
+using test::level_of;
+using test::run_of;
+using test::Runs;
 
 namespace {
 
-Observation run_of(double memory, Features features = {}) {
-  Observation run;
-  run.features = std::move(features);
-  run.used.set(Resource::memory, {memory, false});
-  return run;
-}
-Observation ended_at(double memory, Features features = {}) {
-  Observation run = run_of(memory, std::move(features));
-  run.used.set(Resource::memory, {memory, true});
-  return run;
-}
-
-LearnedState level_of(Level level, const Runs& runs) {
-  LearnedState state{level, ""};
-  for (const auto& run : runs)
-    state.blob = learn({state}, run)[0];
-  return state;
-}
+// A state keeps seven digits.
+Approx same(double value) { return Approx(value).epsilon(1e-6); }
 
 Estimate from_exact(const Runs& runs, const Features& query = {}) {
   return predict({level_of(Level::exact, runs)}, query);
@@ -52,10 +41,10 @@ Runs sized_runs(const std::vector<double>& sizes, double base, double slope) {
   return runs;
 }
 
-void check_near(const Quantiles& a, const Quantiles& b) {
-  CHECK(a.p50 == Approx(b.p50));
-  CHECK(a.p95 == Approx(b.p95));
-  CHECK(a.p99 == Approx(b.p99));
+void check_near(const Quantiles& a, const Quantiles& b, double tolerance = 1e-6) {
+  CHECK(a.p50 == Approx(b.p50).epsilon(tolerance));
+  CHECK(a.p95 == Approx(b.p95).epsilon(tolerance));
+  CHECK(a.p99 == Approx(b.p99).epsilon(tolerance));
 }
 
 }  // namespace
@@ -75,21 +64,23 @@ TEST_CASE("estimator: Without any run there is no estimate, and the reason says 
   }
 }
 
-TEST_CASE("estimator: The nearest level with three measured runs is used") {
-  const Runs two{run_of(100), run_of(100)};
-  const Runs three{run_of(500), run_of(500), run_of(500)};
-  const auto masked = predict({level_of(Level::exact, two), level_of(Level::masked, three)}, {});
-  CHECK(masked.level == Level::masked);
-  CHECK(masked.runs == 3);
-  CHECK(memory_of(masked).p50 == 500);
-  const Runs enough{run_of(100), run_of(100), run_of(100)};
-  const auto exact = predict({level_of(Level::exact, enough), level_of(Level::masked, three)}, {});
-  CHECK(exact.level == Level::exact);
-  CHECK(memory_of(exact).p50 == 100);
+TEST_CASE(
+    "estimator: The nearest level with measured runs is used; a young one borrows, and says so") {
+  const Runs own{run_of(100), run_of(100)};
+  Runs all = own;
+  for (const double memory : {500, 300, 400, 450, 550})
+    all.push_back(run_of(memory));
+  const auto estimate = predict({level_of(Level::exact, own), level_of(Level::masked, all)}, {});
+  CHECK(estimate.level == Level::exact);
+  CHECK(estimate.runs == 2);
+  CHECK(memory_of(estimate).p50 == same(100));
+  CHECK(memory_of(estimate).p99 > memory_from(own).p99);
+  CHECK_THAT(estimate.reason,
+             Catch::Contains("2 runs of this very command") &&
+                 Catch::Contains("7 runs of this command with other arguments (these count "));
 }
 
-TEST_CASE(
-    "estimator: Where no level has enough runs, the nearest with any is used and it says so") {
+TEST_CASE("estimator: From few runs it says so") {
   const auto estimate = predict({level_of(Level::exact, {}), level_of(Level::masked, {run_of(100)}),
                                  level_of(Level::program, {run_of(900), run_of(900)})},
                                 {});
@@ -120,7 +111,7 @@ TEST_CASE("estimator: Runs whose memory was not measured do not count as measure
 TEST_CASE(
     "estimator: A level that only saw much smaller runs gives way to one that saw such a size") {
   const auto exact = level_of(Level::exact, sized_runs({10, 10, 10}, 0, 5));
-  const auto masked = level_of(Level::masked, sized_runs({10, 100, 1000}, 0, 5));
+  const auto masked = level_of(Level::masked, sized_runs({10, 10, 10, 100, 1000}, 0, 5));
   const auto estimate = predict({exact, masked}, {{"size:--data", 1000}});
   CHECK(estimate.level == Level::masked);
   CHECK(memory_of(estimate).p50 == Approx(5000).epsilon(0.01));
@@ -131,7 +122,10 @@ TEST_CASE("estimator: All programs together are the last resort and never follow
   const auto everything = level_of(Level::everything, sized_runs({1, 2, 3, 4}, 0, 100));
   const auto guess = predict({everything}, {{"size:--data", 1000}});
   CHECK(guess.level == Level::everything);
-  CHECK(memory_of(guess).p50 == 250);
+  CHECK(memory_of(guess).p50 >= 200);
+  CHECK(memory_of(guess).p50 <= 300);
+  CHECK(memory_of(guess).p99 >= 400);
+  check_near(memory_of(guess), memory_of(predict({everything}, {})));
   CHECK(predict({level_of(Level::exact, {run_of(7)}), everything}, {}).level == Level::exact);
 }
 
@@ -151,16 +145,19 @@ TEST_CASE("estimator: Of several features the one that explains most is followed
   CHECK_THAT(estimate.reason, Catch::Contains("size:--data") && !Catch::Contains("num:--seed"));
 }
 
-TEST_CASE("estimator: With few runs a feature needs a stronger correlation to be believed") {
-  // r = 0.84 over four runs, then over eight.
-  const std::vector<std::pair<double, double>> points{{0, 1000}, {1, 3000}, {2, 2000}, {3, 6000}};
-  Runs runs;
-  for (const auto& [x, y] : points)
-    runs.push_back(run_of(y, {{"num:k", x}}));
-  CHECK(memory_from(runs, {{"num:k", 2}}).p50 == 2500);
-  for (const auto& [x, y] : points)
-    runs.push_back(run_of(y, {{"num:k", x}}));
-  CHECK(memory_from(runs, {{"num:k", 2}}).p50 == Approx(3700).epsilon(1e-4));
+TEST_CASE("estimator: A plain number is followed only from six runs on, a size at once") {
+  Runs numbers;
+  Runs sizes;
+  for (int i = 1; i <= 5; ++i) {
+    numbers.push_back(run_of(1000.0 * i, {{"num:k", i}}));
+    sizes.push_back(run_of(1000.0 * i, {{"size:k", i}}));
+  }
+  CHECK_THAT(from_exact(numbers, {{"num:k", 2}}).reason, !Catch::Contains("follows"));
+  CHECK(memory_from(numbers, {{"num:k", 2}}).p50 == same(3000));
+  CHECK_THAT(from_exact(sizes, {{"size:k", 2}}).reason, Catch::Contains("follows size:k"));
+  numbers.push_back(run_of(6000, {{"num:k", 6}}));
+  CHECK_THAT(from_exact(numbers, {{"num:k", 2}}).reason, Catch::Contains("follows num:k"));
+  CHECK(memory_from(numbers, {{"num:k", 2}}).p50 == Approx(2000).epsilon(0.01));
 }
 
 TEST_CASE("estimator: A feature that some run did not have is not followed") {
@@ -182,7 +179,7 @@ TEST_CASE("estimator: An out-of-memory end alone raises the bounds past its limi
 
 TEST_CASE("estimator: After an out-of-memory end and a measured run the p50 is what was measured") {
   const auto estimate = from_exact({ended_at(1000), run_of(1200)});
-  CHECK(memory_of(estimate).p50 == 1200);
+  CHECK(memory_of(estimate).p50 == same(1200));
   CHECK(estimate.runs == 2);
   CHECK(estimate.censored_runs == 1);
   check_near(memory_of(estimate), memory_from({run_of(1200)}));
@@ -190,7 +187,7 @@ TEST_CASE("estimator: After an out-of-memory end and a measured run the p50 is w
 
 TEST_CASE("estimator: Repeated out-of-memory ends never become measurements of their own limits") {
   Runs runs{ended_at(1000), ended_at(1500), ended_at(2250), run_of(2400)};
-  CHECK(memory_from(runs).p50 == 2400);
+  CHECK(memory_from(runs).p50 == same(2400));
 }
 
 TEST_CASE("estimator: An end above everything measured raises the bounds") {
@@ -200,10 +197,10 @@ TEST_CASE("estimator: An end above everything measured raises the bounds") {
 }
 
 TEST_CASE("estimator: An end above the measured run but below its p99 raises the bounds as well") {
-  REQUIRE(memory_from({run_of(1000)}).p99 > 1500);
-  const auto memory = memory_from({run_of(1000), ended_at(1500)});
-  CHECK(memory.p95 >= kBeyondCensored * 1500);
-  CHECK(memory.p99 >= kBeyondCensored * 1500);
+  REQUIRE(memory_from({run_of(1000)}).p99 > 1100);
+  const auto memory = memory_from({run_of(1000), ended_at(1100)});
+  CHECK(memory.p95 >= kBeyondCensored * 1100);
+  CHECK(memory.p99 >= kBeyondCensored * 1100);
 }
 
 TEST_CASE("estimator: A run that failed early lowers nothing") {
@@ -225,18 +222,28 @@ TEST_CASE("estimator: Beyond what was seen the bounds widen and the reason says 
   const auto inside = memory_from(runs, {{"size:--data", 400}});
   const auto outside = from_exact(runs, {{"size:--data", 8000}});
   const auto bounds = memory_of(outside);
-  CHECK(bounds.p99 / bounds.p50 > 1.5 * (inside.p99 / inside.p50));
+  CHECK(bounds.p50 > 0.9 * (1000 + 3 * 8000));
+  CHECK(bounds.p99 >= 1000 + 3 * 8000);
+  CHECK(bounds.p99 / bounds.p50 - 1 > 2 * (inside.p99 / inside.p50 - 1));
   CHECK_THAT(outside.reason, Catch::Contains("10.0 times larger in size:--data"));
 }
 
 TEST_CASE("estimator: Without a slope a larger run gets bounds in proportion") {
-  const Runs runs{run_of(1000, {{"size:--data", 10}})};
-  const auto same = memory_from(runs, {{"size:--data", 10}});
-  const auto larger = memory_from(runs, {{"size:--data", 40}});
-  CHECK(larger.p99 == Approx(4 * same.p99));
+  const auto check = [](const Runs& runs) {
+    const auto as_seen = memory_from(runs, {{"size:--data", 10}});
+    const auto larger = from_exact(runs, {{"size:--data", 40}});
+    CHECK(memory_of(larger).p50 >= as_seen.p50);
+    CHECK(memory_of(larger).p95 == Approx(4 * as_seen.p95).epsilon(0.05));
+    CHECK(memory_of(larger).p99 == Approx(4 * as_seen.p99).epsilon(0.05));
+    CHECK_THAT(larger.reason, Catch::Contains("4.0 times larger in size:--data"));
+  };
+  const auto ten = run_of(1000, {{"size:--data", 10}});
+  check({ten});
+  check({ten, ten});
+  check({ten, run_of(1100, {{"size:--data", 10}}), run_of(1050, {{"size:--data", 10}})});
 }
 
-TEST_CASE("estimator: The order of the runs does not matter") {
+TEST_CASE("estimator: The order of the runs matters little: the younger count a bit more") {
   Runs runs = sized_runs({100, 200, 400, 800, 300, 700}, 1000, 3);
   runs.push_back(ended_at(3000, {{"size:--data", 500}}));
   runs[1].used.set(Resource::wall, {3.5, false});
@@ -245,9 +252,8 @@ TEST_CASE("estimator: The order of the runs does not matter") {
   const auto forward = from_exact(runs, query);
   std::reverse(runs.begin(), runs.end());
   const auto backward = from_exact(runs, query);
-  check_near(memory_of(forward), memory_of(backward));
-  check_near(*forward.by.find(Resource::wall), *backward.by.find(Resource::wall));
-  CHECK(forward.reason == backward.reason);
+  check_near(memory_of(forward), memory_of(backward), 0.02);
+  check_near(*forward.by.find(Resource::wall), *backward.by.find(Resource::wall), 0.02);
 }
 
 TEST_CASE("estimator: The same history and query give the same estimate, bit for bit") {
@@ -265,7 +271,7 @@ TEST_CASE("estimator: A resource that was never measured is absent, not 0") {
   const auto estimate = from_exact(runs);
   CHECK(estimate.by.contains(Resource::memory));
   REQUIRE(estimate.by.contains(Resource::io_read));
-  CHECK(estimate.by.find(Resource::io_read)->p50 == 4096);
+  CHECK(estimate.by.find(Resource::io_read)->p50 == same(4096));
   for (const auto resource : {Resource::wall, Resource::cpu_time, Resource::io_write,
                               Resource::disk_growth, Resource::processes})
     CHECK(!estimate.by.contains(resource));
@@ -275,5 +281,5 @@ TEST_CASE("estimator: A damaged state is begun anew and predicts nothing") {
   const LearnedState damaged{Level::exact, "\x01 not a state"};
   CHECK(predict({damaged}, {}).level == Level::none);
   const LearnedState renewed{Level::exact, learn({damaged}, run_of(123))[0]};
-  CHECK(memory_of(predict({renewed}, {})).p50 == 123);
+  CHECK(memory_of(predict({renewed}, {})).p50 == same(123));
 }
