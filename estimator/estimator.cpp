@@ -155,6 +155,15 @@ const LevelRuns* level_with_runs(const std::vector<LevelRuns>& levels) {
   return nullptr;
 }
 
+// On the logarithmic scale nothing is taken for a byte: where that is all there is, it is nothing.
+Quantiles with_nothing(Resource resource, Quantiles quantiles) {
+  constexpr double kNothing = 4;
+  if (resource == Resource::memory || info(resource).unit != Unit::bytes) return quantiles;
+  for (double* value : {&quantiles.p50, &quantiles.p95, &quantiles.p99})
+    if (*value < kNothing) *value = 0;
+  return quantiles;
+}
+
 // What all jobs together used: for a command that nothing is known about.
 void guess(const std::vector<LevelRuns>& levels, Estimate& out, const Question& question) {
   const auto* all = everything(levels);
@@ -166,7 +175,7 @@ void guess(const std::vector<LevelRuns>& levels, Estimate& out, const Question& 
     const auto at = [&](double confidence) {
       return bound_at(*said, -portable_log(1 - confidence));
     };
-    out.by.set(entry.resource, {at(0.5), at(0.95), at(0.99)});
+    out.by.set(entry.resource, with_nothing(entry.resource, {at(0.5), at(0.95), at(0.99)}));
     if (entry.resource == Resource::memory)
       out.sizing = MemorySizing{question.objective, question.confidence, {at(question.confidence)}};
   }
@@ -188,7 +197,7 @@ void predict_resource(const std::vector<LevelRuns>& levels, Resource resource,
     return;
   }
   const auto bounds = bounds_of(levels, *joined, resource, features, question);
-  out.by.set(resource, bounds.quantiles);
+  out.by.set(resource, with_nothing(resource, bounds.quantiles));
   if (!memory) return;
   grounds.raised_by_censored = bounds.raised;
   out.sizing = sizing_of(*joined, bounds, question,

@@ -383,7 +383,7 @@ double times_untold(const KindState& state, const Sample& sample, const profiles
 // The need then grows with a power of the size that lies, for all that is known, anywhere between 0
 // and 1.
 void reach_out(Forecast& forecast, double times) {
-  if (times < kBeyond) return;
+  if (times <= 1) return;
   constexpr int kSteps = 4;
   std::vector<Part> parts;
   for (int step = 0; step <= kSteps; ++step) {
@@ -397,7 +397,7 @@ void reach_out(Forecast& forecast, double times) {
   }
   forecast.distribution = mixture(parts);
   forecast.most += portable_log(times);
-  forecast.extrapolates = true;
+  forecast.extrapolates = times >= kBeyond;
 }
 
 Forecast of_many(Sample sample, const KindState& state, Resource resource) {

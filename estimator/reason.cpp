@@ -51,7 +51,7 @@ std::string spread_words(const Forecast& forecast) {
 
 std::string memory_words(const Joined& memory) {
   std::string text;
-  if (memory.above != nullptr)
+  if (memory.above != nullptr && memory.own_share > 0)
     text += ", " + runs_of(memory.above->measured) + " of " + level_words(memory.above->level) +
             " (these count " + percent(1 - memory.own_share) + ")";
   if (!memory.forecast.features.empty())

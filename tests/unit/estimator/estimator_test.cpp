@@ -283,3 +283,21 @@ TEST_CASE("estimator: A damaged state is begun anew and predicts nothing") {
   const LearnedState renewed{Level::exact, learn({damaged}, run_of(123))[0]};
   CHECK(memory_of(predict({renewed}, {})).p50 == same(123));
 }
+
+TEST_CASE("estimator: What was never written is predicted as nothing, not as a byte") {
+  Runs runs{run_of(1000), run_of(1000), run_of(1000)};
+  for (auto& run : runs)
+    run.used.set(Resource::io_write, {0, false});
+  const auto estimate = from_exact(runs);
+  REQUIRE(estimate.by.contains(Resource::io_write));
+  CHECK(estimate.by.find(Resource::io_write)->p50 == 0);
+  CHECK(estimate.by.find(Resource::io_write)->p99 == 0);
+}
+
+TEST_CASE("estimator: Two runs of different sizes do not hold back a third that is larger") {
+  // 116 MiB for 6 MiB of text, 172 for 10: the one of 14 needs about 228.
+  const auto estimate =
+      from_exact({run_of(116, {{"size:--data", 6}}), run_of(172, {{"size:--data", 10}})},
+                 {{"size:--data", 14}});
+  CHECK(memory_of(estimate).p99 > 228);
+}
