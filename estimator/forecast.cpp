@@ -348,7 +348,7 @@ Forecast of_few(const Sample& sample, Resource resource) {
   std::sort(logs.begin(), logs.end());
   for (const double value : logs)
     part.masses.push_back({value, value, 1, 1});
-  add_tail(part.masses, logs.back(), prior, 1, 1);
+  add_tail(part.masses, logs.back(), kFewFactor * prior, 1, 1);
   Forecast out;
   out.distribution = mixture({part});
   out.runs = sample.size();

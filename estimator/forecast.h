@@ -22,8 +22,8 @@ struct Forecast {
 
 // Absent: no run of this kind measured the resource.
 //
-// With up to two runs: around each, as far as kPriorSpread (of memory; of other resources three
-// times that). From three on, a mixture of the experts' distributions:
+// With up to two runs: around each, as far as kFewFactor·kPriorSpread (of memory; of other
+// resources three times that). From three on, a mixture of the experts' distributions:
 //   errors    kernel density (Gaussian by 3-point Gauss-Hermite quadrature; bandwidth by Silverman,
 //             Density Estimation, 1986, eq. 3.31: 0.9·min(s, IQR/1.349)·n^-1/5), each run weighted
 //             by its age and by its distance along the coordinate, 1/(1 + (d/h)^4), h reaching to
@@ -44,6 +44,8 @@ std::optional<Forecast> forecast(const KindState& state, Resource resource,
 
 // How far apart runs of one kind are taken to be before they have shown it (relative).
 inline constexpr double kPriorSpread = 0.03;
+// One or two runs have not shown that they repeat at all.
+inline constexpr double kFewFactor = 2;
 inline constexpr double kFarWeight = 0.05;
 // Beyond what was seen by d standard deviations of the coordinate, errors count 1 + d times; d
 // <= 3.
