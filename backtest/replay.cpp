@@ -48,13 +48,6 @@ bool tells_memory(const Observation& observation) {
   return memory != nullptr && memory->value >= 1;  // less than a byte is no measurement
 }
 
-// Would `run` set its limit by this estimate (launcher/limit_plan.cpp), or guess?
-bool is_known(const Estimate& estimate) {
-  return estimate.sizing && !estimate.sizing->attempts.empty() &&
-         estimate.level != Level::everything && estimate.level != Level::none &&
-         estimate.runs > estimate.censored_runs;
-}
-
 // The row's start and end, as far as they are told.
 std::optional<UnixMillis> start_of(const PastRun& run) {
   return run.started ? run.started : run.submitted;
@@ -225,7 +218,7 @@ Status Replay::score_memory(const Row& row, Kind& kind, const Need& need,
   const auto& attempts = estimate.sizing ? estimate.sizing->attempts : kNone;
   const double guess = options_.machine_bytes * kGuessShare;
   double first = guess;
-  if (is_known(estimate))
+  if (estimator::is_measured(estimate))  // else `run` guesses
     first = attempts.front();
   else if (!attempts.empty())
     first = std::max(guess, attempts.front());

@@ -11,6 +11,7 @@
 #include "cli/render_json.h"
 #include "cli/run_reference.h"
 #include "cli/session.h"
+#include "cli/wishes.h"
 #include "common/exit_codes.h"
 #include "common/files.h"
 #include "common/text.h"
@@ -68,28 +69,18 @@ void declare(CLI::App& app, Flags& flags) {
   app.footer("Exit status: 0, or 2: usage, or a history that cannot be read.");
 }
 
-// A share as on the command line, if `fits` takes it.
-template <class Fits>
-Result<double> share_of(const char* flag, const std::string& text, Fits fits,
-                        const char* expected) {
-  const auto share = parse_fraction(text);
-  if (share && fits(*share)) return *share;
-  return error("use", flag, printable(text) + " is not " + expected);
-}
-
 Result<backtest::ReplayOptions> options_of(const Flags& flags) {
   backtest::ReplayOptions out;
   out.order = flags.order == "time" ? backtest::Order::time : backtest::Order::file;
   out.question.objective = flags.objective == "lean" ? Objective::lean : Objective::safe;
-  const auto confidence = share_of(
-      "--confidence", flags.confidence, [](double c) { return c >= 0.5 && c < 1; },
-      "a share from 0.5 to less than 1, such as 0.99 or 99%");
-  if (!confidence) return tl::unexpected(confidence.error());
+  const auto confidence = parse_confidence(flags.confidence);
+  if (!confidence) return rethrow(confidence.error(), "--confidence");
   out.question.confidence = *confidence;
-  const auto ttf = share_of(
-      "--ttf", flags.ttf, [](double share) { return share > 0; },
-      "a share above 0, and at most 1, such as 0.5 or 50%");
-  if (!ttf) return tl::unexpected(ttf.error());
+  const auto ttf = parse_fraction(flags.ttf);
+  if (!ttf || *ttf <= 0)
+    return error(
+        "use", "--ttf",
+        printable(flags.ttf) + " is not a share above 0, and at most 1, such as 0.5 or 50%");
   out.question.failure_share = *ttf;
   if (!flags.machine.empty()) {
     const auto bytes = parse_bytes(flags.machine);

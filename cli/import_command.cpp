@@ -1,6 +1,5 @@
 // jobward import FORMAT FILE: learns from runs that others have recorded.
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -16,8 +15,6 @@
 
 namespace jobward::cli {
 namespace {
-
-constexpr int kNothingUsed = 1;
 
 struct ImportOptions {
   std::string format;
@@ -120,11 +117,8 @@ Result<LessonReport> import(const ImportOptions& options, const std::string& cwd
   if (!history) return tl::unexpected(std::move(history).error());
   if (auto read = read_all(**history, cwd, store, report); !read)
     return rethrow(std::move(read).error(), "nothing was learned");
-  if (options.dry_run) return report;
-  auto learned = store.learn_staged();
-  if (!learned)
-    return rethrow(std::move(learned).error(),
-                   "not all of it was learned: import it once more for the rest");
+  if (auto learned = learn_staged(store, report); !learned)
+    return tl::unexpected(std::move(learned).error());
   return report;
 }
 
@@ -154,8 +148,7 @@ int import_command(const Arguments& arguments) {
   if (!store) return failure("import", store.error().message(), exit_code::kUsage);
   const auto report = import(options, *cwd, **store);
   if (!report) return failure("import", report.error().message(), exit_code::kUsage);
-  std::fputs((options.json ? report_json(*report) : report_text(*report)).c_str(), stdout);
-  return report->fresh + report->known > 0 ? 0 : kNothingUsed;
+  return tell(*report, options.json);
 }
 
 }  // namespace jobward::cli

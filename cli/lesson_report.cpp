@@ -1,6 +1,7 @@
 #include "cli/lesson_report.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -68,6 +69,20 @@ Status LessonReport::stage(profiles::LessonStore& store, profiles::Lesson lesson
   ++(*staged ? fresh : known);
   if (*staged) ++kind.fresh;
   return {};
+}
+
+Status learn_staged(profiles::LessonStore& store, const LessonReport& report) {
+  if (report.dry_run) return {};
+  if (auto learned = store.learn_staged(); !learned)
+    return rethrow(std::move(learned).error(),
+                   "not all of it was learned: import it once more for the rest");
+  return {};
+}
+
+int tell(const LessonReport& report, bool json) {
+  constexpr int kNothingUsed = 1;
+  std::fputs((json ? report_json(report) : report_text(report)).c_str(), stdout);
+  return report.fresh + report.known > 0 ? 0 : kNothingUsed;
 }
 
 std::string report_text(const LessonReport& report) {

@@ -33,6 +33,12 @@ struct LessonReport {
                profiles::LessonStore::Same same, bool by_name);
 };
 
+// Learns what was staged, unless it is a dry run.
+Status learn_staged(profiles::LessonStore& store, const LessonReport& report);
+
+// Prints the report; the exit status: 0, or 1 where nothing in it could be used.
+int tell(const LessonReport& report, bool json);
+
 std::string report_text(const LessonReport& report);
 std::string report_json(const LessonReport& report);
 

@@ -40,6 +40,17 @@ Status read_warnings(const std::vector<std::string>& texts, WishLayer& layer) {
 
 Status contradiction(const LimitFlags& flags, const WishLayer& layer) {
   static constexpr const char* kWhy = "they contradict each other";
+  static constexpr const char* kAutomatic = "it is for an automatic memory limit";
+  const bool no_choice = flags.no_limit || layer.limits.contains(Resource::memory);
+  for (const auto& [flag, text] :
+       {std::pair("--objective", &flags.objective), std::pair("--confidence", &flags.confidence)})
+    if (*text && no_choice)
+      return error(
+          "use", std::string(flag) + " together with " + (flags.no_limit ? "--no-limit" : "--mem"),
+          kAutomatic);
+  if (flags.confidence && flags.objective == "lean")
+    return error("use", "--confidence together with --objective lean",
+                 "a lean size weighs costs, not chances");
   const bool memory =
       layer.limits.contains(Resource::memory) || layer.lifted.contains(Resource::memory);
   if (flags.no_limit && memory) return error("use", "--mem together with --no-limit", kWhy);

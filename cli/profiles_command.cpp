@@ -15,8 +15,6 @@
 namespace jobward::cli {
 namespace {
 
-constexpr int kNothingUsed = 1;
-
 constexpr const char* kKeysRemark =
     "a command counts as the same where its project has the same path; where that differs, only "
     "programs that are no scripts are found again, and what is asked for by --kind";
@@ -90,11 +88,8 @@ Result<LessonReport> import(const ProfileOptions& options, profiles::LessonStore
   if (!source) return tl::unexpected(std::move(source).error());
   if (auto read = read_lessons(*source, store, report); !read)
     return rethrow(std::move(read).error(), "nothing was learned");
-  if (options.dry_run) return report;
-  auto learned = store.learn_staged();
-  if (!learned)
-    return rethrow(std::move(learned).error(),
-                   "not all of it was learned: import it once more for the rest");
+  if (auto learned = learn_staged(store, report); !learned)
+    return tl::unexpected(std::move(learned).error());
   return report;
 }
 
@@ -104,8 +99,7 @@ int import_profiles(const ProfileOptions& options) {
   if (!store) return failure("profiles", store.error().message(), exit_code::kUsage);
   const auto report = import(options, **store);
   if (!report) return failure("profiles", report.error().message(), exit_code::kUsage);
-  std::fputs((options.json ? report_json(*report) : report_text(*report)).c_str(), stdout);
-  return report->fresh + report->known > 0 ? 0 : kNothingUsed;
+  return tell(*report, options.json);
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ constexpr std::string_view to_string(Objective objective) {
 // (growing; after the last one nothing is known any more). Bytes, never empty.
 struct MemorySizing {
   Objective objective = Objective::safe;
-  double confidence = 0;  // of the first attempt; 0 < confidence < 1
+  double confidence = 0;  // of a safe first attempt, as asked for; 0 < confidence < 1
   std::vector<double> attempts;
 };
 

@@ -237,6 +237,11 @@ std::vector<std::string> learn(const std::vector<LearnedState>& nearest_first,
   return out;
 }
 
+bool is_measured(const Estimate& estimate) {
+  return estimate.sizing && estimate.level != Level::everything && estimate.level != Level::none &&
+         estimate.runs > estimate.censored_runs;
+}
+
 std::uint32_t state_version() { return 2; }
 
 Estimate predict(const std::vector<LearnedState>& nearest_first, const Features& features,
@@ -261,7 +266,8 @@ Estimate predict(const std::vector<LearnedState>& nearest_first, const Features&
   }
   if (level->level == Level::everything) guess(levels, out, question);
   grounds.level = level;
-  find_reach(*level, features, grounds);
+  // A feature that turned out not to matter is no reach.
+  if (!memory || memory->forecast.extrapolates) find_reach(*level, features, grounds);
   out.level = level->level;
   out.runs = static_cast<int>(level->state.size());
   out.censored_runs = static_cast<int>(level->censored);

@@ -39,6 +39,10 @@ std::uint32_t state_version();
 Estimate predict(const std::vector<profiles::LearnedState>& nearest_first,
                  const profiles::Features& features, const Question& question = {});
 
+// Does it rest on measured runs of such a job, or is it a guess (from jobs of any kind, or only
+// from runs that were ended before their time)?
+bool is_measured(const Estimate& estimate);
+
 // A kind with fewer measured runs than this borrows from the level above. The own level's share is
 // that of an empirical Bayes estimate (Efron & Morris, J. Am. Stat. Assoc. 68, 1973):
 //     τ² / (τ² + σ²/n),  σ the spread of the own n runs, τ how far they are from what the level

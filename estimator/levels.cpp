@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "estimator/portable_math.h"
+#include "estimator/sample.h"
 
 namespace jobward::estimator {
 namespace {
@@ -24,7 +25,7 @@ double distance(const LevelRuns& own, const LevelRuns& above, Resource resource)
     if (column.told[run] != Told::measured) continue;
     const auto said = forecast(above.state, resource, own.state.observation(run).features);
     if (!said) continue;
-    const double value = std::max(static_cast<double>(column.values[run]), 1e-3);
+    const double value = std::max(static_cast<double>(column.values[run]), smallest(resource));
     const double off = portable_log(value) - portable_log(said->distribution.quantile(0.5));
     squares += off * off;
     ++looked;

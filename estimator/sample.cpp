@@ -160,30 +160,19 @@ void reorder(std::vector<T>& values, const std::vector<std::uint8_t>& order) {
   values = std::move(out);
 }
 
-void sort_by_coordinate(Sample& sample) {
+// The runs in the order of the coordinate, and of them only those nearest to the query.
+void keep_nearest(Sample& sample, std::size_t nearest) {
   if (!sample.has_coordinate()) return;
-  const auto order = order_of(sample.coordinate);
-  reorder(sample.run, order);
-  reorder(sample.value, order);
-  reorder(sample.log_value, order);
-  reorder(sample.weight, order);
-  reorder(sample.coordinate, order);
-  for (auto& predictor : sample.predictors) {
-    reorder(predictor.values, order);
-    reorder(predictor.logs, order);
+  auto order = order_of(sample.coordinate);
+  if (order.size() > nearest) {
+    const auto above = std::partition_point(order.begin(), order.end(), [&](std::uint8_t run) {
+      return sample.coordinate[run] <= sample.query;
+    });
+    const auto half = static_cast<std::ptrdiff_t>(nearest / 2);
+    const auto first = std::clamp<std::ptrdiff_t>(
+        above - order.begin() - half, 0, static_cast<std::ptrdiff_t>(order.size() - nearest));
+    order = {order.begin() + first, order.begin() + first + static_cast<std::ptrdiff_t>(nearest)};
   }
-}
-
-// Only the runs nearest to the query along the coordinate.
-void crop(Sample& sample, std::size_t nearest) {
-  if (!sample.has_coordinate() || sample.size() <= nearest) return;
-  const auto& u = sample.coordinate;
-  const auto at =
-      static_cast<std::size_t>(std::upper_bound(u.begin(), u.end(), sample.query) - u.begin());
-  std::size_t from = at > nearest / 2 ? at - nearest / 2 : 0;
-  from = std::min(from, sample.size() - nearest);
-  std::vector<std::uint8_t> order(nearest);
-  std::iota(order.begin(), order.end(), static_cast<std::uint8_t>(from));
   reorder(sample.run, order);
   reorder(sample.value, order);
   reorder(sample.log_value, order);
@@ -225,8 +214,7 @@ Sample sample_of(const KindState& state, Resource resource, const profiles::Feat
   std::reverse(sample.weight.begin(), sample.weight.end());
   if (sample.size() >= 3) choose_predictors(sample, candidates(state, sample, query));
   set_coordinate(sample);
-  sort_by_coordinate(sample);
-  crop(sample, resource == Resource::memory ? kNearest : kNearest / 2);
+  keep_nearest(sample, resource == Resource::memory ? kNearest : kNearest / 2);
   return sample;
 }
 

@@ -163,7 +163,9 @@ profiles::Observation observe(const RunResult& result, const Classification& ver
   if (user && system) take(Resource::cpu_time, *user + *system, verdict.wall_censored);
   take(Resource::io_read, usage.get(Metric::io_read), verdict.wall_censored);
   take(Resource::io_write, usage.get(Metric::io_write), verdict.wall_censored);
-  take(Resource::disk_growth, usage.get(Metric::disk_growth), verdict.wall_censored);
+  // A disk that has more room afterwards took nothing from this run.
+  if (const auto growth = usage.get(Metric::disk_growth))
+    take(Resource::disk_growth, std::max(*growth, 0.0), verdict.wall_censored);
   take(Resource::processes, usage.get(Metric::processes_peak), verdict.wall_censored);
   return out;
 }

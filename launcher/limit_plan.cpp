@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/units.h"
+#include "estimator/estimator.h"
 #include "host/observe/proc_parse.h"
 
 namespace jobward::launcher {
@@ -14,13 +15,6 @@ std::string quantity_words(Resource resource, double value) {
 }
 
 std::string percent(double share) { return std::to_string(std::lround(share * 100)) + " %"; }
-
-// Has this kind of job (not just any program) been measured?
-bool is_known(const Estimate& estimate) {
-  return estimate.by.contains(Resource::memory) && estimate.sizing &&
-         estimate.level != Level::everything && estimate.level != Level::none &&
-         estimate.runs > estimate.censored_runs;
-}
 
 // "p99", "p99.5"
 std::string confidence_words(double confidence) {
@@ -82,7 +76,7 @@ void plan_memory(LimitPlan& plan, const LimitWishes& wishes, const Estimate& est
                              format_bytes(capacity) + " there are");
   } else if (wishes.no_memory_limit) {
     plan.explanation = "none, as asked";
-  } else if (is_known(estimate)) {
+  } else if (estimator::is_measured(estimate)) {
     plan_known(plan, *estimate.sizing, capacity, settings);
   } else {
     plan_guess(plan, estimate, static_cast<double>(bounds.available), capacity, settings);
@@ -208,7 +202,7 @@ LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, const
   const auto* predicted = estimate.by.find(Resource::memory);
   const auto* limit = plan.limits.find(Resource::memory);
   // A run that will hardly fit, even held to all there is, is not let in to be killed.
-  const bool hopeless = is_known(estimate) && limit != nullptr &&
+  const bool hopeless = estimator::is_measured(estimate) && limit != nullptr &&
                         limit->origin == LimitOrigin::automatic &&
                         predicted->p50 > static_cast<double>(bounds.capacity);
   if (hopeless)

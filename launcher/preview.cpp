@@ -178,9 +178,10 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   request.kind = masked(order.kind);
   request.fingerprint = std::move(fingerprint);
   request.features = std::move(features);
-  for (const auto& [name, value] : order.declared)
+  auto declared = order.declared;
+  drop_secret_features(declared);
+  for (const auto& [name, value] : declared)
     request.features[name] = value;
-  drop_secret_features(request.features);
   if (!program.script_path.empty()) request.digests = digest_files("script", {program.script_path});
   const auto inputs = digest_files("input", order.inputs);
   request.digests.insert(request.digests.end(), inputs.begin(), inputs.end());

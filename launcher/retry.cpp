@@ -36,13 +36,13 @@ NextLimit next_limit(Resource resource, double limit, double most,
   const auto estimate = estimator::predict(
       memory ? states : with_censored(resource, limit, states, features), features, question);
   const auto* predicted = estimate.by.find(resource);
-  const bool measured =
-      estimate.runs > estimate.censored_runs && estimate.level != Level::everything;
-  const double margin = memory && wishes.objective == Objective::lean ? 0 : settings.margin;
-  if (measured && memory && estimate.sizing)
+  if (memory && estimator::is_measured(estimate)) {
+    const double margin = wishes.objective == Objective::lean ? 0 : settings.margin;
     out.wanted = estimate.sizing->attempts.front() * (1 + margin);
-  else if (measured && !memory && predicted != nullptr)
-    out.wanted = predicted->p99 * (1 + margin);
+  } else if (!memory && predicted != nullptr && estimate.level != Level::everything &&
+             estimate.runs > estimate.censored_runs) {
+    out.wanted = predicted->p99 * (1 + settings.margin);
+  }
   const double wager = limit + std::max(0.0, most - limit) * settings.guess_share;
   if (out.wanted <= out.least) out.wanted = std::max(out.least, wager);
   return out;

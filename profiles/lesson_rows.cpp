@@ -26,20 +26,17 @@ std::string all_keys() {
          " FROM imported";
 }
 
-Result<Lesson> read_lesson(Statement& row, bool ours) {
-  Lesson out;
-  out.digest = ours ? run_digest(row.text(0)) : row.text(0);
-  out.source = row.text(1);
-  out.job = row.text(2);
-  out.fingerprint = {row.text(3), row.text(4), row.text(5)};
+}  // namespace
+
+Result<Lesson> read_lesson(const Statement& row) {
+  Lesson out{row.text(0), row.text(1), row.text(2), {row.text(3), row.text(4), row.text(5)},
+             {},          {}};
   auto observation = decode_observation(row.text(6));
   if (!observation) return tl::unexpected(std::move(observation).error());
   out.observation = std::move(*observation);
   out.finished = row.maybe_integer(7);
   return out;
 }
-
-}  // namespace
 
 Result<LessonRows> LessonRows::make(Database& db, const std::string& keys, const std::string& job) {
   auto select = db.prepare(keys);
@@ -105,9 +102,13 @@ Result<std::optional<Lesson>> LessonRows::next() {
     auto& row = ours ? run_ : imported_;
     auto found = row.reset().bind(keys_.integer(1)).step();
     if (!found) return tl::unexpected(std::move(found).error());
-    auto lesson = read_lesson(row, ours);
-    if (lesson) return std::move(*lesson);
-    ++unreadable_;
+    auto lesson = read_lesson(row);
+    if (!lesson) {
+      ++unreadable_;
+      continue;
+    }
+    if (ours) lesson->digest = run_digest(lesson->digest);
+    return std::move(*lesson);
   }
 }
 

@@ -10,6 +10,9 @@
 
 namespace jobward::profiles {
 
+// Of a row with digest, source, job, fp_exact, fp_masked, fp_program, observation and finished_ms.
+Result<Lesson> read_lesson(const sqlite::Statement& row);
+
 // Lessons one at a time, in the order in which they taught. Those that cannot be read are counted
 // and passed over. Use inside one transaction.
 class LessonRows {

@@ -10,7 +10,6 @@
 namespace jobward::profiles {
 namespace {
 
-using sqlite::Statement;
 using sqlite::Transaction;
 
 // So many in one transaction: runs that begin and end meanwhile wait for one only.
@@ -25,16 +24,6 @@ constexpr const char* kStagingTables =
     " job TEXT, fp_exact TEXT, fp_masked TEXT, fp_program TEXT, observation TEXT,"
     " finished_ms INTEGER);"
     "CREATE TEMP TABLE repeats(digest TEXT PRIMARY KEY, n INTEGER NOT NULL);";
-
-Result<Lesson> read_staged(const Statement& row) {
-  Lesson out{row.text(0), row.text(1), row.text(2), {row.text(3), row.text(4), row.text(5)},
-             {},          {}};
-  auto observation = decode_observation(row.text(6));
-  if (!observation) return tl::unexpected(std::move(observation).error());
-  out.observation = std::move(*observation);
-  out.finished = row.maybe_integer(7);
-  return out;
-}
 
 }  // namespace
 
@@ -111,7 +100,7 @@ Result<std::size_t> LessonStore::learn_rows(Learning& learning, std::int64_t& at
     if (!row) return tl::unexpected(std::move(row).error());
     if (!*row) break;
     at = staged->integer(8);
-    auto lesson = read_staged(*staged);
+    auto lesson = read_lesson(*staged);
     if (!lesson) return tl::unexpected(std::move(lesson).error());
     auto added = writer->add(*lesson, learning.last + 1);
     if (!added) return tl::unexpected(std::move(added).error());

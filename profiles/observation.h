@@ -17,7 +17,7 @@ using Features = std::map<std::string, double>;
 // A measured value, or, when censored, only a bound: the run was ended before it had used all it
 // needed, so its need is more than `value`.
 struct Observed {
-  double value = 0;
+  double value = 0;  // >= 0
   bool censored = false;
   // Of a censored one: it ended by itself before its time (it failed, or was signalled), not at a
   // limit on this resource. It needed at least `value`; nothing says that it needed more.

@@ -1,5 +1,6 @@
 // A replay reads what hundreds of thousands of runs taught: event by event, without a tree of JSON
 // values, which would cost more than all the rest of it.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -84,9 +85,11 @@ class ObservationReader final : public nlohmann::json_sax<Json> {
   }
   bool keep_used() {
     if (!value_ || !censored_) return refuse("no value of " + name());
+    const auto resource = resource_from(name());  // else one that a newer version knows
+    // Earlier versions wrote what a disk had shrunk by; it took nothing.
+    if (resource == Resource::disk_growth) value_ = std::max(*value_, 0.0);
     if (*value_ < 0) return refuse("a negative value of " + name());
-    if (const auto resource = resource_from(name()))  // else one that a newer version knows
-      out_.used.set(*resource, {*value_, *censored_, ended_early_});
+    if (resource) out_.used.set(*resource, {*value_, *censored_, ended_early_});
     return true;
   }
 

@@ -92,3 +92,27 @@ TEST_CASE("limit_flags: --no-limit and --no-time lift what the configuration set
   CHECK(layer.lifted.contains(Resource::wall));
   CHECK(layer_of({"--mem", "auto"}).lifted.contains(Resource::memory));
 }
+
+TEST_CASE("limit_flags: What an automatic memory limit is for") {
+  CHECK(!layer_of({}).objective);
+  CHECK(!layer_of({}).confidence);
+  CHECK(layer_of({"--objective", "lean"}).objective == Objective::lean);
+  const auto sure = layer_of({"--objective", "safe", "--confidence", "99.5%"});
+  CHECK(sure.objective == Objective::safe);
+  CHECK(sure.confidence == Approx(0.995));
+  CHECK(layer_of({"--mem", "auto", "--confidence", "0.9"}).confidence == Approx(0.9));
+  for (const char* bad : {"1", "0.4", "0.99999", "much", ""})
+    CHECK_THAT(refusal({"--confidence", bad}), Contains("--confidence"));
+  CHECK_THAT(refusal({"--objective", "cheap"}),
+             Contains("--objective") && Contains("safe or lean"));
+}
+
+TEST_CASE("limit_flags: What a size is for means nothing where the size is given") {
+  for (const auto& size : {Words{"--mem", "8G"}, Words{"--no-limit"}})
+    for (const auto& what : {Words{"--objective", "lean"}, Words{"--confidence", "0.9"}}) {
+      auto words = size;
+      words.insert(words.end(), what.begin(), what.end());
+      CHECK_THAT(refusal(words), Contains(what[0]) && Contains(size[0]));
+    }
+  CHECK_THAT(refusal({"--objective", "lean", "--confidence", "0.9"}), Contains("--confidence"));
+}

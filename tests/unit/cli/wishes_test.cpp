@@ -290,3 +290,18 @@ TEST_CASE("wishes: An elastic limit that can never be raised is an error, by def
     }
   }
 }
+
+TEST_CASE("wishes: Who tries again after an end at the memory limit gets a lean one by default") {
+  WishLayer layer;
+  CHECK(resolve(layer, {})->wishes.objective == Objective::safe);
+  CHECK(resolve(layer, {})->wishes.confidence == Approx(0.99));
+  layer.retry_oom = 2;
+  CHECK(resolve(layer, {})->wishes.objective == Objective::lean);
+  layer.objective = Objective::safe;
+  layer.confidence = 0.9;
+  CHECK(resolve(layer, {})->wishes.objective == Objective::safe);
+  CHECK(resolve(layer, {})->wishes.confidence == Approx(0.9));
+  WishLayer upper;
+  upper.objective = Objective::lean;
+  CHECK(resolve(over(upper, layer), {})->wishes.objective == Objective::lean);
+}

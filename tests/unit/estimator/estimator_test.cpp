@@ -301,3 +301,11 @@ TEST_CASE("estimator: Two runs of different sizes do not hold back a third that 
                  {{"size:--data", 14}});
   CHECK(memory_of(estimate).p99 > 228);
 }
+
+TEST_CASE("estimator: A feature that turned out not to matter is not said to be out of reach") {
+  Runs runs;
+  for (int i = 1; i <= 20; ++i)
+    runs.push_back(run_of(1e6 * i, {{"size:--data", i * 1e3}, {"size:--log", 10.0 + (i * 7) % 5}}));
+  const auto estimate = from_exact(runs, {{"size:--data", 9e3}, {"size:--log", 500}});
+  CHECK_THAT(estimate.reason, !Catch::Contains("size:--log"));
+}

@@ -60,6 +60,15 @@ int seen_after(double factor, double noise, std::uint64_t seed) {
 
 }  // namespace
 
+TEST_CASE("forecast: A change in the last runs of a full window is seen") {
+  Runs runs;
+  for (std::size_t i = 0; i < KindState::kWindow; ++i)
+    runs.push_back(run_of(i + kShiftRuns < KindState::kWindow ? 100e6 : 150e6));
+  const auto said = forecast_of(runs);
+  REQUIRE(said.changed);
+  CHECK(*said.changed == kShiftRuns);
+}
+
 TEST_CASE("forecast: Nothing is said of what was never measured") {
   CHECK(!forecast(KindState(), Resource::memory, {}));
   CHECK(!forecast(test::state_of({run_of(5)}), Resource::wall, {}));

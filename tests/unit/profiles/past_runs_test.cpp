@@ -148,8 +148,14 @@ TEST_CASE("past runs: What a run taught is read as with its whole ending, or is 
   const auto* wall = observation->used.find(Resource::wall);
   REQUIRE(wall != nullptr);
   CHECK((wall->value == 0.25 && !wall->censored && !wall->ended_early));
+  const auto shrunk =
+      decode_observation(R"({"features":{},"used":{"disk_growth":{"value":-5,"censored":false}}})");
+  REQUIRE(shrunk);
+  CHECK(shrunk->used.find(Resource::disk_growth)->value == 0);
   for (const char* broken :
-       {"", "{", "[]", "7", R"({"features":{"a":null},"used":{}})", R"({"features":{"a":"1"}})",
+       {"", R"({"features":{}})",
+        R"({"features":{},"used":{"memory":{"value":-1,"censored":false}}})", "{", "[]", "7",
+        R"({"features":{"a":null},"used":{}})", R"({"features":{"a":"1"}})",
         R"({"used":{"memory":{"value":7}}})", R"({"used":{"memory":{"censored":true}}})",
         R"({"used":{"memory":7}})", R"({"used":{"memory":{"value":{"x":{}}}}})"}) {
     INFO(broken);

@@ -48,11 +48,7 @@ std::string report(const Shape& shape) {
 }
 
 profiles::PastRun one_run(const std::string& text) {
-  auto history = read(text);
-  INFO(text);
-  CHECK(history.error.empty());
-  REQUIRE(history.runs.size() == 1);
-  return history.runs.front();
+  return test::one_run(HistoryFormat::gnu_time, text);
 }
 
 }  // namespace

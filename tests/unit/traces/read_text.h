@@ -1,6 +1,7 @@
 // Reads a whole history from text, for the tests of the readers.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,14 @@ inline ReadHistory read_text(traces::HistoryFormat format, std::string text,
   auto reader = traces::read_history(format, *std::move(source), {skip_bad});
   if (!reader) return {{}, {}, reader.error().message()};
   return read_all(**reader);
+}
+
+inline profiles::PastRun one_run(traces::HistoryFormat format, const std::string& text) {
+  auto history = read_text(format, text);
+  INFO(text);
+  CHECK(history.error.empty());
+  REQUIRE(history.runs.size() == 1);
+  return history.runs.front();
 }
 
 // What was observed of a resource: "12", "more than 12", "at least 12", "" for nothing.

@@ -20,11 +20,7 @@ test::ReadHistory read(const std::string& text, bool skip_bad = false) {
 }
 
 profiles::PastRun one_run(const std::string& text) {
-  auto history = read(text);
-  INFO(text);
-  CHECK(history.error.empty());
-  REQUIRE(history.runs.size() == 1);
-  return history.runs.front();
+  return test::one_run(HistoryFormat::sacct, text);
 }
 
 const std::string kHeader = "JobID|JobName|State|ElapsedRaw|MaxRSS|ReqMem|AllocCPUS|NTasks\n";
