@@ -34,6 +34,24 @@ void predict(benchmark::State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(estimator::predict(levels, query));
 }
-BENCHMARK(predict)->Arg(0)->Arg(3)->Arg(100);
+BENCHMARK(predict)->Arg(0)->Arg(3)->Arg(100)->Arg(1000);
+
+// As a run ends: all levels, and how far off the estimate would have been.
+void learn_at_all_levels(benchmark::State& state) {
+  const auto runs = static_cast<std::uint64_t>(state.range(0));
+  std::vector<profiles::LearnedState> levels;
+  for (const auto level : kLevels)
+    levels.push_back({level, {}});
+  for (std::uint64_t n = 0; n < runs; ++n) {
+    auto now =
+        estimator::learn(levels, bench::sample_ending(n, bench::sample_request(n, 1)).observation);
+    for (std::size_t i = 0; i < levels.size(); ++i)
+      levels[i].blob = std::move(now[i]);
+  }
+  const auto next = bench::sample_ending(runs, bench::sample_request(runs, 1)).observation;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(estimator::learn(levels, next));
+}
+BENCHMARK(learn_at_all_levels)->Arg(0)->Arg(10)->Arg(100)->Arg(1000);
 
 }  // namespace
