@@ -1,0 +1,92 @@
+// What the watchdog is told to do, as data; and its configuration file, as text.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+
+namespace jobward::watchdog {
+
+// A share of the total, an amount, or both: then the lower one holds.
+struct Threshold {
+  std::optional<double> share;         // in [0, 1]
+  std::optional<std::uint64_t> bytes;  // absolute
+  [[nodiscard]] std::uint64_t of(std::uint64_t total) const;
+};
+// "10%", "2G", "10% 2G" (in any order). Errors are distinct: empty, no number, negative, above 100 %,
+// overflow, twice the same kind, what is left over.
+Result<Threshold> parse_threshold(std::string_view text);
+
+// Fields that are set must all match. A name alone protects nobody: anybody can take any name.
+struct ProtectRule {
+  std::string exe;           // glob over the executable's path; empty: any
+  std::string name;          // exact process name (comm); empty: any
+  std::optional<uid_t> uid;  // effective uid; absent: any
+  std::string cgroup;        // glob over the path in the cgroup hierarchy that counts memory
+  std::string text;          // as it was written, for reasons
+};
+
+enum class SizeBy { rss, pss, oom_score };
+enum class UnitKind { job, process };
+
+// A program run beside an action: argv, no shell.
+struct Hook {
+  std::vector<std::string> argv;  // argv[0]: an absolute path; empty: none
+};
+
+struct Config {
+  // Available memory at or below: a warning, SIGTERM, SIGKILL. For the last two swap must be at or
+  // below its own threshold as well (a machine without swap has none to wait for), or the pressure at
+  // or above pressure_term.
+  Threshold memory_warn{0.15, std::uint64_t{3} << 30U};
+  Threshold memory_term{0.10, std::uint64_t{2} << 30U};
+  Threshold memory_kill{0.05, std::uint64_t{1} << 30U};
+  Threshold swap_term{0.10, {}};
+  Threshold swap_kill{0.05, {}};
+  std::optional<double> pressure_term = 0.4;  // PSI full avg10, share; absent: pressure is not looked at
+  bool swap_was_set = false;                  // a swap threshold was given (swapless machines warn)
+
+  SizeBy by = SizeBy::rss;
+  UnitKind unit = UnitKind::job;
+  bool prefer_over_estimate = false;
+  double grace_seconds = 5;     // from SIGTERM to SIGKILL
+  double settle_seconds = 5;    // at most, for the memory of a victim to come back
+  double fill_bytes_per_second = 6.0 * (1U << 30U);  // the fastest that memory is filled: sets the timers
+  std::vector<ProtectRule> protect;
+  bool protect_defaults = true;  // default_protection() is appended
+
+  Hook hook_before;
+  Hook hook_after;
+  double hook_timeout_seconds = 1;
+
+  std::string state_directory;  // journal and lock; empty: the default one
+  std::uint64_t journal_bytes = std::uint64_t{8} << 20U;  // of one file, reserved beforehand
+  int journal_files = 4;                                  // kept in all
+};
+
+// The uid of a user name; absent: there is none. Looked up in /etc/passwd only: the watchdog is
+// static and asks no name service.
+using UserLookup = std::function<std::optional<uid_t>(std::string_view name)>;
+UserLookup passwd_lookup(const std::string& passwd_file);
+
+// Errors name file and line. Nothing is half applied: a wrong line refuses the whole text.
+Result<Config> parse_config(std::string_view text, const std::string& file, const UserLookup& users);
+
+// What does not fit together: KILL above TERM, TERM above the warning, all thresholds 0.
+Status check(const Config& config);
+
+// Session leaders and agents, matched by executable (and uid where that is known), so that the agent
+// is the last to go.
+std::vector<ProtectRule> default_protection();
+
+// Does a glob ('*' any text, also '/', '?' one character) match? No allocation, linear in practice.
+bool glob_matches(std::string_view pattern, std::string_view text);
+
+}  // namespace jobward::watchdog
