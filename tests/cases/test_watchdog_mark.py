@@ -177,7 +177,7 @@ class Reaped(WatchdogCase):
         process.kill()
         process.wait(self.bound(5))
         self.assert_dies(self.wait_for_pid("pid"))
-        self.assertIn("watchdog_killed", self.jobward("reap").messages)
+        self.assertIn("watchdog_killed", self.jobward("reap").stdout.decode())
         shown = self.show(run)
         self.assertEqual((shown["outcome"], shown["state"]), ("watchdog_killed", "ended"), shown)
         self.assertRegex(shown["cause"], WORDS + ".*(?i:supervisor was gone)")
