@@ -145,7 +145,8 @@ std::string text_of(const Watch& status) {
     if (!thresholds.empty()) out += line("thresholds", thresholds);
   }
   out += line("journal", printable(status.directory) + ": " + std::to_string(status.journal_files) +
-                             " files, " + format_bytes(static_cast<double>(status.journal_bytes)) +
+                             (status.journal_files == 1 ? " file, " : " files, ") +
+                             format_bytes(static_cast<double>(status.journal_bytes)) +
                              (status.untaken && *status.untaken > 0
                                   ? ", " + std::to_string(*status.untaken) + " lines not taken in"
                                   : ""));
