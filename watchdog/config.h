@@ -53,7 +53,7 @@ struct Config {
   Threshold memory_kill{0.05, std::uint64_t{1} << 30U};
   Threshold swap_term{0.10, {}};
   Threshold swap_kill{0.05, {}};
-  std::optional<double> pressure_term = 0.4;  // PSI full avg10, share; absent: not looked at
+  std::optional<double> pressure_term = 0.2;  // PSI full avg10, share; absent: not looked at
   bool swap_was_set = false;                  // a swap threshold was given (swapless machines warn)
 
   SizeBy by = SizeBy::rss;
