@@ -20,6 +20,7 @@
 #include "common/files.h"
 #include "watchdog/config_source.h"
 #include "watchdog/notify.h"
+#include "watchdog/resident.h"
 #include "watchdog/state_directory.h"
 #include "watchdog/watch.h"
 
@@ -288,6 +289,10 @@ int serve(const Options& options, const Config& config, const host::KernelRoots&
   if (options.dry_run) parts.note("dry run: nothing is signalled");
   parts.note(harden());
   parts.report->start(config, *parts.sensor, parts.remarks);
+  // Everything that a kill needs is walked through once, so that it is there when memory is short.
+  keep_only_what_acts();
+  parts.survey->find_victim(config, parts.sensor->last());
+  parts.survey->complete(config, Survey::kMost);
   Loop loop(options, config, roots, parts);
   return loop.run(*signals, std::move(ready));
 }

@@ -2,6 +2,7 @@
 // there may be no memory to be had. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -37,13 +38,25 @@ class JsonLine {
   bool first_ = true;
 };
 
-// "1.50 GiB" into a fixed text, without allocation.
+// "1.50 GiB", "312 MiB" into a fixed text, three digits, rounded down, without allocation.
 template <std::size_t N>
 FixedText<N>& add_bytes(FixedText<N>& out, std::uint64_t bytes) {
-  constexpr std::uint64_t kMebi = std::uint64_t{1} << 20U;
-  if (bytes < kMebi) return out.add_number(bytes / 1024) += " KiB";
-  if (bytes < 10 * 1024 * kMebi) return out.add_number(bytes / kMebi) += " MiB";
-  return out.add_number(bytes / (1024 * kMebi)) += " GiB";
+  constexpr std::array<std::string_view, 5> kUnits{" B", " KiB", " MiB", " GiB", " TiB"};
+  std::size_t unit = 0;
+  std::uint64_t thousandths = 0;
+  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
+    thousandths = bytes % 1024 * 1000 / 1024;
+    bytes /= 1024;
+    ++unit;
+  }
+  out.add_number(bytes);
+  if (unit > 0 && bytes < 100) {
+    const std::uint64_t digits = bytes < 10 ? thousandths / 10 : thousandths / 100;
+    out += '.';
+    if (bytes < 10 && digits < 10) out += '0';
+    out.add_number(digits);
+  }
+  return out += kUnits[unit];
 }
 
 }  // namespace jobward::watchdog

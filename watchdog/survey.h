@@ -40,7 +40,7 @@ class Survey {
   // How many processes the last look saw.
   [[nodiscard]] std::size_t seen() const { return seen_; }
 
-  static constexpr std::size_t kMost = 64;
+  static constexpr std::size_t kMost = 32;
 
  private:
   explicit Survey(host::ProcessScan processes, const host::MemoryTree& tree);

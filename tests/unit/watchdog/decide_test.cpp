@@ -105,7 +105,8 @@ TEST_CASE("decide: With swap both have to be low; a machine without swap has non
 }
 
 TEST_CASE("decide: Pressure counts only together with low memory, and only for TERM") {
-  const Config config;
+  Config config;
+  config.pressure_term = 0.4;
   auto plenty = machine(5 * kGiB, kGiB, kGiB);
   plenty.full = 1.0;
   plenty.some = 1.0;
