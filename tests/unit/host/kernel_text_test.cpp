@@ -31,7 +31,8 @@ TEST_CASE("kernel_text: What /proc/PID/stat says, whatever the process calls its
       "\xE2\x82", "\xFF\x00x", std::string("nul\0nul", 7), "123456789012345", "4711 (x) R 1"};
   for (const auto& name : names) {
     CAPTURE(name);
-    const auto line = stat_line(stat_of(name));
+    const auto text = stat_of(name);
+    const auto line = stat_line(text);
     REQUIRE(line);
     CHECK(line->name == name);
     CHECK(line->state == 'Z');

@@ -1,6 +1,7 @@
 // What is signalled here are children of the test, whatever the made-up /proc says of them.
 #include "watchdog/action.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 

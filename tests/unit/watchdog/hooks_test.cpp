@@ -86,12 +86,12 @@ TEST_CASE("hooks: One that hangs is ended with all that it started, and telling 
 TEST_CASE("hooks: A runner that is far behind loses messages, and says so, but blocks nobody") {
   const TemporaryDirectory dir;
   Config config;
-  config.hook_before.argv = {dir.write_executable("slow", "#!/bin/sh\nexec sleep 1000\n")};
-  config.hook_timeout_seconds = 30;
-  const auto hooks = started(config);
+  config.hook_before.argv = {dir.write_executable("slow", "#!/bin/sh\nexec sleep 2\n")};
+  config.hook_timeout_seconds = 0.5;
   const std::string line(30000, 'x');
   bool lost = false;
   const auto begun = std::chrono::steady_clock::now();
+  const auto hooks = started(config);
   for (int i = 0; i < 1000; ++i)
     lost = lost || !hooks.tell(HookMoment::before, line);
   CHECK(lost);
@@ -100,14 +100,37 @@ TEST_CASE("hooks: A runner that is far behind loses messages, and says so, but b
 
 TEST_CASE("hooks: A hook has nothing open that is ours, and no signal held back") {
   const TemporaryDirectory dir;
+  const auto to_file = [&](const std::string& name, const std::string& command) {
+    return dir.write_executable(name + ".sh", "#!/bin/sh\n" + command + " > " + dir.path(name) + ".part; mv " +
+                                                  dir.path(name) + ".part " + dir.path(name) + "\n");
+  };
   Config config;
-  config.hook_before.argv = {dir.write_executable(
-      "look", "#!/bin/bash\nls -1 /proc/$$/fd | wc -l > " + dir.path("out") + ".part\ngrep SigBlk /proc/$$/status >> " +
-                  dir.path("out") + ".part\ncat /proc/$$/oom_score_adj >> " + dir.path("out") + ".part\nmv " +
-                  dir.path("out") + ".part " + dir.path("out") + "\n")};
+  config.hook_before.argv = {to_file("fds", "ls -l /proc/self/fd")};
+  config.hook_after.argv = {to_file("signals", "grep SigBlk: /proc/self/status;")};
   config.hook_timeout_seconds = 10;
   const auto hooks = started(config);
   CHECK(hooks.tell(HookMoment::before, "{}"));
-  CHECK(eventually([&] { return !content(dir.path("out")).empty(); }));
-  CHECK_THAT(content(dir.path("out")), Catch::Contains("SigBlk:\t0000000000000000"));
+  CHECK(hooks.tell(HookMoment::after, "{}"));
+  CHECK(eventually([&] { return !content(dir.path("signals")).empty(); }));
+  CHECK_THAT(content(dir.path("signals")), Catch::Contains("SigBlk:\t0000000000000000"));
+  CHECK_THAT(content(dir.path("fds")), !Catch::Contains("socket:") && Catch::Contains("memfd:"));
+}
+
+TEST_CASE("hooks: What was told before the end is done, and in time") {
+  const TemporaryDirectory dir;
+  Config config;
+  config.hook_before.argv = {dir.write_executable(
+      "hang", "#!/bin/sh\necho $$ > " + dir.path("pid") + ".part; mv " + dir.path("pid") + ".part " +
+                  dir.path("pid") + "\nexec sleep 60\n")};
+  config.hook_after.argv = {copier(dir, "after")};
+  config.hook_timeout_seconds = 0.5;
+  const Child watchdog([&](const Child::Notify& notify) {
+    const auto hooks = started(config);
+    notify(hooks.tell(HookMoment::before, "{}") && hooks.tell(HookMoment::after, "{}") ? 0 : 1);
+    ::_exit(0);  // as --once does
+  });
+  CHECK(watchdog.reported() == 0);
+  CHECK(eventually([&] { return content(dir.path("after")) == "{}\n"; }));
+  const int hung = std::stoi(content(dir.path("pid")));
+  CHECK(eventually([&] { return !std::filesystem::exists("/proc/" + std::to_string(hung)); }));
 }
