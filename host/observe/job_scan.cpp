@@ -43,7 +43,8 @@ void each_child(int directory, F&& f) {
       std::memcpy(&length, entry + kEntryLength, sizeof length);
       if (length == 0) return;
       at += length;
-      if (entry[kEntryType] == DT_DIR && entry[kEntryName] != '.') f(entry + kEntryName);
+      const std::string_view name = entry + kEntryName;
+      if (entry[kEntryType] == DT_DIR && name != "." && name != "..") f(entry + kEntryName);
     }
   }
 }
