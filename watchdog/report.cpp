@@ -261,7 +261,7 @@ std::uint64_t Report::kill(const Config& config, const Survey& survey, const Uni
   add_bytes(message_, snapshot.memory_available) += " of memory available, threshold ";
   add_bytes(message_, threshold);
   if (snapshot.swap_total > 0) add_bytes(message_ += ", swap free ", snapshot.swap_free);
-  begin(dry_run ? Severity::info : Severity::warn, "kill", message_);
+  begin(Severity::warn, "kill", message_);
   const auto number = seq_;
   line_.text("level", to_string(level)).boolean("dry_run", dry_run);
   add_snapshot(snapshot, threshold);
