@@ -48,6 +48,8 @@ class Watch {
   std::int64_t said_nobody_ = 0;
   std::int64_t said_tmpfs_ = 0;
   std::int64_t said_trouble_ = 0;
+  std::int64_t said_dry_run_ = 0;
+  int said_victim_ = 0;
 };
 
 }  // namespace jobward::watchdog
