@@ -57,6 +57,16 @@ TEST_CASE("survey: Of equals the youngest goes, then the highest pid") {
   CHECK(eyes.victim_pid() == kPid + 1);
 }
 
+TEST_CASE("survey: Of many equals the youngest goes, wherever it is listed") {
+  FakeMachine m;
+  for (int i = 0; i < 100; ++i)
+    m.process({.pid = kPid + i, .start = static_cast<unsigned>(1000 - i), .rss_mib = 300});
+  Eyes eyes(m);
+  CHECK(eyes.victim_pid() == kPid);
+  for (const auto& unit : eyes.survey.units())
+    CHECK(unit.why != Why::largest);
+}
+
 TEST_CASE("survey: Nobody there, or nobody with memory: no victim") {
   FakeMachine m;
   Eyes eyes(m);
