@@ -29,8 +29,8 @@ void become_ordinary() {
   if (const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); file)
     (void)!::write(file.get(), "0", 1);
   ::munlockall();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "watchdog-hooks");
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // stdout is for --json
 }
 
 void say(const Hook& hook, const char* what, int errnum) {
@@ -99,6 +99,9 @@ Result<Hooks> Hooks::start(const Config& config) {
   Hooks out;
   out.has_before_ = !config.hook_before.argv.empty();
   out.has_after_ = !config.hook_after.argv.empty();
+  // Runners of earlier configurations that have ended.
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
   if (!out.has_before_ && !out.has_after_) return out;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
