@@ -96,11 +96,9 @@ bool Watch::is_news(std::int64_t& said_at) const {
 
 bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
   const Unit* victim = survey_.find_victim(config, snapshot);
-  if (snapshot.within.empty()) {
-    const auto* before = victim;
-    victim = spare_innocents(config, snapshot, victim);
-    if (victim == nullptr && before != nullptr) return false;
-  }
+  const auto* before = victim;
+  victim = spare_innocents(config, snapshot, victim);
+  if (victim == nullptr && before != nullptr) return false;
   if (victim != nullptr) return end(config, *victim, level, snapshot);
   if (is_news(said_nobody_)) {
     said_nobody_ = monotonic_ms();
@@ -122,7 +120,7 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
   std::uint64_t shared = snapshot.shmem;
   const std::uint64_t since = below(snapshot.memory_available, calm_.memory_available);
   constexpr std::uint64_t kEnough = 200;  // half a percent tells something
-  if (has_calm_ && since > snapshot.memory_total / kEnough) {
+  if (has_calm_ && calm_.within == snapshot.within.view() && since > snapshot.memory_total / kEnough) {
     used = since;
     shared = below(calm_.shmem, snapshot.shmem);
   }
