@@ -34,7 +34,14 @@ class Cast(Case):
         self.state = os.path.join(self.tmp, "watchdog")
         self.hooks = os.path.join(self.tmp, "hooks")  # root's: only what root wrote may be run
         os.mkdir(self.hooks)
+        self.members = []
         self.config()
+
+    def tearDown(self):
+        for process in self.members:
+            process.kill()
+            process.wait(30)
+        super().tearDown()
 
     def config(self, *lines, **values):
         """Writes the watchdog's configuration: the usual one with these changes."""
@@ -52,8 +59,8 @@ class Cast(Case):
 
     # -- who lives there
 
-    def member(self, name, *arguments, uid=0, enter=None):
-        """A program of jobs.py in the cgroup; returns its process once it holds its memory."""
+    def member(self, name, *arguments, uid=0, enter=None, wait=True):
+        """A program of jobs.py in the cgroup; returns its process once it holds its memory (if it gets so far)."""
         def prepare():
             (enter or self.cage300.enter)()
             if uid:
@@ -64,7 +71,9 @@ class Cast(Case):
         process = self.spawn(self.job(name, arguments[0], self.path(ready), *arguments[1:]), drop=False, enter=prepare,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         process.ready = ready
-        self.assertEqual(self.wait_for_pid(ready), process.pid)
+        self.members.append(process)
+        if wait:
+            self.assertEqual(self.wait_for_pid(ready), process.pid)
         return process
 
     def inside(self, name):
@@ -187,7 +196,7 @@ class Once(Cast):
     def test_every_line_of_json_is_json_whatever_processes_are_called(self):
         self.config(hook_before=self.hook("loud", "cat; echo this is no JSON"))
         names = ("foo) Z ", ")))(((", "a\tb", 'q"\\')
-        members = [self.member("disguise", 15, name) for name in names]
+        members = [self.member("disguise", 10, name) for name in names]
         hog = self.member("disguise", 60, "h\x1b[2J\"og")
         run = self.once("--json")
         self.assert_died(hog, signal.SIGTERM)
@@ -223,8 +232,8 @@ class Once(Cast):
 @only_on(*ROOT_GROUNDS, because=FRONT_END)
 class Protected(Cast):
     def test_a_protected_hog_survives_and_the_second_largest_goes(self):
-        precious = self.member("fill", 90, uid=4321)
-        second, bystander = self.member("fill", 60), self.member("fill", 15)
+        precious = self.member("fill", 60, uid=4321)
+        second, bystander = self.member("fill", 50), self.member("fill", 5)
         self.config("protect = user:4321")
         self.once()
         self.assert_died(second, signal.SIGTERM)
@@ -249,7 +258,7 @@ class Protected(Cast):
                 self.assert_died(hog, signal.SIGTERM)
                 self.assert_alive(honest)
                 honest.kill()
-                honest.wait()
+                honest.wait(30)
 
     def test_if_all_are_protected_nobody_goes_and_that_is_a_finding(self):
         hog = self.member("fill", 110, uid=4321)
@@ -432,8 +441,8 @@ class Hooked(Cast):
 
     def test_a_hook_is_ended_when_its_time_is_over(self):
         self.config(hook_before=self.hook("hang", 'echo $$ > "$0.pid"; exec sleep 1000'), hook_timeout="500ms")
-        hog = self.member("fill", 110)
         watchdog = self.daemon()
+        hog = self.member("fill", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         pid = int(wait_until(lambda: os.path.exists(f"{self.hooks}/hang.pid") and system.read_text(f"{self.hooks}/hang.pid"),
                              "the hook runs", self.bound(5)))
@@ -459,7 +468,7 @@ class Daemon(Cast):
         refused = self.reload(watchdog, 1)
         self.assertEqual(refused["severity"], "WARN")
         self.assertIn("watchdog.conf:2", refused["message"])
-        hog = self.member("fill", 110)
+        hog = self.member("fill", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         self.await_event("outcome")
         self.config("protect = user:4321")
@@ -492,7 +501,7 @@ class Daemon(Cast):
         self.assertEqual(len(set(pids)), 1)
         self.assertFalse(system.is_dead(pids[0]))
         self.assertEqual(len(self.events("start")), 1)
-        hog = self.member("fill", 110)
+        hog = self.member("fill", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         os.kill(pids[0], signal.SIGTERM)
         wait_until(lambda: system.is_dead(pids[0]), "it ends", self.bound(5))
