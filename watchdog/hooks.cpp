@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -36,6 +38,19 @@ void become_ordinary() {
 void say(const Hook& hook, const char* what, int errnum) {
   std::fprintf(stderr, "jobward-watchdog: WARN: hook %s: %s%s%s\n", hook.argv[0].c_str(), what,
                errnum != 0 ? ": " : "", errnum != 0 ? std::strerror(errnum) : "");
+}
+
+// The lock and the sockets of earlier runners above all: whoever waits for their end would wait for us.
+void close_all_but(int kept) {
+  const auto close_from_to = [](unsigned from, unsigned to) {
+    if (from > to || ::syscall(SYS_close_range, from, to, 0) == 0) return;
+    constexpr unsigned kMost = 1024;  // before Linux 5.9
+    for (unsigned fd = from; fd <= std::min(to, kMost); ++fd)
+      ::close(static_cast<int>(fd));
+  };
+  const auto middle = static_cast<unsigned>(kept);
+  close_from_to(STDERR_FILENO + 1, middle - 1);
+  close_from_to(middle + 1, ~0U);
 }
 
 // The line as the hook's standard input. A file in memory: no hook that does not read can block us.
@@ -111,7 +126,7 @@ Result<Hooks> Hooks::start(const Config& config) {
   const pid_t child = ::fork();
   if (child < 0) return errno_error("start", "the runner of hooks");
   if (child == 0) {
-    out.socket_.reset();
+    close_all_but(theirs.get());
     serve(theirs, config);
   }
   return out;
