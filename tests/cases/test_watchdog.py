@@ -39,8 +39,9 @@ class Cast(Case):
 
     def tearDown(self):
         for process in self.members:
-            process.kill()
-            process.wait(30)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # each leads a session of its own
+                process.wait(30)
         super().tearDown()
 
     def config(self, *lines, **values):

@@ -106,7 +106,7 @@ TEST_CASE("hooks: A hook has nothing open that is ours, and no signal held back"
   };
   Config config;
   config.hook_before.argv = {to_file("fds", "ls -l /proc/self/fd")};
-  config.hook_after.argv = {to_file("signals", "grep SigBlk: /proc/self/status;")};
+  config.hook_after.argv = {to_file("signals", "grep SigBlk: /proc/self/status")};
   config.hook_timeout_seconds = 10;
   const auto hooks = started(config);
   CHECK(hooks.tell(HookMoment::before, "{}"));
