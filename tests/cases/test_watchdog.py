@@ -345,6 +345,8 @@ class Acting(Cast):
 
     def test_unit_process_of_many(self):
         parent = self.member("fill_in_children", 12, 8)
+        for number in range(8):
+            self.wait_for_pid(f"{parent.ready}-{number}")
         self.once()
         lost, status = map(int, self.wait_for_file(f"{parent.ready}-lost").split())
         self.assertEqual(status, signal.SIGTERM)
