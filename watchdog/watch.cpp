@@ -87,6 +87,7 @@ void Watch::remember(const Snapshot& machine, Level level) {
   has_calm_ = true;
   said_nobody_ = 0;
   said_tmpfs_ = 0;
+  said_dry_ = 0;
 }
 
 bool Watch::is_news(std::int64_t& said_at) const {
@@ -140,6 +141,8 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
 
 bool Watch::end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot) {
   if (dry_run_) {
+    if (!is_news(said_dry_)) return false;
+    said_dry_ = monotonic_ms();
     survey_.complete(config, 10);
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
     return true;

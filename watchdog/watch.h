@@ -47,6 +47,7 @@ class Watch {
   bool warned_ = false;
   std::int64_t said_nobody_ = 0;
   std::int64_t said_tmpfs_ = 0;
+  std::int64_t said_dry_ = 0;
   std::int64_t said_trouble_ = 0;
 };
 
