@@ -39,7 +39,7 @@ bool swap_is_low(const Threshold& threshold, const Snapshot& snapshot) {
 bool matches(const ProtectRule& rule, const Unit& unit) {
   if (rule.uid && *rule.uid != unit.uid) return false;
   if (!rule.name.empty() && unit.name.view() != rule.name) return false;
-  if (!rule.exe.empty() && (unit.exe.empty() || !glob_matches(rule.exe, unit.exe))) return false;
+  if (!rule.exe.empty() && (unit.exe.empty() || !exe_matches(rule.exe, unit.exe))) return false;
   if (!rule.cgroup.empty() && (unit.cgroup.is_cut() || !glob_matches(rule.cgroup, unit.cgroup)))
     return false;
   return true;
