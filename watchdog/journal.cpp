@@ -70,8 +70,16 @@ Result<Journal> Journal::open(const std::string& directory, std::uint64_t bytes,
   JOBWARD_RETURN_IF_ERROR(check_owner(out.file_.get(), out.path_));
   JOBWARD_RETURN_IF_ERROR(out.find_end());
   JOBWARD_RETURN_IF_ERROR(out.reserve(out.file_.get(), out.path_));
-  out.has_next_ = ::faccessat(out.directory_.get(), kNext, F_OK, 0) == 0;
+  out.adopt_next();
   return out;
+}
+
+// What an earlier one left there may not be reserved yet: a crash between the two.
+void Journal::adopt_next() {
+  const Fd file(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const std::string path = directory_path_ + "/" + kNext;
+  has_next_ = file && check_owner(file.get(), path) && reserve(file.get(), path);
+  if (!has_next_) ::unlinkat(directory_.get(), kNext, 0);
 }
 
 // After the last line that is whole; the rest of one that was cut is wiped.

@@ -31,6 +31,7 @@ class Journal {
   Status find_end();
   Status reserve(int fd, const std::string& path) const;
   Status prepare_next();
+  void adopt_next();
   bool rotate();
   [[nodiscard]] std::string name(int number) const;
 

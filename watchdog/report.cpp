@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kSeverities{"INFO", "WARN", "HARD_FAIL"};
 constexpr std::size_t kCandidates = 10;
+// One unit whose names take six bytes a byte, and the signals.
+constexpr std::size_t kForTheRest = 8192 + 2048;
 
 std::int64_t wall_ms() {
   timespec now{};
@@ -149,11 +151,14 @@ void Report::add_candidates(const Config& config, const Survey& survey, const Un
     const auto& unit = units[i];
     const bool chosen =
         victim != nullptr && unit.is_job == victim->is_job && unit.pid == victim->pid;
+    const auto before = line_.mark();
+    add_unit(config, {}, chosen ? *victim : unit, true, chosen);
+    // Names are as long as their owners like: rather fewer candidates than no line.
+    if (line_.room() < kForTheRest) {
+      line_.back_to(before);
+      break;
+    }
     listed = listed || chosen;
-    if (chosen)
-      add_unit(config, {}, *victim, true, true);
-    else
-      add_unit(config, {}, unit, true, false);
   }
   if (!listed) add_unit(config, {}, *victim, true, true);
   line_.close(']');
@@ -266,7 +271,7 @@ std::uint64_t Report::kill(const Config& config, const Survey& survey, const Uni
   add_bytes(message_, snapshot.memory_available) += " of memory available, threshold ";
   add_bytes(message_, threshold);
   if (snapshot.swap_total > 0) add_bytes(message_ += ", swap free ", snapshot.swap_free);
-  begin(dry_run ? Severity::info : Severity::warn, "kill", message_);
+  begin(Severity::warn, "kill", message_);
   const auto number = seq_;
   line_.text("level", to_string(level)).boolean("dry_run", dry_run);
   add_snapshot(snapshot, threshold);

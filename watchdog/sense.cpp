@@ -231,6 +231,7 @@ bool Sensor::bound(const Bound& bound, const Snapshot& machine, Snapshot& out) {
   out.swap_total = allowed ? std::min(*allowed, machine.swap_total) : machine.swap_total;
   const auto left = out.swap_total > room->swap ? out.swap_total - room->swap : 0;
   out.swap_free = std::min(left, machine.swap_free);
+  out.shmem = room->shmem;
   pressure(bound.pressure.get(), out);
   return true;
 }

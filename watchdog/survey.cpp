@@ -38,21 +38,36 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   if (config.unit == UnitKind::job && config.by != SizeBy::oom_score) add_jobs(config, snapshot);
   collect(config, snapshot, nullptr);
   const std::size_t first = count_;
-  int best = examine(config);
-  if (best >= 0) victim_ = (*units_)[static_cast<std::size_t>(best)];
-  // All of the largest are protected: those that come after them.
-  while (best < 0 && count_ == kMost) {
-    Unit last = (*list_)[kMost - 1];
-    last.start_ticks = 0;  // as it was listed
+  bool found = examine_list(config, false);
+  // All of the largest are protected, or (by PSS, and among equals) one that comes after them may
+  // still go before the best of them.
+  while (count_ == kMost &&
+         (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
     count_ = 0;
-    collect(config, snapshot, &last);
-    best = examine(config);
-    if (best >= 0) victim_ = (*further_)[static_cast<std::size_t>(best)];
+    collect(config, snapshot, &last_listed_);
+    found = examine_list(config, found);
   }
   list_ = units_.get();
   count_ = first;
-  return best >= 0 ? &victim_ : nullptr;
+  return found ? &victim_ : nullptr;
+}
+
+// The best of the list at work, if it goes before the one that was found already, into victim_.
+bool Survey::examine_list(const Config& config, bool found) {
+  if (count_ == kMost) {
+    last_listed_ = (*list_)[kMost - 1];
+    last_listed_.start_ticks = 0;  // as it was listed
+  }
+  const int best = examine(config);
+  if (best < 0) return found;
+  auto& unit = (*list_)[static_cast<std::size_t>(best)];
+  if (found && !goes_before(unit, victim_)) return true;
+  for (auto& earlier : *units_)
+    if (found && earlier.pid == victim_.pid && earlier.why == Why::largest)
+      earlier.why = Why::smaller;
+  victim_ = unit;
+  return true;
 }
 
 // Largest first, until nobody who follows can be larger than the best; which that is, -1: nobody.

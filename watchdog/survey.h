@@ -51,6 +51,7 @@ class Survey {
   void consider(int pid, const Config& config, bool with_swap, const Unit* after);
   void keep(const Unit& unit);
   int examine(const Config& config);
+  bool examine_list(const Config& config, bool found);
   bool learn_facts(Unit& unit, const Config& config);
   [[nodiscard]] Why left_out(const Unit& unit) const;
   [[nodiscard]] bool is_in_job(std::string_view cgroup) const;
@@ -80,6 +81,7 @@ class Survey {
   std::size_t left_out_next_ = 0;
   Unit candidate_;
   Unit victim_;
+  Unit last_listed_;  // as it was found, before it was looked at
 };
 
 }  // namespace jobward::watchdog

@@ -87,7 +87,7 @@ void Watch::remember(const Snapshot& machine, Level level) {
   has_calm_ = true;
   said_nobody_ = 0;
   said_tmpfs_ = 0;
-  said_dry_ = 0;
+  said_dry_run_ = 0;
 }
 
 bool Watch::is_news(std::int64_t& said_at) const {
@@ -96,11 +96,9 @@ bool Watch::is_news(std::int64_t& said_at) const {
 
 bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
   const Unit* victim = survey_.find_victim(config, snapshot);
-  if (snapshot.within.empty()) {
-    const auto* before = victim;
-    victim = spare_innocents(config, snapshot, victim);
-    if (victim == nullptr && before != nullptr) return false;
-  }
+  const auto* before = victim;
+  victim = spare_innocents(config, snapshot, victim);
+  if (victim == nullptr && before != nullptr) return false;
   if (victim != nullptr) return end(config, *victim, level, snapshot);
   if (is_news(said_nobody_)) {
     said_nobody_ = monotonic_ms();
@@ -123,7 +121,8 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
   std::uint64_t shared = snapshot.shmem;
   const std::uint64_t since = below(snapshot.memory_available, calm_.memory_available);
   constexpr std::uint64_t kEnough = 200;  // half a percent tells something
-  if (has_calm_ && since > snapshot.memory_total / kEnough) {
+  if (has_calm_ && calm_.within == snapshot.within.view() &&
+      since > snapshot.memory_total / kEnough) {
     used = since;
     shared = below(calm_.shmem, snapshot.shmem);
   }
@@ -142,8 +141,10 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
 
 bool Watch::end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot) {
   if (dry_run_) {
-    if (!is_news(said_dry_)) return false;
-    said_dry_ = monotonic_ms();
+    // It goes on being low: the same victim is told once a minute.
+    if (victim.pid == said_victim_ && !is_news(said_dry_run_)) return true;
+    said_victim_ = victim.pid;
+    said_dry_run_ = monotonic_ms();
     survey_.complete(config, 10);
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
     return true;

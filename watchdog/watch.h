@@ -48,8 +48,9 @@ class Watch {
   bool warned_ = false;
   std::int64_t said_nobody_ = 0;
   std::int64_t said_tmpfs_ = 0;
-  std::int64_t said_dry_ = 0;
   std::int64_t said_trouble_ = 0;
+  std::int64_t said_dry_run_ = 0;
+  int said_victim_ = 0;
 };
 
 }  // namespace jobward::watchdog

@@ -58,6 +58,7 @@ struct CgroupRoom {
   std::optional<std::uint64_t> limit;
   std::uint64_t unreclaimable = 0;
   std::uint64_t swap = 0;
+  std::uint64_t shmem = 0;
 };
 std::optional<CgroupRoom> read_room(int directory, bool v2);
 

@@ -188,7 +188,9 @@ FixedText<kLongestCgroup> ProcessScan::cgroup(int pid) {
   const auto path = text ? cgroup_path(*text, controller_) : std::nullopt;
   const auto root = cgroup_root_.view();
   if (!path || path->substr(0, root.size()) != root) return {};
-  return path->substr(root.size());
+  const auto below = path->substr(root.size());
+  if (!root.empty() && !below.empty() && below[0] != '/') return {};  // a neighbour: "/ab" is not in "/a"
+  return below;
 }
 
 std::optional<std::uint64_t> ProcessScan::oom_score(int pid) {
