@@ -2,7 +2,7 @@
 // watches it to its end; prints one line of JSON. Locked in memory and of real-time priority, so that its times
 // hold on a machine that stalls.
 //
-// Every 2 ms it reads /proc/meminfo: when available memory, and memory and swap together, first were at or below
+// Every 2 ms (20 while there is plenty) it reads /proc/meminfo: when available memory, and memory and swap together, first were at or below
 // the thresholds. Deaths are seen through pidfds, when the kernel has taken the memory back. The trial ends when
 // all hogs are dead, when nothing happened for --quiet-ms (3000) after a death, or after --seconds (20); with
 // --whole only then. Times are milliseconds since the start; what did not happen is null.
@@ -58,6 +58,7 @@ struct Trial {
   double seconds = 20, term = 10, kill = 5;
   uint64_t quiet_ns = 3'000'000'000U;
   bool whole = false;
+  long period = 0;
 
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   int meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
@@ -103,7 +104,7 @@ struct Trial {
     memory_kill.note(low(m.available, m.total, kill), now);
     both_term.note(low(m.available, m.total, term) && low(m.swap_free, m.swap_total, term), now);
     both_kill.note(low(m.available, m.total, kill) && low(m.swap_free, m.swap_total, kill), now);
-    if (last_sample != 0) widest_sample = std::max(widest_sample, now - last_sample);
+    if (last_sample != 0 && memory_term.ns != 0) widest_sample = std::max(widest_sample, now - last_sample);
     last_sample = now;
     ++samples;
   }
@@ -115,11 +116,16 @@ struct Trial {
     return (hogs > 0 && hogs_alive == 0 && quiet > 500'000'000U) || quiet > quiet_ns;
   }
 
+  void set_period(int timer, long ns) {
+    if (ns == period) return;
+    period = ns;
+    const itimerspec every{{0, ns}, {0, ns}};
+    timerfd_settime(timer, 0, &every, nullptr);
+  }
+
   void run() {
     const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    const timespec period{0, whole ? 100'000'000 : 2'000'000};
-    const itimerspec every{period, period};
-    timerfd_settime(timer, 0, &every, nullptr);
+    set_period(timer, whole ? 100'000'000 : 20'000'000);
     epoll_event event{EPOLLIN, {}};
     event.data.u32 = board::most_entries;
     epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
@@ -140,6 +146,7 @@ struct Trial {
         uint64_t expirations = 0;
         (void)!read(timer, &expirations, sizeof expirations);
         sample(now);
+        if (!whole) set_period(timer, double(now_memory.available) > 2.5 * term / 100 * double(now_memory.total) ? 20'000'000 : 2'000'000);
       }
     }
   }

@@ -1,6 +1,6 @@
 """guest.py PLAN: inside the machine: runs each trial of the plan (JSON) and prints `RESULT {…}` for each.
 
-A trial: swap and ballast as the job wants them, the watchdog started anew, the processes of the job waiting at the
+A trial: swap and available memory as the job wants them, the watchdog started anew, the processes of the job waiting at the
 board (board.h), then the arena gives the start and watches. What is told is in the docstring of watchdog_peers.py.
 """
 
@@ -201,31 +201,35 @@ def innocent(mib):
 
 
 def job(name):
-    """What is run, and on what: processes; swap; room_mib (the ballast takes what is beyond it)."""
+    """What is run, and on what: processes; swap; room_mib, what is available at first. Sizes are for 4 GiB and scale."""
     total = meminfo()["MemTotal"]
     term, kill = total * TERM // 100, total * KILL // 100
-    guarded = hog("--role", "guarded", "--now", "--mib", 2200, program="bench-guarded", role="guarded", mib=2200)
+    large = total * 3 // 10
+    guarded = hog("--role", "guarded", "--now", "--mib", large, program="bench-guarded", role="guarded", mib=large)
+    beside = innocent(total // 8)
+    room = term + total // 5  # else most of a trial is filling what matters to nobody
     return {
-        "fast": {"processes": [hog()]},
-        "fast_swap": {"processes": [hog("--hard")], "swap": "zram"},
+        "fast": {"processes": [hog()], "room_mib": room},
+        "fast_swap": {"processes": [hog("--hard")], "swap": "zram", "room_mib": room, "seconds": 60},
         "slow": {"processes": [hog("--rate", 20)], "room_mib": term + 150, "seconds": 40},
-        "children": {"processes": [innocent(500), hog("--children", 70, "--mib", 60)], "many": True, "seconds": 40},
-        "fork": {"processes": [innocent(500), hog("--fork", "--mib", 64)], "many": True, "seconds": 40},
+        "children": {"processes": [beside, hog("--children", 70, "--mib", 60)], "many": True, "seconds": 120},
+        "fork": {"processes": [beside, hog("--fork", "--mib", 64)], "many": True, "room_mib": room + total // 6,
+                 "seconds": 60},
         # It ends between the KILL threshold and what the kernel itself needs.
-        "tmpfs": {"processes": [innocent(500), hog("--tmpfs", RUN / "tmpfs/file")], "room_mib": 1500, "seconds": 12,
+        "tmpfs": {"processes": [beside, hog("--tmpfs", RUN / "tmpfs/file")], "room_mib": room + total // 10, "seconds": 25,
                   "tmpfs_left_mib": total * 3 // 100},
-        "thrash": {"processes": [hog("--thrash", "--hard", "--rate", 100)], "room_mib": term + 600, "swap": "zram",
-                   "seconds": 60},
-        "protected": {"processes": [guarded, hog()]},
-        "ignores_term": {"processes": [hog("--ignore-term")]},
+        "thrash": {"processes": [hog("--thrash", "--hard", "--rate", 100)], "room_mib": room, "swap": "zram",
+                   "seconds": 90},
+        "protected": {"processes": [guarded, hog()], "room_mib": room + total // 4},
+        "ignores_term": {"processes": [hog("--ignore-term")], "room_mib": room},
         "ignores_term_holds": {"processes": [hog("--ignore-term", "--until-free", (term + kill) // 2)], "only": "term",
-                               "seconds": 25},
+                               "room_mib": room, "seconds": 30},
         "idle": {"processes": [], "whole": True},
     }[name]
 
 
 class Grounds:
-    """What lasts from trial to trial: the board, the two bystanders, swap, ballast."""
+    """What lasts from trial to trial: the board, the two bystanders, swap, and how much memory is there."""
 
     def __init__(self):
         RUN.mkdir(parents=True, exist_ok=True)
@@ -233,7 +237,7 @@ class Grounds:
         BOARD.write_bytes(bytes(-(-size // 4096) * 4096))
         self.file = open(BOARD, "r+b")
         self.board = mmap.mmap(self.file.fileno(), 0)
-        self.bystanders, self.ballast, self.ballast_mib, self.swap, self.scopes = [None, None], None, 0, "disk", 0
+        self.bystanders, self.reserved, self.swap, self.scopes = [None, None], 0, "disk", 0
         write(UNITS / "trial.slice", "[Slice]\nManagedOOMSwap=kill\nManagedOOMMemoryPressure=kill\n")
         write(UNITS / "bystanders.slice", "[Slice]\n")
         run("systemctl", "daemon-reload")
@@ -296,25 +300,21 @@ class Grounds:
         run("mkswap", self.zram)
 
     def set_room(self, mib):
-        """So much is available; the rest is in a process that nobody may kill."""
-        if self.ballast and mib is None:
-            self.drop_ballast()
-        if mib is None:
-            return
-        if self.ballast and abs(meminfo()["MemAvailable"] - mib) < 8:
-            return
-        self.drop_ballast()
-        self.clear_board()
-        self.ballast_mib = meminfo()["MemAvailable"] - mib
-        self.ballast = self.scope([f"{BIN}/bench-hog", "--board", str(BOARD), "--role", "ballast", "--now", "--mib",
-                                   str(self.ballast_mib)], "bystanders.slice", score=-1000)
-        until(lambda: any(filled >= self.ballast_mib for _, _, filled in self.entries()), 120, "the ballast")
+        """So much is available; the rest is reserved for huge pages that nobody uses: that takes no time, and no
+        process has it. None: all."""
+        if mib is None and self.reserved:
+            self.reserved = self.reserve(0)
+        elif mib is not None and abs(meminfo()["MemAvailable"] - mib) > 8:
+            for _ in range(3):  # it reserves less where memory is in pieces
+                self.reserved = self.reserve(max(0, self.reserved + (meminfo()["MemAvailable"] - mib) // 2))
+            if abs(meminfo()["MemAvailable"] - mib) > 40:
+                raise RuntimeError(f"{meminfo()['MemAvailable']} MiB are available, not {mib}")
 
-    def drop_ballast(self):
-        if self.ballast:
-            self.ballast.kill()
-            self.ballast.wait()
-            self.ballast = None
+    @staticmethod
+    def reserve(count):
+        pages = Path("/proc/sys/vm/nr_hugepages")
+        pages.write_text(str(count))
+        return int(pages.read_text())
 
 
 def others():
@@ -465,9 +465,8 @@ class Trials:
         return told
 
     def clean_up(self):
-        spared = {self.grounds.ballast.pid if self.grounds.ballast else -1}
         for _ in range(200):
-            left = [pid for pid, name in others().items() if name in ("bench-hog", "bench-guarded") and pid not in spared]
+            left = [pid for pid, name in others().items() if name in ("bench-hog", "bench-guarded")]
             if not left:
                 break
             for pid in left:
@@ -551,6 +550,11 @@ def growth(plan):
           flush=True)
 
 
+def warm_up():
+    """Memory that the machine never had is slow to get from the host, the first time."""
+    run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] * 9 // 10, "--exit")
+
+
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
     ctypes.CDLL(None).mlockall(3)
@@ -563,8 +567,8 @@ def main():
     if plan.get("growth"):
         growth(plan)
     if plan["trials"]:
-        # Memory that the machine never had is slow to get from the host, the first time.
-        run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] - 300, "--exit")
+        if plan["warm_up"]:
+            warm_up()
         Trials(plan).run_all()
     return 0
 
