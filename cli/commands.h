@@ -20,5 +20,6 @@ int why_command(const Arguments& arguments);
 int reap_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int profiles_command(const Arguments& arguments);
+int watchdog_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

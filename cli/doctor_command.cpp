@@ -9,6 +9,7 @@
 #include "cli/render_json.h"
 #include "cli/render_support.h"
 #include "cli/session.h"
+#include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "common/units.h"
@@ -111,6 +112,7 @@ int doctor_command(const Arguments& arguments) {
   auto session = open_session();
   if (!session) return failure("doctor", session.error().message(), exit_code::kUsage);
   (*session)->records = open_records((*session)->clock);
+  take_in_watchdog((*session)->records, (*session)->clock);
   std::fputs(json ? dump(describe(**session), true).c_str() : text_of(**session).c_str(), stdout);
   return (*session)->records.store && (*session)->policy_problem.empty() ? 0 : 1;
 }

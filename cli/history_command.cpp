@@ -13,6 +13,7 @@
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_reference.h"
+#include "cli/watchdog_history.h"
 #include "common/exit_codes.h"
 #include "common/units.h"
 #include "launcher/run_lock.h"
@@ -81,7 +82,10 @@ int prune(const RunDesk& desk, const Pruning& pruning) {
   });
   if (!pruned) return failure("history", pruned.error().message(), exit_code::kUsage);
   remove_unknown_logs(desk, std::chrono::milliseconds(static_cast<UnixMillis>(*seconds * 1000)));
+  const auto events = prune_watchdog_records(desk, ago(*seconds));
+  if (!events) return failure("history", events.error().message(), exit_code::kUsage);
   std::printf("%zu runs removed\n", pruned->size());
+  if (*events > 0) std::printf("%lld events of the watchdog removed\n", *events);
   return 0;
 }
 
@@ -90,15 +94,20 @@ int prune(const RunDesk& desk, const Pruning& pruning) {
 int history_command(const Arguments& arguments) {
   bool json = false;
   Pruning pruning;
+  WatchdogView view;
   profiles::HistoryQuery query;
   CLI::App app("Lists past and running runs, newest first.", "history");
   set_usage(app, "jobward history [OPTIONS]");
-  app.add_option("-n", query.limit, "How many (20)")->check(CLI::Range(1, 1000000));
+  app.add_option("-n,--limit", query.limit, "How many (20)")->check(CLI::Range(1, 1000000));
   app.add_option("--project", query.project, "Only runs of this project (its directory)");
   app.add_option("--program", query.program,
                  "Only runs of this program, as the records name it (train.py)");
   app.add_flag("--json", json, "One JSON object instead of a table");
   declare(app, pruning);
+  auto* watchdog =
+      app.add_flag("--watchdog", view.wanted, "What the watchdog ended, why, and what came of it");
+  app.add_flag("--all", view.all, "With --watchdog: also warnings, starts and stops")
+      ->needs(watchdog);
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   if (arguments.command)
     return usage_error("history", "no command is expected here", exit_code::kUsage);
@@ -110,6 +119,7 @@ int history_command(const Arguments& arguments) {
   const auto desk = open_desk("history");
   if (!desk) return exit_code::kUsage;
   if (pruning.wanted) return prune(*desk, pruning);
+  if (view.wanted) return watchdog_history(*desk, view, query.limit, json);
   const auto& records = desk->records;
   const auto runs = records.store->history(query);
   if (!runs) return failure("history", runs.error().message(), exit_code::kUsage);

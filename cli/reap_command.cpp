@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/run_reference.h"
+#include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
 
@@ -23,6 +24,7 @@ int reap_command(const Arguments& arguments) {
   desk.identity = host::read_machine_identity(desk.roots);
   const auto lines = launcher::reap_lost(desk.reaping());
   launcher::sweep_locks(desk.reaping());
+  take_in_watchdog(desk.records, desk.clock);
   for (const auto& line : lines)
     std::printf("%s\n", printable(line).c_str());
   if (lines.empty()) std::printf("every open run has its supervisor\n");

@@ -65,6 +65,14 @@ Json raises_json(const std::vector<profiles::Raise>& raises) {
   return out;
 }
 
+Json mark_json(const KillMark& mark) {
+  Json out{{"time_ms", mark.time_ms}, {"level", to_string(mark.level)}};
+  if (mark.available) out["available_bytes"] = *mark.available;
+  if (mark.threshold) out["threshold_bytes"] = *mark.threshold;
+  if (mark.size) out["size_bytes"] = *mark.size;
+  return out;
+}
+
 void put_ending(Json& out, const profiles::RunEnding& ending) {
   out["outcome"] = to_string(ending.outcome);
   out["cause"] = ending.cause;
@@ -78,6 +86,7 @@ void put_ending(Json& out, const profiles::RunEnding& ending) {
   if (!curve.empty()) out["memory_curve_seconds_bytes"] = std::move(curve);
   out["attempts"] = attempts_json(ending.attempts);
   if (!ending.raises.empty()) out["raises"] = raises_json(ending.raises);
+  if (ending.watchdog) out["watchdog"] = mark_json(*ending.watchdog);
 }
 
 void put_request(Json& out, const profiles::RunRequest& request, const profiles::Timestamps& at) {

@@ -19,6 +19,7 @@
 #include "cli/render_text.h"
 #include "cli/run_flags.h"
 #include "cli/session.h"
+#include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/fault.h"
 #include "common/files.h"
@@ -289,6 +290,7 @@ int finish(const launcher::RunResult& result, const RunOptions& options, bool to
   const bool is_error =
       !result.earlier && (!result.started || result.ending.exit_source == "jobward");
   if (!told && (is_error || !options.quiet)) say(end_line(result));
+  if (result.recorded) take_in_watchdog_quickly(SystemClock());
   if (result.die_of) die_of(*result.die_of);
   return result.ending.exit_code.value_or(exit_code::kLauncherFailed);
 }

@@ -1,6 +1,7 @@
 #include "cli/run_reference.h"
 
 #include "cli/arguments.h"
+#include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "launcher/run_lock.h"
 
@@ -36,6 +37,7 @@ std::unique_ptr<RunDesk> open_desk(const std::string& command) {
   for (const auto& line : launcher::reap_lost(desk->reaping()))
     say(line);
   launcher::sweep_locks(desk->reaping());
+  take_in_watchdog(desk->records, desk->clock);
   return desk;
 }
 

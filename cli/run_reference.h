@@ -19,8 +19,8 @@ struct RunDesk {
   [[nodiscard]] launcher::Reaping reaping() const;
   [[nodiscard]] bool is_alive(const std::string& run) const;
 };
-// Opens the records and closes the runs whose supervisor is gone, with a line about each. Null: a
-// message is on stderr.
+// Opens the records, closes the runs whose supervisor is gone, with a line about each, and takes in
+// what the watchdog has done. Null: a message is on stderr.
 std::unique_ptr<RunDesk> open_desk(const std::string& command);
 
 // The one run that is meant; absent: a message is on stderr.

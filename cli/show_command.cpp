@@ -7,6 +7,8 @@
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_reference.h"
+#include "cli/watchdog_records.h"
+#include "cli/watchdog_text.h"
 #include "common/exit_codes.h"
 
 namespace jobward::cli {
@@ -27,8 +29,18 @@ int show_command(const Arguments& arguments) {
   const auto run = find_run("show", *desk, reference);
   if (!run) return exit_code::kUsage;
   const bool alive = !run->ending && desk->is_alive(run->request.id);
-  std::fputs(json ? dump(to_json(*run, alive), true).c_str() : run_details(*run, alive).c_str(),
-             stdout);
+  const auto killed = watchdog_entry_of(desk->records, desk->clock, *run);
+  if (!killed) say("the watchdog's journal: " + killed.error().message());
+  const bool on_record = killed && *killed;
+  if (json) {
+    auto out = to_json(*run, alive);
+    if (on_record) out["watchdog"] = to_json(**killed);
+    std::fputs(dump(out, true).c_str(), stdout);
+    return 0;
+  }
+  std::string text = run_details(*run, alive);
+  if (on_record) text += "the watchdog\n  " + watchdog_entry_text(**killed);
+  std::fputs(text.c_str(), stdout);
   return 0;
 }
 

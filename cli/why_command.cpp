@@ -7,6 +7,8 @@
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_reference.h"
+#include "cli/watchdog_records.h"
+#include "cli/watchdog_text.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "common/units.h"
@@ -120,10 +122,17 @@ int why_command(const Arguments& arguments) {
       attempts_sentence(*run),
       waiting_sentence(*run),
       beside_sentence(*others)};
+  const auto killed = watchdog_entry_of(desk->records, desk->clock, *run);
+  if (!killed) say("the watchdog's journal: " + killed.error().message());
+  if (killed && *killed) {
+    const auto more = watchdog_sentences(**killed);
+    sentences.insert(sentences.begin() + 2, more.begin(), more.end());
+  }
   std::erase(sentences, std::string());
   if (json) {
     auto out = to_json(*run, desk->is_alive(run->request.id));
     out["why"] = sentences;
+    if (killed && *killed) out["watchdog"] = to_json(**killed);
     std::fputs(dump(out, true).c_str(), stdout);
     return 0;
   }

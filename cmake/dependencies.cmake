@@ -17,7 +17,7 @@ jobward_static_library(jobward_sodium libsodium.a sodium.h Threads::Threads)
 jobward_static_library(jobward_zlib libz.a zlib.h)
 jobward_static_library(jobward_libcgroup libcgroup.a libcgroup.h Threads::Threads)
 
-find_package(Boost 1.74 REQUIRED)           # headers: Asio, Math
+find_package(Boost 1.74 REQUIRED)           # headers: Asio
 find_package(nlohmann_json 3.11 REQUIRED)
 # spdlog and fmt header-only, in the one file that logs: no shared library to load.
 find_path(JOBWARD_SPDLOG_HEADERS spdlog/spdlog.h REQUIRED)

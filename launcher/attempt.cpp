@@ -206,6 +206,7 @@ void conclude(const Supervision& seen, host::GroupReport report, const NeedTrack
   ending.exit_code = verdict.exit_code;
   ending.exit_source = verdict.from_job ? "job" : "jobward";
   ending.signal = verdict.signal;
+  ending.watchdog = seen.mark;
   ending.curve = tracker.curve();
   ending.observation = observe(result, verdict);
   ending.digests = digest_files("output", order.outputs);
@@ -266,6 +267,9 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
   auto report = wind_up(shop, group, tracker, meter, known,
                         {child->pid, "JOBWARD_RUN_ID=" + result.request.id});
   if (seen) {
+    seen->mark = report.mark;
+    if (report.mark)
+      seen->since_mark = static_cast<double>(shop.clock.wall_ms() - report.mark->time_ms) / 1000;
     conclude(*seen, std::move(report), tracker, order, elastic_end, result);
     if (!seen->left_for.empty()) amend(shop, result);
   } else {

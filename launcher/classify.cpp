@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/exit_codes.h"
@@ -168,15 +169,44 @@ bool ended_by_stop(const Supervision& seen) {
                               seen.main.code == exit_code::kSignalBase + *seen.stop_signal);
 }
 
-}  // namespace
+// A job that ended by itself later than this (seconds) after the mark was not ended because of it:
+// the watchdog itself was ended before its signal. Far more than any sensible grace.
+constexpr double kMarkHolds = 600;
 
-std::string signal_name(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+// The watchdog's signal, or the end that the job made of it. Limits of its own and whoever stopped
+// it go first, and so does a kernel that did not wait for the end of the grace.
+bool ended_by_watchdog(const Supervision& seen, const host::LimitCounters& counters) {
+  if (!seen.mark || seen.ended_by || seen.stop_request || seen.killed_for_memory ||
+      seen.killed_for_processes || ended_by_stop(seen))
+    return false;
+  const int signal = seen.main.signal;
+  if (counters.kills > 0 && signal != SIGTERM) return false;
+  return signal == SIGTERM || signal == SIGKILL || seen.since_mark <= kMarkHolds;
 }
 
-Classification classify(const Supervision& seen, const host::LimitCounters& counters,
-                        const Limits& limits, const Usage& usage) {
+Classification watchdog_end(const Supervision& seen) {
+  Classification out;
+  out.outcome = Outcome::watchdog_killed;
+  out.memory_censored = out.wall_censored = out.ended_early = true;
+  out.cause =
+      "the watchdog ended it: " + mark_words(*seen.mark) + " (see `jobward history --watchdog`)";
+  const int signal = seen.main.signal;
+  if (signal == SIGTERM || signal == SIGKILL) {
+    end_by_limit(out, seen.main, exit_code::kSignalBase + signal);
+    if (signal == SIGKILL && seen.mark->level == KillLevel::term)
+      out.cause += "; it did not end by TERM and was killed";
+    return out;
+  }
+  end_by_job(out, seen.main);
+  out.cause +=
+      "; its main process answered with " +
+      (signal == 0 ? "exit status " + std::to_string(seen.main.code) : signal_name(signal));
+  return out;
+}
+
+// Whatever the watchdog did.
+Classification other_end(const Supervision& seen, const host::LimitCounters& counters,
+                         const Limits& limits, const Usage& usage) {
   if (seen.stop_request && !seen.killed_for_memory) return stop_end(seen);
   // With --oom-kill=process the job may have gone on after a kill, to its end by another limit.
   if (seen.killed_for_memory || (counters.kills > 0 && !seen.ended_by))
@@ -208,6 +238,33 @@ Classification classify(const Supervision& seen, const host::LimitCounters& coun
     // Asked to stop, it may have ended well before its time.
     if (seen.stop_signal) out.memory_censored = out.wall_censored = out.ended_early = true;
   }
+  return out;
+}
+
+}  // namespace
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+std::string mark_words(const KillMark& mark) {
+  const auto bytes = [](std::uint64_t value) { return format_bytes(static_cast<double>(value)); };
+  std::string out =
+      mark.available ? bytes(*mark.available) + " of memory were left" : "memory was short";
+  if (mark.threshold) out += " (threshold " + bytes(*mark.threshold) + ")";
+  out += " and this job was the largest";
+  if (mark.size) out += " with " + bytes(*mark.size);
+  return out;
+}
+
+Classification classify(const Supervision& seen, const host::LimitCounters& counters,
+                        const Limits& limits, const Usage& usage) {
+  if (ended_by_watchdog(seen, counters)) return watchdog_end(seen);
+  auto out = other_end(seen, counters, limits, usage);
+  if (seen.mark)
+    out.cause += "; the watchdog had chosen it " + format_duration(std::max(0.0, seen.since_mark)) +
+                 " before: " + mark_words(*seen.mark);
   return out;
 }
 

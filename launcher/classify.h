@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/job_types.h"
+#include "common/kill_mark.h"
 #include "host/backends/backend.h"
 
 namespace jobward::launcher {
@@ -22,6 +23,8 @@ struct Supervision {
   std::string problem;            // that the supervisor had, for people; empty: none
   std::optional<unsigned> stop_request;  // the uid of whoever asked by `jobward stop`
   std::optional<int> stop_signal;  // INT, TERM, HUP or QUIT that the supervisor itself was sent
+  std::optional<KillMark> mark;    // the watchdog had chosen the job
+  double since_mark = 0;           // seconds from the mark to the end
 };
 
 struct Classification {
@@ -41,6 +44,9 @@ struct Classification {
 
 Classification classify(const Supervision& seen, const host::LimitCounters& counters,
                         const Limits& limits, const Usage& usage);
+
+// How much memory was left and how large the job was, as the watchdog saw it.
+std::string mark_words(const KillMark& mark);
 
 // "SIGKILL", or "signal 42" where it has no name.
 std::string signal_name(int signal);

@@ -16,7 +16,9 @@
 #include "host/backends/placement.h"
 #include "host/backends/systemd_bus.h"
 #include "host/observe/cgroup_dir.h"
+#include "host/observe/kill_mark.h"
 #include "host/observe/process.h"
+#include "launcher/classify.h"
 #include "launcher/run_lock.h"
 
 namespace jobward::launcher {
@@ -32,7 +34,9 @@ struct RunDirectory {
 class Reaper {
  public:
   Reaper(const Reaping& reaping, const profiles::RunRecord& run, Kept kept)
-      : reaping_(reaping), run_(run), kept_(kept) {}
+      : reaping_(reaping), run_(run), kept_(kept) {
+    ending_.outcome = Outcome::supervisor_lost;
+  }
 
   // What became of it, in words; empty: it is left alone.
   std::string reap() {
@@ -62,6 +66,11 @@ class Reaper {
     std::string cause =
         "its supervisor was gone (killed, or the terminal and everything in it "
         "with it)";
+    // What the watchdog has ended leaves nobody alive; if there is somebody, the kill is ours.
+    if (ending_.watchdog && killed == 0) {
+      ending_.outcome = Outcome::watchdog_killed;
+      cause = "the watchdog ended it: " + mark_words(*ending_.watchdog) + "; " + cause;
+    }
     if (killed > 0)
       cause += "; " + std::to_string(killed) + " processes that were left were killed";
     if (killed < 0) cause += "; what is left of it could not be killed: " + problem_;
@@ -159,6 +168,9 @@ class Reaper {
     for (const auto& directory : directories_) {
       const auto job = host::CgroupDir::open(directory.job());
       if (!job) continue;
+      const auto mark = host::read_kill_mark(job->fd(), job->path());
+      if (!mark && problem_.empty()) problem_ = mark.error().message();
+      if (mark && *mark) ending_.watchdog = *mark;
       for (const auto* file : {"memory.peak", "memory.max_usage_in_bytes"})
         if (const auto peak = job->counter(file); peak && *peak)
           ending_.usage.set(Metric::memory_peak, static_cast<double>(**peak));
@@ -201,7 +213,6 @@ class Reaper {
   }
 
   std::string close(const std::string& cause) {
-    ending_.outcome = Outcome::supervisor_lost;
     ending_.cause = cause;
     ending_.exit_source = "jobward";
     profiles::Timestamps at = run_.at;
@@ -212,8 +223,8 @@ class Reaper {
     if (!closed)
       return "run " + run_.request.id +
              " has lost its supervisor, but could not be closed: " + closed.error().message();
-    return "run " + run_.request.id + " is closed as supervisor_lost: " + cause +
-           (problem_.empty() ? "" : "; " + problem_);
+    return "run " + run_.request.id + " is closed as " + std::string(to_string(ending_.outcome)) +
+           ": " + cause + (problem_.empty() ? "" : "; " + problem_);
   }
 
   const Reaping& reaping_;

@@ -23,7 +23,8 @@ struct Reaping {
 };
 
 // Kills what is left of each open run of this machine and pid namespace whose lock nobody holds,
-// reads what it used, removes its cgroups and closes it as supervisor_lost. Runs of an earlier boot
+// reads what it used, removes its cgroups and closes it as supervisor_lost, or as watchdog_killed
+// where the watchdog's mark is there and nobody is left. Runs of an earlier boot
 // are only closed; those that may go on without their supervisor are left until they have ended.
 // Costs one query where there is nothing to do. Returns a line about each run that was closed, and
 // about what could not be done.

@@ -178,6 +178,14 @@ Json raises_json(const std::vector<Raise>& raises) {
   return out;
 }
 
+Json mark_json(const KillMark& mark) {
+  return {{"time_ms", mark.time_ms},
+          {"level", to_string(mark.level)},
+          {"available", optional_json(mark.available)},
+          {"threshold", optional_json(mark.threshold)},
+          {"size", optional_json(mark.size)}};
+}
+
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -217,6 +225,14 @@ std::vector<Raise> read_raises(const Json& json) {
     out.push_back(
         {entry.at(0).get<double>(), entry.at(1).get<double>(), entry.at(2).get<double>()});
   return out;
+}
+
+KillMark read_mark(const Json& json) {
+  const auto level = json.at("level").get<std::string>();
+  return {json.at("time_ms").get<UnixMillis>(),
+          level == to_string(KillLevel::kill) ? KillLevel::kill : KillLevel::term,
+          optional_at<std::uint64_t>(json, "available"),
+          optional_at<std::uint64_t>(json, "threshold"), optional_at<std::uint64_t>(json, "size")};
 }
 
 }  // namespace
@@ -270,16 +286,18 @@ Status decode_request(std::string_view text, RunRequest& request) {
 }
 
 std::string encode_ending(const RunEnding& ending) {
-  return dump({{"outcome", to_string(ending.outcome)},
-               {"cause", ending.cause},
-               {"exit_code", optional_json(ending.exit_code)},
-               {"exit_source", ending.exit_source},
-               {"signal", optional_json(ending.signal)},
-               {"usage", usage_json(ending.usage)},
-               {"observation", observation_json(ending.observation)},
-               {"attempts", attempts_json(ending.attempts)},
-               {"raises", raises_json(ending.raises)},
-               {"digests", digests_json(ending.digests)}});
+  Json out({{"outcome", to_string(ending.outcome)},
+            {"cause", ending.cause},
+            {"exit_code", optional_json(ending.exit_code)},
+            {"exit_source", ending.exit_source},
+            {"signal", optional_json(ending.signal)},
+            {"usage", usage_json(ending.usage)},
+            {"observation", observation_json(ending.observation)},
+            {"attempts", attempts_json(ending.attempts)},
+            {"raises", raises_json(ending.raises)},
+            {"digests", digests_json(ending.digests)}});
+  if (ending.watchdog) out["watchdog"] = mark_json(*ending.watchdog);
+  return dump(out);
 }
 
 Result<RunEnding> decode_ending(std::string_view text) {
@@ -297,6 +315,7 @@ Result<RunEnding> decode_ending(std::string_view text) {
     out.digests = read_digests(json.at("digests"));
     if (json.contains("attempts")) out.attempts = read_attempts(json["attempts"]);
     if (json.contains("raises")) out.raises = read_raises(json["raises"]);
+    if (json.contains("watchdog")) out.watchdog = read_mark(json["watchdog"]);
   });
   if (!read) return tl::unexpected(std::move(read).error());
   return out;

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/job_types.h"
+#include "common/kill_mark.h"
 #include "profiles/fingerprint.h"
 #include "profiles/observation.h"
 
@@ -115,10 +116,11 @@ struct RunEnding {
   std::optional<int> signal;     // that ended the main process
   Usage usage;
   Observation observation;
-  std::vector<Attempt> attempts;    // all of them, the last one too; empty if nothing started
-  std::vector<Raise> raises;        // of the last attempt
-  std::vector<CurvePoint> curve;    // at most 256 points
-  std::vector<FileDigest> digests;  // declared outputs
+  std::vector<Attempt> attempts;     // all of them, the last one too; empty if nothing started
+  std::vector<Raise> raises;         // of the last attempt
+  std::optional<KillMark> watchdog;  // it had chosen the job, see Outcome::watchdog_killed
+  std::vector<CurvePoint> curve;     // at most 256 points
+  std::vector<FileDigest> digests;   // declared outputs
 };
 
 struct RunRecord {

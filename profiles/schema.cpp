@@ -96,6 +96,33 @@ CREATE TABLE learning(
 INSERT INTO learning SELECT 1, iif(EXISTS(SELECT 1 FROM runs), 0, NULL), 0, 0,
   COALESCE((SELECT max(seq) FROM runs), 0);
 DELETE FROM learned;
+)sql"},
+                                 // See watchdog_store.h. `key`: journal_key(); `run`: of a kill,
+                                 // `action`: of an outcome.
+                                 Migration{"watchdog events", R"sql(
+CREATE TABLE watchdog_events(
+  id INTEGER PRIMARY KEY,
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL,
+  severity TEXT NOT NULL,
+  event TEXT NOT NULL,
+  run TEXT,
+  action INTEGER,
+  line TEXT NOT NULL,
+  UNIQUE(instance, seq));
+CREATE INDEX watchdog_findings ON watchdog_events(id) WHERE severity<>'INFO';
+CREATE INDEX watchdog_named ON watchdog_events(event, id);
+CREATE INDEX watchdog_runs ON watchdog_events(run, id) WHERE run IS NOT NULL;
+CREATE INDEX watchdog_outcomes ON watchdog_events(instance, action) WHERE action IS NOT NULL;
+CREATE TABLE watchdog_files(key BLOB PRIMARY KEY, read_to INTEGER NOT NULL, lines INTEGER NOT NULL);
+CREATE TABLE watchdog_broken(
+  id INTEGER PRIMARY KEY,
+  noted_ms INTEGER NOT NULL,
+  file BLOB NOT NULL,
+  number INTEGER NOT NULL,
+  problem TEXT NOT NULL,
+  text BLOB NOT NULL);
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

@@ -19,10 +19,13 @@ struct Threshold {
   std::optional<double> share;         // in [0, 1]
   std::optional<std::uint64_t> bytes;  // absolute
   [[nodiscard]] std::uint64_t of(std::uint64_t total) const;
+  // Never reached: 0, or nothing given.
+  [[nodiscard]] bool is_off() const;
 };
-// "10%", "2G", "10% 2G" (in any order). Errors are distinct: empty, no number, negative, above 100 %,
-// overflow, twice the same kind, what is left over.
+// "10%", "2G", "10% 2G" (in any order), "0" (off). Errors are distinct: empty, no number, negative,
+// above 100 %, overflow, no unit, twice the same kind, what is left over.
 Result<Threshold> parse_threshold(std::string_view text);
+std::string format_threshold(const Threshold& threshold);  // as parse_threshold reads it
 
 // Fields that are set must all match. A name alone protects nobody: anybody can take any name.
 struct ProtectRule {
@@ -43,24 +46,26 @@ struct Hook {
 
 struct Config {
   // Available memory at or below: a warning, SIGTERM, SIGKILL. For the last two swap must be at or
-  // below its own threshold as well (a machine without swap has none to wait for), or the pressure at
-  // or above pressure_term.
+  // below its own threshold as well (a machine without swap has none to wait for), or the pressure
+  // at or above pressure_term.
   Threshold memory_warn{0.15, std::uint64_t{3} << 30U};
   Threshold memory_term{0.10, std::uint64_t{2} << 30U};
   Threshold memory_kill{0.05, std::uint64_t{1} << 30U};
   Threshold swap_term{0.10, {}};
   Threshold swap_kill{0.05, {}};
-  std::optional<double> pressure_term = 0.4;  // PSI full avg10, share; absent: pressure is not looked at
+  std::optional<double> pressure_term = 0.2;  // PSI full avg10, share; absent: not looked at
   bool swap_was_set = false;                  // a swap threshold was given (swapless machines warn)
 
   SizeBy by = SizeBy::rss;
   UnitKind unit = UnitKind::job;
   bool prefer_over_estimate = false;
-  double grace_seconds = 5;     // from SIGTERM to SIGKILL
-  double settle_seconds = 5;    // at most, for the memory of a victim to come back
-  double fill_bytes_per_second = 6.0 * (1U << 30U);  // the fastest that memory is filled: sets the timers
+  double grace_seconds = 5;   // from SIGTERM to SIGKILL
+  double settle_seconds = 5;  // at most, for the memory of a victim to come back
+  // The fastest that memory is filled: sets the timers.
+  double fill_bytes_per_second = 6.0 * (1U << 30U);
   std::vector<ProtectRule> protect;
-  bool protect_defaults = true;  // default_protection() is appended
+  bool protect_defaults = true;    // parse_config() appends default_protection()
+  bool protect_root_only = false;  // of it only what runs as root
 
   Hook hook_before;
   Hook hook_after;
@@ -76,15 +81,29 @@ struct Config {
 using UserLookup = std::function<std::optional<uid_t>(std::string_view name)>;
 UserLookup passwd_lookup(const std::string& passwd_file);
 
-// Errors name file and line. Nothing is half applied: a wrong line refuses the whole text.
-Result<Config> parse_config(std::string_view text, const std::string& file, const UserLookup& users);
+// Errors name file, line and key. Nothing is half applied: a wrong line refuses the whole text. The
+// shipped protection is in the result, also for an empty text. Call check() when all is applied.
+Result<Config> parse_config(std::string_view text, const std::string& file,
+                            const UserLookup& users);
 
-// What does not fit together: KILL above TERM, TERM above the warning, all thresholds 0.
+// What does not fit together on any machine: KILL above TERM, TERM above the warning, all
+// thresholds 0. Shares are compared with shares and amounts with amounts. A memory threshold of 0
+// is off and fits everywhere.
 Status check(const Config& config);
+// The same on a machine (or below a limit) of this size, where amounts and shares can be compared;
+// and a threshold that would always be reached. swap_total 0: there is none.
+Status check_against(const Config& config, std::uint64_t memory_total, std::uint64_t swap_total);
 
-// Session leaders and agents, matched by executable (and uid where that is known), so that the agent
-// is the last to go.
-std::vector<ProtectRule> default_protection();
+// Session leaders and agents, matched by executable (and uid where that is known), so that the
+// agent is the last to go. docs/watchdog.md, "Who is protected", says who can gain what by it.
+std::vector<ProtectRule> default_protection(bool root_only = false);
+// What the text of those rules begins with; no rule of the configuration can.
+inline constexpr std::string_view kShipped = "shipped ";
+
+// What holds, as lines of a configuration file (with remarks): parse_config() reads it back.
+std::string describe(const Config& config, std::uint64_t memory_total, std::uint64_t swap_total);
+// The thresholds in one line, as amounts.
+std::string summarize(const Config& config, std::uint64_t memory_total, std::uint64_t swap_total);
 
 // Does a glob ('*' any text, also '/', '?' one character) match? No allocation, linear in practice.
 bool glob_matches(std::string_view pattern, std::string_view text);

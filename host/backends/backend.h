@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/job_types.h"
+#include "common/kill_mark.h"
 #include "common/result.h"
 #include "host/observe/cgroup_tree.h"
 #include "host/observe/job_attribute.h"
@@ -59,7 +60,8 @@ struct LimitCounters {
 struct GroupReport {
   Usage usage;
   LimitCounters counters;
-  int killed_leftovers = 0;  // processes still alive when finish() was called
+  std::optional<KillMark> mark;  // the watchdog had chosen the job
+  int killed_leftovers = 0;      // processes still alive when finish() was called
   std::vector<std::string>
       problems;  // what could not be read, killed or removed; empty when all is well
 };

@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "common/fault.h"
+#include "host/observe/kill_mark.h"
 #include "host/observe/process.h"
 
 namespace jobward::host {
@@ -89,6 +90,15 @@ void drain_group(JobGroup& group, const ListProcesses& list, GroupReport& report
   else
     report.problems.push_back(drained.error().message());
   JOBWARD_FAULT(drained);
+}
+
+void note_kill_mark(const CgroupDir& directory, GroupReport& report) {
+  if (report.mark) return;
+  auto mark = read_kill_mark(directory.fd(), directory.path());
+  if (mark)
+    report.mark = *mark;
+  else
+    report.problems.push_back(mark.error().message());
 }
 
 Status remove_drained(const CgroupDir& parent, const std::string& name,

@@ -30,6 +30,10 @@ Result<int> drain(const ListProcesses& list, const std::function<Status()>& kill
 // into the report.
 void drain_group(JobGroup& group, const ListProcesses& list, GroupReport& report);
 
+// The watchdog's mark on this directory, if there is none in the report yet; one that cannot be
+// read is a problem of the report.
+void note_kill_mark(const CgroupDir& directory, GroupReport& report);
+
 // Removes `name` below `parent`, deepest first: first the directories that a run makes (`layout`,
 // paths below `name`, deepest first), then whatever else there is; waiting (bounded, 1 s) while the
 // kernel is still letting go of it.

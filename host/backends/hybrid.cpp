@@ -55,6 +55,8 @@ class HybridGroup final : public JobGroup {
         *this, [this] { return HybridGroup::processes(); }, report);
     v1_.read_final(report);
     leaf_.read_final(report);
+    for (const auto* directory : {&v1_.memory(), &leaf_.job()})
+      note_kill_mark(*directory, report);
     v1_.remove(report.problems);
     leaf_.remove(report.problems);
     return report;

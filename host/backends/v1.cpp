@@ -52,6 +52,7 @@ class V1Group final : public JobGroup {
     drain_group(
         *this, [this] { return V1Group::processes(); }, report);
     v1_.read_final(report);
+    note_kill_mark(v1_.memory(), report);
     v1_.remove(report.problems);
     return report;
   }

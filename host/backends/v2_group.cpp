@@ -214,6 +214,7 @@ void V2Group::read_final(GroupReport& report) {
     report.usage.basis["processes_basis"] = "kernel, threads counted";
   }
   leaf_.read_final(report);
+  note_kill_mark(leaf_.job(), report);
   report.counters = counters();
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "host/observe/job_attribute.h"
+#include "host/observe/kill_mark.h"
 #include "host/observe/proc_parse.h"
 #include "tests/fuzz/check.h"
 
@@ -95,6 +96,14 @@ void check_attribute(std::string_view text) {
           text);
 }
 
+void check_kill_mark(std::string_view text) {
+  const auto first = parse_kill_mark(text);
+  if (!first) return;
+  KillMarkBuffer buffer;
+  const auto second = parse_kill_mark(format_kill_mark(*first, buffer));
+  require(second && *second == *first, "a kill mark survives being written out", text);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -105,5 +114,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_stat(text);
   check_cgroups(text);
   check_attribute(text);
+  check_kill_mark(text);
   return 0;
 }

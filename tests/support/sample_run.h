@@ -67,6 +67,7 @@ inline profiles::RunEnding full_ending() {
       {1, 128 << 20, std::nullopt, Outcome::memory_limit, "too small", 128 << 20, 0.05},
       {2, 256 << 20, std::nullopt, Outcome::memory_limit, ending.cause, 256 << 20, 0.1}};
   ending.raises = {{0.5, 64 << 20, 96 << 20}};
+  ending.watchdog = {1500, KillLevel::kill, 312 << 20, 400 << 20, 240 << 20};
   ending.curve = {{0, 1024}, {0.5, 4096}};
   ending.digests = {{"output", "/home/u/p/model", 99, 77, "abcd"}};
   return ending;

@@ -264,3 +264,16 @@ TEST_CASE("render_json: Not indented it is one line, always with an end") {
   CHECK(line.back() == '\n');
   CHECK(dump(to_json(ended_run()), true).back() == '\n');
 }
+
+TEST_CASE("render_json: The watchdog's mark is given with its units; what is not known is absent") {
+  auto run = ended_run();
+  CHECK(parsed(run)["watchdog"] == Json({{"time_ms", 1500},
+                                         {"level", "kill"},
+                                         {"available_bytes", 312 << 20},
+                                         {"threshold_bytes", 400 << 20},
+                                         {"size_bytes", 240 << 20}}));
+  run.ending.watchdog = KillMark{7, KillLevel::term, {}, {}, {}};
+  CHECK(parsed(run)["watchdog"] == Json({{"time_ms", 7}, {"level", "term"}}));
+  run.ending.watchdog.reset();
+  CHECK(!parsed(run).contains("watchdog"));
+}

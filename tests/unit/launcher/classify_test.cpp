@@ -278,3 +278,100 @@ TEST_CASE("classify: A job that outlived the kill of one process and then its ti
   seen.ended_by = Resource::wall;
   CHECK(classified(seen, oom(1, 1)).outcome == Outcome::wall_limit);
 }
+
+namespace {
+
+Supervision marked(Supervision seen, double since = 0.2) {
+  seen.mark = KillMark{1500, KillLevel::term, 312 << 20, 400 << 20, 2048ULL << 20U};
+  seen.since_mark = since;
+  return seen;
+}
+
+void check_ended_early(const Classification& out) {
+  CHECK(out.memory_censored);
+  CHECK(out.wall_censored);
+  CHECK(out.ended_early);
+}
+
+}  // namespace
+
+TEST_CASE("classify: The watchdog's signal is told with what was left and how large the job was") {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    const auto out = classified(marked(died(signal)));
+    check_from_jobward(out, Outcome::watchdog_killed, 128 + signal);
+    CHECK(out.signal == signal);
+    check_ended_early(out);
+    CHECK_THAT(out.cause, Contains("312 MiB of memory were left (threshold 400 MiB)") &&
+                              Contains("the largest with 2.00 GiB") &&
+                              Contains("jobward history --watchdog"));
+    CHECK((out.cause.find("did not end by TERM") != std::string::npos) == (signal == SIGKILL));
+  }
+  auto at_once = marked(died(SIGKILL));
+  at_once.mark->level = KillLevel::kill;
+  CHECK_THAT(classified(at_once).cause, !Contains("TERM"));
+}
+
+TEST_CASE("classify: What the watchdog did not note is not made up") {
+  auto seen = marked(died(SIGTERM));
+  seen.mark = KillMark{1500, KillLevel::term, {}, {}, {}};
+  CHECK_THAT(classified(seen).cause,
+             Contains("memory was short and this job was the largest (") && !Contains("threshold"));
+}
+
+TEST_CASE(
+    "classify: A job that answers the watchdog by ending keeps its status, the outcome tells") {
+  for (const int code : {0, 3, 143}) {
+    const auto out = classified(marked(exited(code)));
+    check_from_job(out, Outcome::watchdog_killed, code);
+    CHECK(!out.signal);
+    CHECK(!out.die_of);
+    check_ended_early(out);
+    CHECK_THAT(out.cause, Contains("answered with exit status " + std::to_string(code)));
+  }
+  const auto out = classified(marked(died(SIGSEGV)));
+  check_from_job(out, Outcome::watchdog_killed, 128 + SIGSEGV);
+  CHECK_THAT(out.cause, Contains("SIGSEGV"));
+}
+
+TEST_CASE("classify: A mark of long ago ends nobody who ends by himself, and is told") {
+  const auto out = classified(marked(exited(0), 3 * 3600));
+  check_from_job(out, Outcome::ok, 0);
+  CHECK(!out.memory_censored);
+  CHECK_THAT(out.cause, Contains("had chosen it 3h00m before"));
+  CHECK(classified(marked(died(SIGKILL), 3 * 3600)).outcome == Outcome::watchdog_killed);
+}
+
+TEST_CASE("classify: Whoever ended the job before the watchdog could is named, the mark is told") {
+  auto limited = marked(died(SIGKILL));
+  limited.killed_for_memory = true;
+  auto late = marked(died(SIGTERM));
+  late.ended_by = Resource::wall;
+  auto stopped = marked(died(SIGTERM));
+  stopped.stop_request = 1000;
+  auto interrupted = marked(died(SIGTERM));
+  interrupted.stop_signal = SIGTERM;
+  auto many = marked(died(SIGKILL));
+  many.killed_for_processes = true;
+  const std::vector<std::pair<Classification, Outcome>> ends{
+      {classified(limited), Outcome::memory_limit},
+      {classified(marked(died(SIGKILL)), oom(1, 1)), Outcome::memory_limit},
+      {classified(marked(died(SIGKILL)), oom(0, 1)), Outcome::system_oom},
+      {classified(late), Outcome::wall_limit},
+      {classified(stopped), Outcome::stopped},
+      {classified(interrupted), Outcome::stopped},
+      {classified(many), Outcome::pids_limit}};
+  for (const auto& [out, outcome] : ends) {
+    CHECK(out.outcome == outcome);
+    CHECK_THAT(out.cause, Contains("the watchdog had chosen it"));
+  }
+}
+
+TEST_CASE(
+    "classify: A job that outlived the loss of one process is the watchdog's if TERM ends it") {
+  CHECK(classified(marked(died(SIGTERM)), oom(1, 1)).outcome == Outcome::watchdog_killed);
+  LimitCounters counters;
+  counters.refused_forks = 3;
+  Limits limits;
+  limits.set(Resource::processes, {20, "--pids", LimitOrigin::asked, {}});
+  CHECK(classify(marked(died(SIGTERM)), counters, limits, {}).outcome == Outcome::watchdog_killed);
+}

@@ -195,3 +195,13 @@ TEST_CASE("run_codec: Words survive being joined, empty ones and all bytes but N
   for (const Words& words : {Words{"a"}, Words{""}, Words{"", ""}, Words{"a", "", "\xff\n", ""}})
     CHECK(split_nul(join_nul(words)) == words);
 }
+
+TEST_CASE(
+    "run_codec: The watchdog's mark survives encoding, whole and in part; most runs have none") {
+  auto want = test::full_ending();
+  CHECK(decoded(want).watchdog == want.watchdog);
+  want.watchdog = KillMark{7, KillLevel::term, {}, {}, {}};
+  CHECK(decoded(want).watchdog == want.watchdog);
+  want.watchdog.reset();
+  CHECK(!decoded(want).watchdog);
+}

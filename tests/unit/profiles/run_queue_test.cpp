@@ -198,14 +198,15 @@ TEST_CASE("run_queue: A database of the first schema is taken over with its runs
   // As it was before "queue and request ids".
   {
     auto db = sqlite::Database::open(directory.path() + "/jobward.db", 1000).value();
-    REQUIRE(
-        db.execute("DROP TABLE imported; DROP TABLE states; DROP TABLE learning;"
-                   "DROP INDEX runs_learned; ALTER TABLE runs DROP COLUMN learned_order;"
-                   "DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
-                   "DROP INDEX runs_long; ALTER TABLE runs DROP COLUMN parent;"
-                   "ALTER TABLE runs DROP COLUMN reserved; ALTER TABLE runs DROP COLUMN lasts;"
-                   "ALTER TABLE runs DROP COLUMN memory_cgroup;"
-                   "ALTER TABLE runs DROP COLUMN request_key; PRAGMA user_version=1"));
+    REQUIRE(db.execute(
+        "DROP TABLE watchdog_events; DROP TABLE watchdog_files; DROP TABLE watchdog_broken;"
+        "DROP TABLE imported; DROP TABLE states; DROP TABLE learning;"
+        "DROP INDEX runs_learned; ALTER TABLE runs DROP COLUMN learned_order;"
+        "DROP INDEX runs_requested; DROP INDEX runs_requested_until;"
+        "DROP INDEX runs_long; ALTER TABLE runs DROP COLUMN parent;"
+        "ALTER TABLE runs DROP COLUMN reserved; ALTER TABLE runs DROP COLUMN lasts;"
+        "ALTER TABLE runs DROP COLUMN memory_cgroup;"
+        "ALTER TABLE runs DROP COLUMN request_key; PRAGMA user_version=1"));
   }
   auto store = open();
   REQUIRE(store);

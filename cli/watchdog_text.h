@@ -1,0 +1,21 @@
+// What the watchdog did, in words, for somebody who was woken by it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/watchdog_records.h"
+
+namespace jobward::cli {
+
+// One line with the time and what happened, below it why, and what became of it. HARD_FAIL is
+// written out.
+std::string watchdog_entry_text(const WatchdogEntry& entry);
+
+// How a run was ended, in sentences.
+std::vector<std::string> watchdog_sentences(const WatchdogEntry& entry);
+
+// "below 2.00 GiB TERM, below 1.00 GiB KILL" of a start event; what it does not say is left out.
+std::string watchdog_threshold_words(const profiles::WatchdogEvent& start);
+
+}  // namespace jobward::cli

@@ -1,0 +1,134 @@
+#include "watchdog/action.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace jobward::watchdog {
+namespace {
+
+constexpr int kPollMs = 5;
+// After its exit what a process held is free but for what counters still carry (per CPU, up to a
+// second's worth of vmstat updates).
+constexpr std::int64_t kCountersMs = 200;
+
+void pause_ms(int milliseconds) {
+  const timespec time{0, milliseconds * 1000000L};
+  ::nanosleep(&time, nullptr);
+}
+
+std::int64_t to_ms(double seconds) { return static_cast<std::int64_t>(seconds * 1000); }
+
+}  // namespace
+
+std::int64_t monotonic_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000;
+}
+
+bool Action::sense() {
+  for (const auto& snapshot : sensor_.sense())
+    if (snapshot.within == now_.within.view()) {
+      now_ = snapshot;
+      const auto available = now_.memory_available;
+      if (result_.sent_count > 0 && available > result_.available_before)
+        result_.freed = std::max(result_.freed, available - result_.available_before);
+      return true;
+    }
+  return false;
+}
+
+bool Action::begin(const Unit& victim, Level level, const Snapshot& snapshot) {
+  victim_ = victim;
+  level_ = level;
+  now_ = snapshot;
+  result_ = ActionResult();
+  result_.available_before = snapshot.memory_available;
+  target_ = Target::open(victim_, sensor_, survey_.processes());
+  if (!target_.valid() || !survey_.is_same(victim_)) {
+    result_.ended = Ended::not_there;
+    return false;
+  }
+  if (sense()) {
+    const Level again = level_of(config_, now_);
+    if (again < Level::term) return false;
+    level_ = again;
+    result_.available_before = now_.memory_available;
+  }
+  host::KillMark mark;
+  mark.time_ms = now_.time_ms;
+  mark.level = level_ == Level::kill ? KillLevel::kill : KillLevel::term;
+  mark.available = now_.memory_available;
+  mark.threshold = threshold_of(config_, level_, now_);
+  mark.size = victim_.size;
+  target_.mark(mark);
+  if (!send(level_ == Level::kill || config_.grace_seconds <= 0)) {
+    result_.errnum = errno;
+    result_.ended = errno == ESRCH ? Ended::not_there : Ended::refused;
+    return false;
+  }
+  signalled_at_ = monotonic_ms();
+  return true;
+}
+
+bool Action::send(bool kill) {
+  if (!target_.send(kill ? SIGKILL : SIGTERM)) return false;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  result_.sent[result_.sent_count++] = {kill,
+                                        now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000};
+  if (kill) target_.release();
+  return true;
+}
+
+void Action::finish() {
+  await_exit();
+  if (result_.exited_after_ms) result_.ended = Ended::gone;
+  await_memory();
+}
+
+// Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level.
+void Action::await_exit() {
+  const std::int64_t grace_end = signalled_at_ + to_ms(config_.grace_seconds);
+  const std::int64_t settle = to_ms(config_.settle_seconds);
+  bool killed = result_.sent[0].kill;
+  std::int64_t end = killed ? signalled_at_ + settle : grace_end;
+  result_.ended = Ended::still_there;
+  while (true) {
+    if (target_.is_gone(kPollMs)) {
+      result_.exited_after_ms = monotonic_ms() - signalled_at_;
+      return;
+    }
+    const bool sensed = sense();
+    const Level level = sensed ? level_of(config_, now_) : level_;
+    const std::int64_t now = monotonic_ms();
+    const bool over = now >= end;
+    if (over && killed) return;
+    if (over && level < Level::term) {
+      result_.ended = Ended::spared;
+      return;
+    }
+    if (!killed && (over || level == Level::kill)) {
+      send(true);
+      killed = true;
+      end = now + settle;
+    }
+  }
+}
+
+void Action::await_memory() {
+  const std::int64_t begun = monotonic_ms();
+  const std::int64_t end = begun + (result_.ended == Ended::gone ? kCountersMs : 0);
+  while (true) {
+    if (sense()) result_.available_after = now_.memory_available;
+    const bool enough = result_.freed >= victim_.size / 2;
+    result_.verified = enough || level_of(config_, now_) < Level::term;
+    if (result_.verified || monotonic_ms() >= end) return;
+    pause_ms(kPollMs);
+  }
+}
+
+}  // namespace jobward::watchdog

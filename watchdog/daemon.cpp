@@ -1,0 +1,342 @@
+#include "watchdog/daemon.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include "common/files.h"
+#include "watchdog/config_source.h"
+#include "watchdog/notify.h"
+#include "watchdog/resident.h"
+#include "watchdog/state_directory.h"
+#include "watchdog/watch.h"
+
+namespace jobward::watchdog {
+namespace {
+
+void complain(const std::string& what) {
+  std::fprintf(stderr, "jobward-watchdog: %s\n", what.c_str());
+}
+
+int cannot(const Error& error) {
+  complain(error.message());
+  return kCannot;
+}
+
+// What could not be had, in words for the start message; empty: everything.
+std::string harden() {
+  std::string out;
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    out += std::string("not locked in memory (") + std::strerror(errno) + ")";
+  const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (!file || ::write(file.get(), "-1000", 5) != 5) {
+    if (!out.empty()) out += "; ";
+    out += std::string("the kernel's OOM killer may choose this process (oom_score_adj: ") +
+           std::strerror(errno) + ")";
+  }
+  return out;
+}
+
+// All that a running watchdog holds. Not moved once it is made: the parts refer to one another.
+struct Parts {
+  std::optional<Sensor> sensor;
+  std::optional<Survey> survey;
+  std::optional<Journal> journal;
+  std::optional<Hooks> hooks;
+  std::optional<Report> report;
+  std::string remarks;
+
+  Status open(const Options& options, const Config& config, const host::KernelRoots& roots) {
+    auto made_sensor = Sensor::open(roots, options.within);
+    if (!made_sensor) return tl::unexpected(std::move(made_sensor).error());
+    sensor.emplace(std::move(*made_sensor));
+    JOBWARD_RETURN_IF_ERROR(
+        check_against(config, sensor->last().memory_total, sensor->last().swap_total));
+    auto made_survey = Survey::open(roots, *sensor);
+    if (!made_survey) return tl::unexpected(std::move(made_survey).error());
+    survey.emplace(std::move(*made_survey));
+    auto made_hooks = Hooks::start(config);
+    if (!made_hooks) return tl::unexpected(std::move(made_hooks).error());
+    hooks.emplace(std::move(*made_hooks));
+    open_journal(config);
+    report.emplace(roots, journal ? &*journal : nullptr, &*hooks, options.json);
+    return {};
+  }
+
+  void note(const std::string& words) {
+    if (words.empty()) return;
+    if (!remarks.empty()) remarks += "; ";
+    remarks += words;
+  }
+
+ private:
+  // Without a journal it watches all the same: memory does not wait for a disk.
+  void open_journal(const Config& config) {
+    auto made = Journal::open(state_directory(config), config.journal_bytes, config.journal_files);
+    if (made)
+      journal.emplace(std::move(*made));
+    else
+      note("NOTHING IS ON RECORD: " + made.error().message());
+  }
+};
+
+struct Lock {
+  Fd file;
+  int holder = 0;  // its pid, where another holds it; 0: not known
+};
+
+// The daemon's lock, by which --ensure, --once and `jobward watchdog status` know that it runs. Not
+// valid: somebody else has it.
+Result<Lock> take_lock(const std::string& directory) {
+  JOBWARD_RETURN_IF_ERROR(make_private_directories(directory));
+  const std::string path = directory + "/lock";
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return errno_error("open", path);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return errno_error("lock", path);
+    Lock out;
+    std::array<char, 32> text{};
+    if (::pread(file.get(), text.data(), text.size() - 1, 0) > 0)
+      std::sscanf(text.data(), "%d", &out.holder);
+    return out;
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
+    return errno_error("write", path);
+  return Lock{std::move(file), 0};
+}
+
+std::string holder_words(const Lock& lock) {
+  return lock.holder > 0 ? "process " + std::to_string(lock.holder) : "another process";
+}
+
+Result<Fd> open_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP})
+    ::sigaddset(&set, number);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return errno_error("block", "signals");
+  ::signal(SIGPIPE, SIG_IGN);
+  Fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return errno_error("make", "a signalfd");
+  return fd;
+}
+
+// Whoever started us (cron) waits until nobody has its pipes any more; from now on the journal tells.
+void go_to_background(Fd ready) {
+  (void)!::chdir("/");
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (null)
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+      ::dup2(null.get(), fd);
+  (void)!::write(ready.get(), "r", 1);
+}
+
+class Loop {
+ public:
+  Loop(const Options& options, Config config, const host::KernelRoots& roots, Parts& parts)
+      : options_(options),
+        config_(std::move(config)),
+        parts_(parts),
+        watch_(roots, *parts.sensor, *parts.survey, *parts.report, options.dry_run),
+        notify_(Notify::from_environment()) {}
+
+  // `ready` gets one byte when the watchdog watches (--ensure).
+  int run(const Fd& signals, Fd ready) {
+    notify_.tell("READY=1");
+    if (ready) go_to_background(std::move(ready));
+    bool pressed = false;
+    while (true) {
+      const auto tick = watch_.tick(config_, pressed);
+      if (notify_.tick_seconds() > 0) notify_.tell("WATCHDOG=1");
+      if (!tick.low) settle();
+      double wait = tick.wait_seconds;
+      if (notify_.tick_seconds() > 0) wait = std::min(wait, notify_.tick_seconds());
+      const int number = wait_for(signals, wait, pressed);
+      if (number == SIGHUP) reload();
+      if (number == SIGTERM || number == SIGINT) {
+        notify_.tell("STOPPING=1");
+        parts_.report->stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
+        settle();
+        return 0;
+      }
+    }
+  }
+
+ private:
+  // The signal that came; 0: none. `pressed`: the pressure trigger fired.
+  int wait_for(const Fd& signals, double seconds, bool& pressed) {
+    std::array<pollfd, 2> entries{pollfd{signals.get(), POLLIN, 0},
+                                  pollfd{parts_.sensor->trigger(), POLLPRI, 0}};
+    const int milliseconds = static_cast<int>(seconds * 1000);
+    const int ready = ::poll(entries.data(), entries.size(), milliseconds);
+    pressed = ready > 0 && (entries[1].revents & POLLPRI) != 0;
+    // The cgroup of the trigger is gone.
+    if (ready > 0 && (entries[1].revents & POLLERR) != 0) parts_.sensor->drop_trigger();
+    if (ready <= 0 || (entries[0].revents & POLLIN) == 0) return 0;
+    signalfd_siginfo info{};
+    if (::read(signals.get(), &info, sizeof info) != sizeof info) return 0;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+  void settle() {
+    if (!parts_.journal) return;
+    const auto settled = parts_.journal->settle();
+    if (!settled && !complained_) parts_.report->trouble(settled.error().message());
+    complained_ = !settled;
+  }
+
+  void reload() {
+    notify_.tell("RELOADING=1");
+    auto loaded = load_config(options_, config_places(), passwd_lookup("/etc/passwd"));
+    if (loaded) {
+      const auto& last = parts_.sensor->last();
+      if (auto fits = check_against(loaded->config, last.memory_total, last.swap_total); !fits)
+        loaded = tl::unexpected(std::move(fits).error());
+    }
+    if (loaded) {
+      auto hooks = Hooks::start(loaded->config);
+      if (hooks) {
+        *parts_.hooks = std::move(*hooks);
+        config_ = std::move(loaded->config);
+        parts_.report->reload({});
+      } else {
+        parts_.report->reload(hooks.error().message());
+      }
+    } else {
+      parts_.report->reload(loaded.error().message());
+    }
+    notify_.tell("READY=1");
+  }
+
+  const Options& options_;
+  Config config_;
+  Parts& parts_;
+  Watch watch_;
+  Notify notify_;
+  bool complained_ = false;
+};
+
+std::string swap_remark(const Config& config, const Sensor& sensor) {
+  if (!config.swap_was_set || sensor.last().swap_total > 0) return {};
+  return "the thresholds for swap are ignored: there is no swap";
+}
+
+// Where the daemon runs, it acts: two that act at once would take two victims for one.
+int leave_to_daemon(const Lock& lock) {
+  complain("nothing done: the watchdog runs already (" + holder_words(lock) + ") and acts by itself");
+  return kNothingToDo;
+}
+
+}  // namespace
+
+int run_once(const Options& options, const Config& config, const host::KernelRoots& roots) {
+  Lock lock;
+  if (!options.dry_run && options.within.empty()) {
+    auto taken = take_lock(state_directory(config));
+    if (taken && !taken->file) return leave_to_daemon(*taken);
+    if (taken) lock = std::move(*taken);
+  }
+  Parts parts;
+  if (auto opened = parts.open(options, config, roots); !opened) return cannot(opened.error());
+  harden();
+  for (const auto& words : {parts.remarks, swap_remark(config, *parts.sensor)})
+    if (!words.empty()) complain("WARN: " + words);
+  Watch watch(roots, *parts.sensor, *parts.survey, *parts.report, options.dry_run);
+  // Cron comes again: a bound on what one call may end.
+  constexpr int kMostActions = 32;
+  bool acted = false;
+  for (int i = 0; i < kMostActions; ++i) {
+    const auto tick = watch.tick(config, true);
+    if (tick.failed) return kCannot;
+    acted = acted || tick.acted;
+    if (!tick.acted || options.dry_run) break;
+  }
+  if (parts.journal)
+    if (auto settled = parts.journal->settle(); !settled) complain(settled.error().message());
+  return acted ? kActed : kNothingToDo;
+}
+
+namespace {
+
+int serve(const Options& options, const Config& config, const host::KernelRoots& roots, Fd ready) {
+  auto lock = take_lock(state_directory(config));
+  Parts parts;
+  if (lock && !lock->file) {
+    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) + "/lock");
+    return kCannot;
+  }
+  if (!lock) parts.note("another one may be started beside it: " + lock.error().message());
+  auto signals = open_signals();
+  if (!signals) return cannot(signals.error());
+  if (auto opened = parts.open(options, config, roots); !opened) return cannot(opened.error());
+  parts.note(parts.sensor->trigger_words());
+  parts.note(swap_remark(config, *parts.sensor));
+  if (::geteuid() != 0) parts.note("not root: only this user's processes are ended");
+  if (options.dry_run) parts.note("dry run: nothing is signalled");
+  parts.note(harden());
+  parts.report->start(config, *parts.sensor, parts.remarks);
+  // Everything that a kill needs is walked through once, so that it is there when memory is short.
+  keep_only_what_acts();
+  parts.survey->find_victim(config, parts.sensor->last());
+  parts.survey->complete(config, Survey::kMost);
+  Loop loop(options, config, roots, parts);
+  return loop.run(*signals, std::move(ready));
+}
+
+// What the child that was started in the background has come to.
+int await_start(pid_t child, const Fd& ready) {
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(ready.get(), &byte, 1);
+  } while (got < 0 && errno == EINTR);
+  if (got == 1) return kNothingToDo;
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  complain("the watchdog did not start");
+  return kCannot;
+}
+
+}  // namespace
+
+int run_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
+  return serve(options, config, roots, Fd());
+}
+
+int ensure_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
+  {
+    auto lock = take_lock(state_directory(config));
+    if (!lock) return cannot(lock.error());
+    if (!lock->file) return kNothingToDo;
+  }
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return cannot(errno_error("make", "a pipe").value());
+  Fd reads(ends[0]);
+  Fd writes(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return cannot(errno_error("start", "the watchdog").value());
+  if (child == 0) {
+    reads.reset();
+    ::setsid();
+    ::_exit(serve(options, config, roots, std::move(writes)));
+  }
+  writes.reset();
+  return await_start(child, reads);
+}
+
+}  // namespace jobward::watchdog

@@ -1,0 +1,45 @@
+// Is memory low, and who has to go. Pure: data in, data out; no allocation.
+#pragma once
+
+#include <span>
+
+#include "watchdog/config.h"
+#include "watchdog/sense.h"
+#include "watchdog/unit.h"
+
+namespace jobward::watchdog {
+
+enum class Level : std::uint8_t { none, warn, term, kill };
+std::string_view to_string(Level level);
+
+// Memory low, and swap low or (for term) pressure high.
+Level level_of(const Config& config, const Snapshot& snapshot);
+// The threshold of available memory at this level, in bytes.
+std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot);
+
+// How long until memory could be at `term`, at the fastest filling rate: at least kShortest, at most
+// kLongest. `is_falling`: less was available at the time before.
+double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
+inline constexpr double kShortestWait = 0.02;
+inline constexpr double kSteadyWait = 0.1;  // nothing has changed
+inline constexpr double kLongestWait = 1;
+
+// Who asks.
+struct Self {
+  int pid = 0;
+  uid_t uid = 0;  // not 0: only its own processes
+  std::span<const int> ancestors;
+  std::string_view cgroup;  // in the hierarchy that counts memory
+};
+
+// Why a unit with facts may not be chosen; Why::smaller: it may.
+Why shield_of(const Unit& unit, const host::ProcessFacts& facts, const Config& config,
+              const Self& self, int& rule);
+
+// The one to end among units with their shields; -1: nobody. Sets `why` of those that could be.
+int choose(std::span<Unit> units, const Config& config);
+
+// Is `path` the cgroup `of`, or below it?
+bool is_below(std::string_view path, std::string_view of);
+
+}  // namespace jobward::watchdog

@@ -1,0 +1,62 @@
+// Everything the watchdog says: lines for the journal, sentences for people, messages for hooks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "watchdog/action.h"
+#include "watchdog/hooks.h"
+#include "watchdog/journal.h"
+#include "watchdog/json_line.h"
+#include "watchdog/tmpfs.h"
+
+namespace jobward::watchdog {
+
+enum class Severity : std::uint8_t { info, warn, hard_fail };
+
+// Where lines go. Not thread-safe.
+class Report {
+ public:
+  // `journal` and `hooks` may be null. json: each line on stdout as well. Sentences go to stderr.
+  Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, bool json);
+
+  void start(const Config& config, const Sensor& sensor, std::string_view remarks);
+  void stop(std::string_view why);
+  void reload(std::string_view problem);  // empty: the new configuration holds
+  void warning(const Config& config, const Snapshot& snapshot);
+  void recovered(const Unit& victim, const ActionResult& result);
+  // The number of the line, by which the outcome refers to it.
+  std::uint64_t kill(const Config& config, const Survey& survey, const Unit& victim, Level level,
+                     const Snapshot& snapshot, const ActionResult& result, bool dry_run);
+  void outcome(std::uint64_t action, const Unit& victim, const ActionResult& result);
+  void no_victim(const Config& config, const Survey& survey, Level level, const Snapshot& snapshot);
+  void tmpfs_full(const Config& config, const Snapshot& snapshot, const FullTmpfs& mount);
+  void trouble(std::string_view what);
+
+  // The hook before an action is told as soon as the victim is known.
+  void announce(const Unit& victim, Level level);
+
+ private:
+  void begin(Severity severity, std::string_view event, std::string_view message);
+  void end(HookMoment moment = HookMoment::none);
+  void add_snapshot(const Snapshot& snapshot, std::uint64_t threshold);
+  void add_unit(const Config& config, std::string_view key, const Unit& unit, bool with_why,
+                bool chosen);
+  void add_candidates(const Config& config, const Survey& survey, const Unit* victim);
+  void add_signals(const ActionResult& result);
+
+  Journal* journal_;
+  Hooks* hooks_;
+  bool json_;
+  bool journal_broken_ = false;
+  std::uint64_t seq_ = 0;
+  FixedText<20> instance_;
+  FixedText<48> boot_id_;
+  JsonLine line_;
+  FixedText<1024> message_;
+};
+
+}  // namespace jobward::watchdog

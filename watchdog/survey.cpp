@@ -1,0 +1,234 @@
+#include "watchdog/survey.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace jobward::watchdog {
+namespace {
+
+// Units are listed by size and pid, since reading the start of all of them would double the time; among
+// equals it decides as soon as they are looked at more closely.
+bool is_larger(const Unit& a, const Unit& b) {
+  return a.score != b.score ? a.score > b.score : a.size > b.size;
+}
+
+}  // namespace
+
+Result<Survey> Survey::open(const host::KernelRoots& roots, const Sensor& sensor) {
+  auto processes = host::ProcessScan::open(roots, sensor.controller(), sensor.cgroup_root());
+  if (!processes) return tl::unexpected(std::move(processes).error());
+  return Survey(std::move(*processes), sensor.tree());
+}
+
+Survey::Survey(host::ProcessScan processes, const host::MemoryTree& tree)
+    : processes_(std::move(processes)),
+      tree_(tree),
+      units_(std::make_unique<Units>()),
+      further_(std::make_unique<Units>()),
+      jobs_(std::make_unique<Jobs>()) {}
+
+const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) {
+  find_self();
+  seen_ = 0;
+  list_ = units_.get();
+  count_ = 0;
+  job_count_ = 0;
+  if (config.unit == UnitKind::job && config.by != SizeBy::oom_score) add_jobs(config, snapshot);
+  collect(config, snapshot, nullptr);
+  const std::size_t first = count_;
+  int best = examine(config);
+  if (best >= 0) victim_ = (*units_)[static_cast<std::size_t>(best)];
+  // All of the largest are protected: those that come after them.
+  while (best < 0 && count_ == kMost) {
+    Unit last = (*list_)[kMost - 1];
+    last.start_ticks = 0;  // as it was listed
+    list_ = further_.get();
+    count_ = 0;
+    collect(config, snapshot, &last);
+    best = examine(config);
+    if (best >= 0) victim_ = (*further_)[static_cast<std::size_t>(best)];
+  }
+  list_ = units_.get();
+  count_ = first;
+  return best >= 0 ? &victim_ : nullptr;
+}
+
+// Largest first, until nobody who follows can be larger than the best; which that is, -1: nobody.
+int Survey::examine(const Config& config) {
+  int best = -1;
+  for (std::size_t i = 0; i < count_; ++i) {
+    auto& unit = (*list_)[i];
+    if (best >= 0 && is_larger((*list_)[static_cast<std::size_t>(best)], unit) &&
+        !config.prefer_over_estimate)
+      break;
+    learn_facts(unit, config);
+    if (is_protected(unit.why)) continue;
+    if (config.by == SizeBy::pss && !unit.is_job)
+      if (const auto pss = processes_.pss(unit.pid)) unit.size = *pss;
+    if (best < 0 || goes_before(unit, (*list_)[static_cast<std::size_t>(best)]))
+      best = static_cast<int>(i);
+  }
+  if (best < 0) return -1;
+  std::size_t examined = 0;
+  while (examined < count_ && (*list_)[examined].has_facts)
+    ++examined;
+  return choose(std::span(*list_).first(examined), config);
+}
+
+void Survey::find_self() {
+  self_.pid = ::getpid();
+  self_.uid = ::geteuid();
+  std::size_t count = 0;
+  for (auto parent = processes_.parent(self_.pid); parent && *parent > 0 && count < ancestors_.size();
+       parent = processes_.parent(*parent))
+    ancestors_[count++] = *parent;
+  self_.ancestors = std::span(ancestors_).first(count);
+  own_cgroup_.clear();
+  if (const auto own = processes_.facts(self_.pid)) own_cgroup_ = own->cgroup.view();
+  self_.cgroup = own_cgroup_;
+}
+
+void Survey::add_jobs(const Config& config, const Snapshot& snapshot) {
+  job_count_ = host::find_jobs(tree_, snapshot.within, processes_, *jobs_);
+  for (std::size_t i = 0; i < job_count_; ++i) {
+    const auto& job = (*jobs_)[i];
+    Unit unit;
+    unit.is_job = true;
+    unit.pid = job.largest;
+    unit.size = job.size();
+    unit.shmem = job.shmem;
+    unit.p99 = job.p99;
+    unit.inode = job.inode;
+    unit.cgroup = job.path.view();
+    unit.run = job.run.view();
+    if (learn_facts(unit, config)) keep(unit);
+  }
+}
+
+void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit* after) {
+  // Reading what each process has in swap costs five times as much as what is resident: it is done
+  // where swap holds enough to matter.
+  constexpr std::uint64_t kOneIn = 100;
+  const std::uint64_t used = snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
+  const bool with_swap = used > snapshot.memory_total / kOneIn;
+  if (snapshot.within.empty()) {
+    if (!processes_.rewind()) return;
+    while (const int pid = processes_.next())
+      consider(pid, config, with_swap, after);
+    return;
+  }
+  struct Context {
+    Survey& survey;
+    const Config& config;
+    bool with_swap;
+    const Unit* after;
+  } context{*this, config, with_swap, after};
+  const auto directory = host::open_cgroup(tree_, snapshot.within);
+  if (!directory) return;
+  host::each_process(
+      directory.get(),
+      [](void* data, int pid) {
+        const auto& c = *static_cast<Context*>(data);
+        c.survey.consider(pid, c.config, c.with_swap, c.after);
+      },
+      &context);
+}
+
+void Survey::consider(int pid, const Config& config, bool with_swap, const Unit* after) {
+  ++seen_;
+  const auto size = processes_.size(pid, with_swap);
+  if (!size) return;
+  Unit& unit = candidate_;
+  unit.pid = pid;
+  unit.size = size->rss + size->swap;
+  unit.score = 0;
+  if (config.by == SizeBy::oom_score) {
+    const auto score = processes_.oom_score(pid);
+    if (!score) return;
+    unit.score = *score;
+  }
+  if (after != nullptr && !goes_before(*after, unit)) return;
+  keep(unit);
+}
+
+void Survey::keep(const Unit& unit) {
+  auto& list = *list_;
+  std::size_t at = count_;
+  while (at > 0 && goes_before(unit, list[at - 1]))
+    --at;
+  if (at == kMost) return;
+  if (count_ < kMost) ++count_;
+  for (std::size_t i = count_ - 1; i > at; --i)
+    list[i] = list[i - 1];
+  list[at] = unit;
+}
+
+bool Survey::is_in_job(std::string_view cgroup) const {
+  return std::any_of(jobs_->begin(), jobs_->begin() + static_cast<std::ptrdiff_t>(job_count_),
+                     [&](const auto& job) { return is_below(cgroup, job.path); });
+}
+
+bool Survey::learn_facts(Unit& unit, const Config& config) {
+  if (unit.has_facts) return true;
+  unit.has_facts = true;
+  const auto facts = processes_.facts(unit.pid);
+  if (!facts) {
+    unit.why = Why::gone;
+    return false;
+  }
+  unit.start_ticks = facts->start_ticks;
+  unit.uid = facts->uid;
+  unit.name = facts->name.view();
+  unit.exe = facts->exe.view();
+  if (!unit.is_job) {
+    unit.cgroup = facts->cgroup.view();
+    unit.shmem = facts->shmem;
+  }
+  unit.why = shield_of(unit, *facts, config, self_, unit.rule);
+  if (!is_protected(unit.why)) unit.why = left_out(unit);
+  if (!unit.is_job && !is_protected(unit.why) && is_in_job(facts->cgroup))
+    unit.why = Why::part_of_job;
+  return true;
+}
+
+void Survey::complete(const Config& config, std::size_t most) {
+  for (std::size_t i = 0; i < std::min(most, count_); ++i)
+    learn_facts((*units_)[i], config);
+}
+
+const Unit* Survey::largest_by_shmem() const {
+  const Unit* out = nullptr;
+  for (const auto& unit : units())
+    if (unit.is_job && unit.shmem > 0 && !is_protected(unit.why) &&
+        (out == nullptr || unit.shmem > out->shmem))
+      out = &unit;
+  return out;
+}
+
+void Survey::leave_out(const Unit& unit, Why why) {
+  left_out_[left_out_next_ % left_out_.size()] = {unit.is_job, unit.pid, unit.start_ticks, unit.inode,
+                                                  why};
+  ++left_out_next_;
+}
+
+Why Survey::left_out(const Unit& unit) const {
+  for (const auto& entry : left_out_) {
+    if (entry.pid == 0 || entry.is_job != unit.is_job) continue;
+    const bool same = unit.is_job
+                          ? entry.inode == unit.inode
+                          : entry.pid == unit.pid && entry.start_ticks == unit.start_ticks;
+    if (same) return entry.why;
+  }
+  return Why::smaller;
+}
+
+bool Survey::is_same(const Unit& unit) {
+  if (!unit.is_job) return processes_.start_ticks(unit.pid) == unit.start_ticks;
+  const auto directory = host::open_cgroup(tree_, unit.cgroup);
+  struct stat info {};
+  return directory && ::fstat(directory.get(), &info) == 0 && info.st_ino == unit.inode;
+}
+
+}  // namespace jobward::watchdog

@@ -1,0 +1,163 @@
+#include "watchdog/watch.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace jobward::watchdog {
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60000;
+// A full look at least so often, however much is free.
+constexpr std::int64_t kFullLookMs = 10000;
+// Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
+// what fills the machine.
+constexpr std::uint64_t kHalf = 2;
+
+}  // namespace
+
+// On an idle machine most looks end here: one system call instead of the text of /proc/meminfo.
+bool Watch::is_plenty(const Config& config, double& wait) const {
+  if (looked_at_ == 0 || monotonic_ms() - looked_at_ >= kFullLookMs) return false;
+  if (sensor_.is_within() || sensor_.has_enclosing()) return false;
+  const auto free = Sensor::free_now();
+  if (!free) return false;
+  Snapshot now = last_;
+  // Available is at least what is free, less what the kernel keeps for itself: that is what available
+  // lay below free, if it did, at the last full look.
+  const auto held_back = static_cast<std::uint64_t>(std::max<std::int64_t>(-cached_, 0));
+  now.memory_available = free->memory > held_back ? free->memory - held_back : 0;
+  now.swap_free = free->swap;
+  if (level_of(config, now) != Level::none) return false;
+  wait = seconds_until(config, now, false);
+  // Page cache counts as available, too: where that gives more time, it is worth the look.
+  return wait >= kLongestWait || wait >= last_wait_;
+}
+
+Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
+  Tick out;
+  if (!by_pressure && is_plenty(config, out.wait_seconds)) return out;
+  const auto snapshots = sensor_.sense();
+  if (snapshots.empty()) {
+    if (is_news(said_trouble_)) {
+      said_trouble_ = monotonic_ms();
+      FixedText<128> words("cannot read how much memory there is: ");
+      words += std::strerror(errno);
+      report_.trouble(words);
+    }
+    out.failed = true;
+    return out;
+  }
+  // The place where it is worst; of equals the machine.
+  const Snapshot* worst = &snapshots[0];
+  double wait = kLongestWait;
+  for (const auto& snapshot : snapshots) {
+    const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 <
+                         (last_.within == snapshot.within.view() ? last_.memory_available : 0);
+    wait = std::min(wait, seconds_until(config, snapshot, falling));
+    if (level_of(config, snapshot) > level_of(config, *worst)) worst = &snapshot;
+  }
+  const Snapshot now = *worst;
+  const Level level = level_of(config, now);
+  remember(snapshots[0], level);
+  last_wait_ = wait;
+  out.wait_seconds = wait;
+  out.low = level >= Level::term;
+  if (level == Level::none) {
+    if (now.memory_available > threshold_of(config, Level::warn, now) / 100 * 105) warned_ = false;
+    return out;
+  }
+  if (!warned_) report_.warning(config, now);
+  warned_ = true;
+  if (!out.low) return out;
+  out.acted = act(config, level, now);
+  // After an action the memory is looked at again at once.
+  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait);
+  return out;
+}
+
+void Watch::remember(const Snapshot& machine, Level level) {
+  last_ = machine;
+  looked_at_ = monotonic_ms();
+  if (const auto free = Sensor::free_now())
+    cached_ = static_cast<std::int64_t>(machine.memory_available) -
+              static_cast<std::int64_t>(free->memory);
+  if (level != Level::none) return;
+  calm_ = machine;
+  has_calm_ = true;
+  said_nobody_ = 0;
+  said_tmpfs_ = 0;
+}
+
+bool Watch::is_news(std::int64_t& said_at) const {
+  return said_at == 0 || monotonic_ms() - said_at >= kMinuteMs;
+}
+
+bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
+  const Unit* victim = survey_.find_victim(config, snapshot);
+  if (snapshot.within.empty()) {
+    const auto* before = victim;
+    victim = spare_innocents(config, snapshot, victim);
+    if (victim == nullptr && before != nullptr) return false;
+  }
+  if (victim != nullptr) return end(config, *victim, level, snapshot);
+  if (is_news(said_nobody_)) {
+    said_nobody_ = monotonic_ms();
+    survey_.complete(config, 10);
+    report_.no_victim(config, survey_, level, snapshot);
+  }
+  return false;
+}
+
+// Where files in a tmpfs are what fills the machine, nobody who does not hold them has to go for it:
+// the job with the most shared memory, a process that holds as much itself, or nobody.
+const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapshot,
+                                   const Unit* victim) {
+  const auto below = [](std::uint64_t now, std::uint64_t before) {
+    return before > now ? before - now : 0;
+  };
+  // What was used up since memory was plentiful; without such a moment (--once), all that is in use.
+  std::uint64_t used = below(snapshot.memory_available, snapshot.memory_total);
+  std::uint64_t shared = snapshot.shmem;
+  const std::uint64_t since = below(snapshot.memory_available, calm_.memory_available);
+  constexpr std::uint64_t kEnough = 200;  // half a percent tells something
+  if (has_calm_ && since > snapshot.memory_total / kEnough) {
+    used = since;
+    shared = below(calm_.shmem, snapshot.shmem);
+  }
+  if (shared < used / kHalf) return victim;
+  const auto mount = fullest_tmpfs(roots_);
+  if (!mount || mount->used_by_all < shared) return victim;
+  if (victim != nullptr && victim->shmem >= shared / kHalf) return victim;
+  if (const auto* job = survey_.largest_by_shmem(); job != nullptr && job->shmem >= shared / kHalf)
+    return job;
+  if (is_news(said_tmpfs_)) {
+    said_tmpfs_ = monotonic_ms();
+    report_.tmpfs_full(config, snapshot, *mount);
+  }
+  return nullptr;
+}
+
+bool Watch::end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot) {
+  if (dry_run_) {
+    survey_.complete(config, 10);
+    report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
+    return true;
+  }
+  report_.announce(victim, level);
+  Action action(config, sensor_, survey_);
+  if (!action.begin(victim, level, snapshot)) {
+    if (action.result().ended == Ended::refused) survey_.leave_out(victim, Why::untouchable);
+    report_.recovered(victim, action.result());
+    return false;
+  }
+  survey_.complete(config, 10);
+  const auto number =
+      report_.kill(config, survey_, victim, level, snapshot, action.result(), false);
+  action.finish();
+  if (action.result().ended == Ended::still_there) survey_.leave_out(victim, Why::stuck);
+  report_.outcome(number, victim, action.result());
+  return true;
+}
+
+}  // namespace jobward::watchdog

@@ -1,0 +1,53 @@
+// The watchdog's round: sense, decide, sense again, act, verify, record.
+#pragma once
+
+#include <cstdint>
+
+#include "watchdog/action.h"
+#include "watchdog/report.h"
+#include "watchdog/survey.h"
+
+namespace jobward::watchdog {
+
+// Not thread-safe. The references have to outlive it.
+class Watch {
+ public:
+  Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report, bool dry_run)
+      : roots_(roots), sensor_(sensor), survey_(survey), report_(report), dry_run_(dry_run) {}
+
+  struct Tick {
+    double wait_seconds = 1;  // until the next is due
+    bool acted = false;       // signalled somebody, or would have
+    bool failed = false;      // memory could not be read
+    bool low = false;         // at the TERM level or beyond, when it was looked at last
+  };
+  // One look, one action at most. `by_pressure`: processes were seen waiting for memory.
+  Tick tick(const Config& config, bool by_pressure);
+
+ private:
+  bool is_plenty(const Config& config, double& wait) const;
+  bool act(const Config& config, Level level, const Snapshot& snapshot);
+  bool end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot);
+  const Unit* spare_innocents(const Config& config, const Snapshot& snapshot, const Unit* victim);
+  void remember(const Snapshot& machine, Level level);
+  // At most once a minute, or after memory was back.
+  bool is_news(std::int64_t& said_at) const;
+
+  const host::KernelRoots& roots_;
+  Sensor& sensor_;
+  Survey& survey_;
+  Report& report_;
+  bool dry_run_;
+  Snapshot last_;
+  Snapshot calm_;  // the machine when memory was last above the warning
+  bool has_calm_ = false;
+  double last_wait_ = 0;
+  std::int64_t cached_ = 0;  // available less free, at the last look
+  std::int64_t looked_at_ = 0;
+  bool warned_ = false;
+  std::int64_t said_nobody_ = 0;
+  std::int64_t said_tmpfs_ = 0;
+  std::int64_t said_trouble_ = 0;
+};
+
+}  // namespace jobward::watchdog
