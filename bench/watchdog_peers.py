@@ -94,12 +94,12 @@ class Collector:
     def __init__(self, path):
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.done = {key(told) for told in read([path]) if "job" in told and told["verdict"] != "broken"} if self.path.exists() else set()
+        self.done = {key(told) for told in read([path]) if "job" in told and told["verdict"] not in ("broken", "not reached")} if self.path.exists() else set()
 
     def take(self, told):
         with open(self.path, "a") as file:
             file.write(json.dumps(told) + "\n")
-        if "job" in told:
+        if "job" in told and told["verdict"] not in ("broken", "not reached"):
             self.done.add(key(told))
 
 
@@ -205,7 +205,7 @@ def table(paths):
         elif "scan" in told:
             scan.append(told)
     for (watchdog, job, _), told in latest.items():
-        if told["verdict"] not in ("not applicable", "broken"):
+        if told["verdict"] not in ("not applicable", "broken", "not reached"):
             groups[job, watchdog].append(told)
     lines = ["| job | watchdog | trials | right | wrong | none | kernel first | stall ms (worst) | unlocked ms | reaction ms | safe ms | CPU ms | wake-ups |",
              "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]

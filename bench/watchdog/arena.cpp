@@ -1,11 +1,11 @@
-// arena BOARD [--seconds N] [--quiet-ms N] [--whole] [--term PERCENT] [--kill PERCENT]: gives the start of a trial and
+// arena BOARD [--seconds N] [--quiet-ms N] [--done-ms N] [--whole] [--term PERCENT] [--kill PERCENT]: gives the start of a trial and
 // watches it to its end; prints one line of JSON. Locked in memory and of real-time priority, so that its times
 // hold on a machine that stalls.
 //
 // Every 2 ms (20 while there is plenty) it reads /proc/meminfo: when available memory, and memory and swap together, first were at or below
 // the thresholds. Deaths are seen through pidfds, when the kernel has taken the memory back. The trial ends when
-// all hogs are dead, when nothing happened for --quiet-ms (3000) after a death, or after --seconds (20); with
-// --whole only then. Times are milliseconds since the start; what did not happen is null.
+// all hogs are dead, when nothing happened for --quiet-ms (3000) after a death, --done-ms after the hogs have all that
+// they want (0: no matter), or after --seconds (20); with --whole only then. Times are milliseconds since the start; what did not happen is null.
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -56,7 +56,7 @@ struct Death {
 struct Trial {
   board::Board& here;
   double seconds = 20, term = 10, kill = 5;
-  uint64_t quiet_ns = 3'000'000'000U;
+  uint64_t quiet_ns = 3'000'000'000U, done_ns = 0;
   bool whole = false;
   long period = 0;
 
@@ -109,8 +109,21 @@ struct Trial {
     ++samples;
   }
 
+  // How long all living hogs have been as full as they want to be.
+  [[nodiscard]] uint64_t all_done_for(uint64_t now) const {
+    uint64_t last = 0;
+    for (std::uint32_t i = 0; i < seen; ++i) {
+      const board::Entry& entry = here.entries[i];
+      if (entry.role != board::hog) continue;
+      if (entry.filled_at_ns == 0) return 0;
+      last = std::max<uint64_t>(last, entry.filled_at_ns);
+    }
+    return last == 0 || last > now ? 0 : now - last;
+  }
+
   [[nodiscard]] bool over(uint64_t now) const {
     if (double(now - begun) >= seconds * 1e9) return true;
+    if (done_ns != 0 && all_done_for(now) > done_ns) return true;
     if (whole || deaths_count == 0) return false;
     const uint64_t quiet = now - last_event;
     return (hogs > 0 && hogs_alive == 0 && quiet > 500'000'000U) || quiet > quiet_ns;
@@ -203,6 +216,7 @@ int main(int count, char** words) {
     const double value = std::atof(words[i]);
     if (word == "--seconds") trial.seconds = value;
     else if (word == "--quiet-ms") trial.quiet_ns = uint64_t(value * 1e6);
+    else if (word == "--done-ms") trial.done_ns = uint64_t(value * 1e6);
     else if (word == "--term") trial.term = value;
     else if (word == "--kill") trial.kill = value;
     else board::die("an unknown option");

@@ -26,7 +26,7 @@ struct Entry {
   std::atomic<std::int32_t> role;
   std::atomic<std::int32_t> pid;  // written last; 0: not yet
   std::atomic<std::uint64_t> filled_bytes;
-  std::atomic<std::uint64_t> fill_seconds_ns;  // how long it took to fill, once it is done
+  std::atomic<std::uint64_t> filled_at_ns;  // when it was full
 };
 
 struct Ticker {

@@ -210,20 +210,18 @@ def job(name):
     room = term + total // 5  # else most of a trial is filling what matters to nobody
     return {
         "fast": {"processes": [hog()], "room_mib": room},
-        "fast_swap": {"processes": [hog("--hard")], "swap": "zram", "room_mib": room, "seconds": 60},
-        "slow": {"processes": [hog("--rate", 20)], "room_mib": term + 150, "seconds": 40},
-        "children": {"processes": [beside, hog("--children", 70, "--mib", 60)], "many": True, "seconds": 120},
-        "fork": {"processes": [beside, hog("--fork", "--mib", 64)], "many": True, "room_mib": room + total // 6,
-                 "seconds": 60},
+        "fast_swap": {"processes": [hog("--hard")], "swap": "zram", "room_mib": room},
+        "slow": {"processes": [hog("--rate", 20)], "room_mib": term + 150},
+        "children": {"processes": [beside, hog("--children", 70, "--mib", 60)], "many": True},
+        "fork": {"processes": [beside, hog("--fork", "--mib", 64)], "many": True, "room_mib": room + total // 6},
         # It ends between the KILL threshold and what the kernel itself needs.
-        "tmpfs": {"processes": [beside, hog("--tmpfs", RUN / "tmpfs/file")], "room_mib": room + total // 10, "seconds": 25,
-                  "tmpfs_left_mib": total * 3 // 100},
-        "thrash": {"processes": [hog("--thrash", "--hard", "--rate", 100)], "room_mib": room, "swap": "zram",
-                   "seconds": 90},
+        "tmpfs": {"processes": [beside, hog("--tmpfs", RUN / "tmpfs/file")], "room_mib": room + total // 10,
+                  "tmpfs_left_mib": total * 3 // 100, "done_ms": 5000},
+        "thrash": {"processes": [hog("--thrash", "--hard", "--rate", 100)], "room_mib": room, "swap": "zram"},
         "protected": {"processes": [guarded, hog()], "room_mib": room + total // 4},
         "ignores_term": {"processes": [hog("--ignore-term")], "room_mib": room},
-        "ignores_term_holds": {"processes": [hog("--ignore-term", "--until-free", (term + kill) // 2)], "only": "term",
-                               "room_mib": room, "seconds": 30},
+        "ignores_term_holds": {"processes": [hog("--ignore-term", "--until-free", (term + kill) // 2)], "only": "term", "room_mib": room,
+                               "done_ms": 20000},
         "idle": {"processes": [], "whole": True},
     }[name]
 
@@ -318,17 +316,17 @@ class Grounds:
 
 
 def others():
-    """{pid: name} of all processes that are not the kernel's."""
+    """{pid: name} of all processes that are not the kernel's, nor helpers that systemd starts and ends by itself."""
     out = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open(f"/proc/{entry}/stat") as file:
-                    text = file.read()
+                text = Path(f"/proc/{entry}/stat").read_text(errors="replace")
+                helper = entry != "1" and Path(f"/proc/{entry}/cgroup").read_text() == "0::/init.scope\n"
             except OSError:
                 continue
             flags = int(text[text.rindex(")") + 2:].split()[6])
-            if not flags & 0x200000:  # PF_KTHREAD
+            if not helper and not flags & 0x200000:  # PF_KTHREAD
                 out[int(entry)] = text[text.index("(") + 1:text.rindex(")")]
     return out
 
@@ -352,9 +350,11 @@ class KernelLog:
 
 
 def verdict(told, wanted):
-    """right | wrong | kernel | none | none_needed, from who died and by whom."""
+    """right | wrong | kernel | none (nobody died) | not reached (memory never was low), from who died and by whom."""
     by_kernel = [death for death in told["deaths"] if death["by_kernel"]]
     mine = [death for death in told["deaths"] if not death["by_kernel"]]
+    if told[f"both_{told['level']}_ms"] is None and not told["deaths"]:
+        return "not reached"
     if not wanted:
         if mine or told["others_died"]:
             return "wrong"
@@ -400,12 +400,12 @@ class Trials:
             started = self.start_job(wanted, watchdog)
             told = self.watch(wanted, watchdog)
             told["journal"] = watchdog.journal() if isinstance(watchdog, Jobward) else None
-            told["verdict"] = verdict(told, wanted["processes"] and job_name != "tmpfs")
+            told["level"] = watchdog.level
+            told["verdict"] = "right" if not wanted["processes"] and not told["deaths"] else verdict(told, wanted["processes"] and job_name != "tmpfs")
             crossed = told[f"both_{watchdog.level}_ms"]
             if told["deaths"] and crossed is not None:
                 told["reaction_ms"] = round(told["deaths"][0]["ms"] - crossed, 1)
                 told["safe_ms"] = round(told["last_low_ms"] - crossed, 1)
-            told["level"] = watchdog.level
         finally:
             self.clean_up()
             watchdog.stop()
@@ -444,8 +444,8 @@ class Trials:
         self.log.victims()
         time.sleep(0.3)
         before, killed, cost = others(), vmstat("oom_kill"), watchdog.cost()
-        options = ["--whole"] if wanted.get("whole") else []
-        seconds = self.plan["idle_seconds"] if wanted.get("whole") else wanted.get("seconds", 30)
+        options = ["--whole"] if wanted.get("whole") else ["--done-ms", wanted.get("done_ms", 0)]
+        seconds = self.plan["idle_seconds"] if wanted.get("whole") else wanted.get("seconds", 120)
         told = json.loads(run(f"{BIN}/bench-arena", BOARD, "--seconds", seconds, "--term", TERM, "--kill", KILL, *options))
         try:
             cost_after = watchdog.cost()

@@ -144,7 +144,7 @@ class Filler {
       if (options_.thrash) shuffle(filled, step);
       if (options_.rate != 0) sleep_until(begun + uint64_t(double(filled) / double(options_.rate) * 1e9));
     }
-    if (entry_) entry_->fill_seconds_ns = board::now_ns() - begun;
+    if (entry_) entry_->filled_at_ns = board::now_ns();
     while (options_.thrash) shuffle(filled, chunk);
   }
 
