@@ -140,7 +140,8 @@ Result<Fd> open_signals() {
   return fd;
 }
 
-// Whoever started us (cron) waits until nobody has its pipes any more; from now on the journal tells.
+// Whoever started us (cron) waits until nobody has its pipes any more; from now on the journal
+// tells.
 void go_to_background(Fd ready) {
   (void)!::chdir("/");
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -242,7 +243,8 @@ std::string swap_remark(const Config& config, const Sensor& sensor) {
 
 // Where the daemon runs, it acts: two that act at once would take two victims for one.
 int leave_to_daemon(const Lock& lock) {
-  complain("nothing done: the watchdog runs already (" + holder_words(lock) + ") and acts by itself");
+  complain("nothing done: the watchdog runs already (" + holder_words(lock) +
+           ") and acts by itself");
   return kNothingToDo;
 }
 
@@ -282,7 +284,8 @@ int serve(const Options& options, const Config& config, const host::KernelRoots&
           Result<Lock> lock, Fd ready) {
   Parts parts;
   if (lock && !lock->file) {
-    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) + "/lock");
+    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) +
+             "/lock");
     return kCannot;
   }
   if (!lock) parts.note("another one may be started beside it: " + lock.error().message());

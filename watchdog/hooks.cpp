@@ -40,7 +40,8 @@ void say(const Hook& hook, const char* what, int errnum) {
                errnum != 0 ? ": " : "", errnum != 0 ? std::strerror(errnum) : "");
 }
 
-// The lock and the sockets of earlier runners above all: whoever waits for their end would wait for us.
+// The lock and the sockets of earlier runners above all: whoever waits for their end would wait for
+// us.
 void close_all_but(int kept) {
   const auto close_from_to = [](unsigned from, unsigned to) {
     if (from > to || ::syscall(SYS_close_range, from, to, 0) == 0) return;

@@ -11,8 +11,8 @@
 
 namespace jobward::watchdog {
 
-// Members are added in order; the caller keeps brackets in balance. What does not fit makes the line
-// unusable, and is_cut() says so.
+// Members are added in order; the caller keeps brackets in balance. What does not fit makes the
+// line unusable, and is_cut() says so.
 class JsonLine {
  public:
   static constexpr std::size_t kMost = 32768;

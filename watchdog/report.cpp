@@ -62,7 +62,8 @@ Report::Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, b
     : journal_(journal), hooks_(hooks), json_(json) {
   std::uint64_t random = 0;
   if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-    random = (static_cast<std::uint64_t>(wall_ms()) << 20U) ^ static_cast<std::uint64_t>(::getpid());
+    random =
+        (static_cast<std::uint64_t>(wall_ms()) << 20U) ^ static_cast<std::uint64_t>(::getpid());
   constexpr std::string_view kHex = "0123456789abcdef";
   for (int i = 0; i < 16; ++i, random >>= 4U)
     instance_ += kHex[random & 15U];
@@ -79,7 +80,8 @@ void Report::begin(Severity severity, std::string_view event, std::string_view m
   line_.text("severity", kSeverities[static_cast<std::size_t>(severity)]).text("event", event);
   line_.text("message", message);
   FixedText<1200> words("jobward-watchdog: ");
-  if (severity != Severity::info) (words += kSeverities[static_cast<std::size_t>(severity)]) += ": ";
+  if (severity != Severity::info)
+    (words += kSeverities[static_cast<std::size_t>(severity)]) += ": ";
   words += message;
   words += '\n';
   write_to(STDERR_FILENO, words);
@@ -147,7 +149,8 @@ void Report::add_candidates(const Config& config, const Survey& survey, const Un
   bool listed = victim == nullptr;
   for (std::size_t i = 0; i < std::min(units.size(), kCandidates); ++i) {
     const auto& unit = units[i];
-    const bool chosen = victim != nullptr && unit.is_job == victim->is_job && unit.pid == victim->pid;
+    const bool chosen =
+        victim != nullptr && unit.is_job == victim->is_job && unit.pid == victim->pid;
     const auto before = line_.mark();
     add_unit(config, {}, chosen ? *victim : unit, true, chosen);
     // Names are as long as their owners like: rather fewer candidates than no line.
@@ -175,7 +178,8 @@ void Report::add_signals(const ActionResult& result) {
 void Report::start(const Config& config, const Sensor& sensor, std::string_view remarks) {
   const auto total = sensor.last().memory_total;
   message_ = "watching ";
-  message_ += sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
+  message_ +=
+      sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
   message_ += "; SIGTERM at ";
   (add_bytes(message_, config.memory_term.of(total)) += " available, SIGKILL at ");
   add_bytes(message_, config.memory_kill.of(total));
@@ -192,7 +196,9 @@ void Report::start(const Config& config, const Sensor& sensor, std::string_view 
   }
   line_.percent("pressure_term", config.pressure_term);
   line_.text("unit", config.unit == UnitKind::job ? "job" : "process");
-  line_.text("by", config.by == SizeBy::rss ? "rss" : config.by == SizeBy::pss ? "pss" : "oom_score");
+  line_.text("by", config.by == SizeBy::rss   ? "rss"
+                   : config.by == SizeBy::pss ? "pss"
+                                              : "oom_score");
   if (!sensor.last().within.empty()) line_.text("within", sensor.last().within);
   line_.number("uid", ::geteuid());
   end();
@@ -245,8 +251,7 @@ void Report::recovered(const Unit& victim, const ActionResult& result) {
     message_ += "; it is left out from now on";
     begin(Severity::warn, "trouble", message_);
   } else {
-    if (result.ended == Ended::recovered)
-      message_ += "memory was back before ";
+    if (result.ended == Ended::recovered) message_ += "memory was back before ";
     add_unit_words(message_, victim);
     message_ += result.ended == Ended::recovered ? " had to go" : " had gone by itself";
     begin(Severity::info, "recovered", message_);
@@ -320,7 +325,9 @@ void Report::tmpfs_full(const Config& config, const Snapshot& snapshot, const Fu
   add_bytes(message_, mount.size) += "; no kill gives that back: remove files there";
   begin(Severity::hard_fail, "tmpfs_full", message_);
   add_snapshot(snapshot, threshold_of(config, Level::term, snapshot));
-  line_.text("mount", mount.point).number("used_bytes", mount.used).number("size_bytes", mount.size);
+  line_.text("mount", mount.point)
+      .number("used_bytes", mount.used)
+      .number("size_bytes", mount.size);
   end();
 }
 

@@ -8,8 +8,8 @@
 namespace jobward::watchdog {
 namespace {
 
-// Units are listed by size and pid, since reading the start of all of them would double the time; among
-// equals it decides as soon as they are looked at more closely.
+// Units are listed by size and pid, since reading the start of all of them would double the time;
+// among equals it decides as soon as they are looked at more closely.
 bool is_larger(const Unit& a, const Unit& b) {
   return a.score != b.score ? a.score > b.score : a.size > b.size;
 }
@@ -39,8 +39,8 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   collect(config, snapshot, nullptr);
   const std::size_t first = count_;
   bool found = examine_list(config, false);
-  // All of the largest are protected, or (by PSS, and among equals) one that comes after them may still
-  // go before the best of them.
+  // All of the largest are protected, or (by PSS, and among equals) one that comes after them may
+  // still go before the best of them.
   while (count_ == kMost &&
          (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
@@ -64,7 +64,8 @@ bool Survey::examine_list(const Config& config, bool found) {
   auto& unit = (*list_)[static_cast<std::size_t>(best)];
   if (found && !goes_before(unit, victim_)) return true;
   for (auto& earlier : *units_)
-    if (found && earlier.pid == victim_.pid && earlier.why == Why::largest) earlier.why = Why::smaller;
+    if (found && earlier.pid == victim_.pid && earlier.why == Why::largest)
+      earlier.why = Why::smaller;
   victim_ = unit;
   return true;
 }
@@ -95,8 +96,8 @@ void Survey::find_self() {
   self_.pid = ::getpid();
   self_.uid = ::geteuid();
   std::size_t count = 0;
-  for (auto parent = processes_.parent(self_.pid); parent && *parent > 0 && count < ancestors_.size();
-       parent = processes_.parent(*parent))
+  for (auto parent = processes_.parent(self_.pid);
+       parent && *parent > 0 && count < ancestors_.size(); parent = processes_.parent(*parent))
     ancestors_[count++] = *parent;
   self_.ancestors = std::span(ancestors_).first(count);
   own_cgroup_.clear();
@@ -125,7 +126,8 @@ void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit*
   // Reading what each process has in swap costs five times as much as what is resident: it is done
   // where swap holds enough to matter.
   constexpr std::uint64_t kOneIn = 100;
-  const std::uint64_t used = snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
+  const std::uint64_t used =
+      snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
   const bool with_swap = used > snapshot.memory_total / kOneIn;
   if (snapshot.within.empty()) {
     if (!processes_.rewind()) return;
@@ -222,17 +224,16 @@ const Unit* Survey::largest_by_shmem() const {
 }
 
 void Survey::leave_out(const Unit& unit, Why why) {
-  left_out_[left_out_next_ % left_out_.size()] = {unit.is_job, unit.pid, unit.start_ticks, unit.inode,
-                                                  why};
+  left_out_[left_out_next_ % left_out_.size()] = {unit.is_job, unit.pid, unit.start_ticks,
+                                                  unit.inode, why};
   ++left_out_next_;
 }
 
 Why Survey::left_out(const Unit& unit) const {
   for (const auto& entry : left_out_) {
     if (entry.pid == 0 || entry.is_job != unit.is_job) continue;
-    const bool same = unit.is_job
-                          ? entry.inode == unit.inode
-                          : entry.pid == unit.pid && entry.start_ticks == unit.start_ticks;
+    const bool same = unit.is_job ? entry.inode == unit.inode
+                                  : entry.pid == unit.pid && entry.start_ticks == unit.start_ticks;
     if (same) return entry.why;
   }
   return Why::smaller;

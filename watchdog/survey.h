@@ -18,12 +18,12 @@ class Survey {
  public:
   static Result<Survey> open(const host::KernelRoots& roots, const Sensor& sensor);
 
-  // Looks at all units, of the machine or below the snapshot's cgroup, and chooses one. Null: nobody
-  // may be ended. It stays valid until the next call.
+  // Looks at all units, of the machine or below the snapshot's cgroup, and chooses one. Null:
+  // nobody may be ended. It stays valid until the next call.
   const Unit* find_victim(const Config& config, const Snapshot& snapshot);
 
-  // The largest units of that look, in their order, the chosen one among them; at most kMost, and of
-  // those that were not needed for the choice only the size is known.
+  // The largest units of that look, in their order, the chosen one among them; at most kMost, and
+  // of those that were not needed for the choice only the size is known.
   [[nodiscard]] std::span<const Unit> units() const { return std::span(*units_).first(count_); }
   [[nodiscard]] const Self& self() const { return self_; }
   // Fills in the facts of the first `most` of them: for the record.

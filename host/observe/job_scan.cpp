@@ -85,10 +85,9 @@ void each_pid_below(int directory, F& f, int depth) {
 }
 
 bool is_run_id(std::string_view text) {
-  return !text.empty() &&
-         text.find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-             std::string_view::npos;
+  return !text.empty() && text.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                              std::string_view::npos;
 }
 
 void read_memory(int directory, bool v2, JobFacts& out) {

@@ -4,7 +4,8 @@
     ground.py run GROUND --binary PATH --tests DIR --out DIR   boots once, runs all tests of the ground
     ground.py check OUT VARIANT TEST_ID                        shows one test's log; 0 only if it passed
     ground.py exec GROUND --script FILE [--binary PATH]        boots, runs a script as root; its exit status
-    ground.py cut --binary PATH --tests DIR              cuts the power of runs that are held, boots again, checks
+    ground.py cut GROUND --binary PATH --tests DIR             cuts the power of runs that are held, boots again, checks
+    ground.py cut GROUND --what watchdog --extra …             the same in the middle of a watchdog's action
     ground.py shell GROUND [--binary PATH]                     boots, with a root shell on this terminal
 
 A ground is `small` or `systemd`. Exit status 125: the ground could not be built or booted, or broke down.
@@ -29,7 +30,8 @@ from host.cache import GroundError
 GROUNDS = {"small": ("unified", "delegated"), "systemd": ("scope", "system")}
 BOOT_SECONDS = 120
 GUEST_TESTS = "/ground/tests/cases"
-HELD = "ALL HELD"  # power_cut.py says so
+HELD = "ALL HELD"  # these say so
+CUTS = {"runs": "power_cut.py", "watchdog": "watchdog_cut.py"}
 BROKEN = 125
 
 
@@ -81,8 +83,9 @@ def make_payload(args, directory, mode, trees=(), **manifest):
 
 
 @contextlib.contextmanager
-def booted(ground, directory, payload_path, console=False, scratch=None):
-    """The ground, booting; with these scratch disks, or new ones."""
+def booted(ground, directory, payload_path, console=False, scratch=None, flavour="systemd",
+           memory_mib=machine.MEMORY_MIB):
+    """The ground, booting; with these scratch disks, or new ones. `flavour`: which image the systemd ground has."""
     cache.need_tools(machine.TOOLS)
     kernel = cache.kernel()
     image = directory / "initramfs.cpio"
@@ -92,9 +95,9 @@ def booted(ground, directory, payload_path, console=False, scratch=None):
         initramfs.write_small(image, kernel)
     else:
         initramfs.write_boot(image, kernel)
-        disks.append(machine.Disk("root", system_image.cached(), True))
+        disks.append(machine.Disk("root", system_image.cached(flavour), True))
         arguments = f"ground.root=root {system_image.KERNEL_ARGUMENTS}"
-    with machine.Machine(directory, kernel / "vmlinuz", image, disks, arguments, console) as running:
+    with machine.Machine(directory, kernel / "vmlinuz", image, disks, arguments, console, memory_mib) as running:
         yield running
 
 
@@ -152,7 +155,7 @@ def command_exec(args):
     seconds, boot, status = args.seconds * factor, BOOT_SECONDS * factor, None
     with working_directory() as directory:
         disk = make_payload(args, directory, "script", [(args.script, "/ground/script")],
-                            script="/ground/script", total_seconds=seconds)
+                            script="/ground/script", environment=dict(args.env), total_seconds=seconds)
         with booted(args.ground, directory, disk) as running:
             for message in running.messages(boot, seconds + 30, seconds + boot + 60):
                 if message["kind"] == "output":
@@ -165,9 +168,11 @@ def command_exec(args):
 
 def power_cut_payload(args, directory, stage, seconds):
     script = directory / "script.sh"
-    script.write_text(f"exec /usr/bin/python3 -B /ground/power_cut.py {stage}\n")
-    trees = [(args.tests, GUEST_TESTS), (initramfs.GUEST / "power_cut.py", "/ground/power_cut.py"),
-             (script, "/ground/script")]
+    what = CUTS[args.what]
+    script.write_text(f"exec /usr/bin/python3 -B /ground/{what} {stage}\n")
+    trees = [(initramfs.GUEST / what, f"/ground/{what}"), (script, "/ground/script")]
+    if args.tests:
+        trees.append((args.tests, GUEST_TESTS))
     return make_payload(args, directory, "script", trees, script="/ground/script", total_seconds=seconds)
 
 
@@ -184,6 +189,8 @@ def hear(running, bounds):
 
 def command_cut(args):
     """Two boots on one disk. Between them qemu is killed, and what was not flushed is lost."""
+    if args.what == "runs" and not args.tests:
+        raise GroundError("the runs that are cut come with --tests")
     factor = time_factor()
     bounds = BOOT_SECONDS * factor, 150 * factor, (BOOT_SECONDS + 180) * factor
     with working_directory() as directory:
@@ -197,7 +204,7 @@ def command_cut(args):
                     if str(line).startswith(HELD):
                         break
                 else:
-                    raise GroundError("the runs were not held")
+                    raise GroundError("nothing was held")
             seconds, lost = time.monotonic() - running.started, served.lost_bytes()
         print(f"cut after {seconds:.1f} s: {lost >> 10} KiB that were not flushed are lost, "
               f"after {served.flushes} flushes", flush=True)
@@ -261,11 +268,14 @@ def parse_arguments():
 
     script = commands.add_parser("exec", parents=[common], help="run a script")
     script.add_argument("--script", required=True)
+    script.add_argument("--env", action="append", default=[], type=pair("="), metavar="NAME=VALUE",
+                        help="in the environment of the script")
     script.add_argument("--seconds", type=float, default=600, help="bound of the script (600); 124 then")
     script.set_defaults(command=command_exec)
 
     cut = commands.add_parser("cut", parents=[common], help="cut the power of runs that are held")
-    cut.add_argument("--tests", required=True, help="the directory with crashes.py")
+    cut.add_argument("--what", choices=CUTS, default="runs", help="watchdog: needs --extra of jobward-watchdog and bench-hog")
+    cut.add_argument("--tests", help="the directory with crashes.py, for the runs")
     cut.set_defaults(command=command_cut)
 
     shell = commands.add_parser("shell", parents=[common], help="a root shell inside")

@@ -79,10 +79,10 @@ def wait_for_user_manager(seconds=90):
         time.sleep(0.05)
 
 
-def run_script(host, path, seconds):
+def run_script(host, path, seconds, more):
     """Runs the author's script, handing on what it prints as it comes; tells its exit status."""
     process = subprocess.Popen(["timeout", "-k", "5", str(seconds), "bash", path], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment() | more,
                                preexec_fn=as_child)
     while chunk := os.read(process.stdout.fileno(), 1 << 14):
         host.tell("output", text=chunk.decode(errors="surrogateescape"))
@@ -119,7 +119,7 @@ def main():
             wait_for_user_manager()
         host.tell("ready", seconds=float(Path("/proc/uptime").read_text().split()[0]))
         if manifest["mode"] == "script":
-            run_script(host, manifest["script"], manifest["total_seconds"])
+            run_script(host, manifest["script"], manifest["total_seconds"], manifest.get("environment", {}))
         elif manifest["mode"] == "shell":
             run_shell()
         else:

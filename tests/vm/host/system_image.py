@@ -14,22 +14,28 @@ from .initramfs import GUEST
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "python3", "procps",
             "util-linux", "bubblewrap", "cgroup-tools", "bash", "mount"]
 KERNEL_ARGUMENTS = "systemd.show_status=0 systemd.log_target=console loglevel=3 random.trust_cpu=on"
+# Other images for other purposes, each in the cache under its own name: more packages, and more set-up after the
+# usual one. Tests never use them. `peers`: the other watchdogs, installed and off, for bench/watchdog_peers.py.
+FLAVOURS = {"systemd": ([], None),
+            "peers": (["earlyoom", "nohang", "systemd-oomd"], "peers-setup")}
 TOOLS = {"mmdebstrap": "mmdebstrap", "tar": "tar", "mke2fs": "e2fsprogs"}
 SIZE_MIB = 2048  # sparse; about 300 MiB of it used
 RECIPE = 1  # to be raised when the code below changes what is in the image
 
 
-def cached():
-    """The image's path; made if there is none for this list of packages and this set-up script."""
-    setup = GUEST / "systemd-setup"
+def cached(flavour="systemd"):
+    """The image's path; made if there is none for this list of packages and these set-up scripts."""
+    more, more_setup = FLAVOURS[flavour]
+    packages = PACKAGES + more
+    setups = [GUEST / name for name in ("systemd-setup", more_setup) if name]
     release = _release()
-    text = "\n".join([release, *PACKAGES, setup.read_text(), str(SIZE_MIB), str(RECIPE)])
-    name = f"systemd-{hashlib.sha256(text.encode()).hexdigest()[:16]}.ext4"
-    with cache.building("systemd") as making:
+    text = "\n".join([release, *packages, *(setup.read_text() for setup in setups), str(SIZE_MIB), str(RECIPE)])
+    name = f"{flavour}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.ext4"
+    with cache.building(flavour) as making:
         final = cache.directory() / name
         if not final.exists():
-            _make(release, setup, making)
-            for old in cache.directory().glob("systemd-*.ext4"):
+            _make(release, packages, setups, making)
+            for old in cache.directory().glob(f"{flavour}-*.ext4"):
                 old.unlink()
             (making / "root.ext4").rename(final)
         return final
@@ -44,11 +50,12 @@ def _release():
     return release["VERSION_CODENAME"]
 
 
-def _make(release, setup, making):
+def _make(release, packages, setups, making):
     cache.need_tools(TOOLS)
     print(f"making the systemd image, Debian {release} (about 100 MB to download, once)", flush=True)
     started = time.monotonic()
-    options = [f"--include={','.join(PACKAGES)}", f"--customize-hook={setup} \"$1\"", "--variant=minbase",
+    options = [f"--include={','.join(packages)}", *(f"--customize-hook={setup} \"$1\"" for setup in setups),
+               "--variant=minbase",
                *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale", "info"))]
     cache.run(["mmdebstrap", "--quiet", *options, "--format=tar", release, making / "root.tar"],
               f"is the network up? To see more: mmdebstrap --variant=minbase {release} /tmp/root.tar")
