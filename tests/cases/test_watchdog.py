@@ -328,7 +328,7 @@ class Acting(Cast):
     def assert_died_with(self, process, status):
         self.assertEqual(process.wait(self.bound(15)), status, self.journal())
 
-    def test_a_kill_that_brought_nothing_back_is_a_finding(self):
+    def test_files_in_a_tmpfs_cost_no_innocent_its_life(self):
         # What is low is no matter of the process: the memory belongs to a file.
         mount = self.path("mnt")
         os.mkdir(mount)
