@@ -238,6 +238,7 @@ std::optional<CgroupRoom> read_room(int directory, bool v2) {
                               : std::array{"total_active_file", "total_inactive_file", ""})
       reclaimable += number_of(*stat, key).value_or(0);
     out.shmem = number_of(*stat, v2 ? "shmem" : "total_shmem").value_or(0);
+    if (!v2) out.swap = number_of(*stat, "total_swap").value_or(0);
   }
   out.unreclaimable = *used > reclaimable ? *used - reclaimable : 0;
   return out;

@@ -246,10 +246,12 @@ TEST_CASE("job_scan: What a cgroup holds that cannot be had back") {
   CHECK_FALSE(read_room(at("/v2").get(), true)->limit);
   m.kernel.cgroup("/cg/v1", {{"memory.usage_in_bytes", "1000\n"},
                              {"memory.limit_in_bytes", "9223372036854771712\n"},
-                             {"memory.stat", "inactive_file 9\ntotal_inactive_file 5000\n"}});
+                             {"memory.stat", "inactive_file 9\ntotal_inactive_file 5000\ntotal_swap 66\ntotal_shmem 55\n"}});
   const auto v1 = read_room(at("/v1").get(), false);
   REQUIRE(v1);
   CHECK_FALSE(v1->limit);
+  CHECK(v1->swap == 66);
+  CHECK(v1->shmem == 55);
   CHECK(v1->unreclaimable == 0);  // counters that are out of step
   CHECK_FALSE(read_room(at("/beside").get(), true));
 }
