@@ -259,8 +259,15 @@ TEST_CASE("decide: A name that is put on protects nobody") {
     unit.exe = "";
     CHECK(s.of(unit) == Why::smaller);
   }
+}
+
+TEST_CASE("decide: A program that was upgraded while it ran stays protected, for root alone") {
+  Shields s;
+  s.config.protect = default_protection();
   auto deleted = process(50, kGiB);
   deleted.exe = "/usr/sbin/sshd (deleted)";
+  CHECK(s.of(deleted) == Why::rule);
+  deleted.uid = 1000;
   CHECK(s.of(deleted) == Why::smaller);
 }
 
