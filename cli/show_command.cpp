@@ -34,7 +34,7 @@ int show_command(const Arguments& arguments) {
   const bool on_record = killed && *killed;
   if (json) {
     auto out = to_json(*run, alive);
-    if (on_record) out["watchdog"] = to_json(**killed);
+    if (on_record) out["watchdog_kill"] = to_json(**killed);
     std::fputs(dump(out, true).c_str(), stdout);
     return 0;
   }

@@ -29,7 +29,8 @@ struct Watch {
   std::string directory;
   bool running = false;
   std::optional<int> pid;
-  std::optional<profiles::WatchdogEvent> start;  // the last start or reload
+  std::optional<profiles::WatchdogEvent> start;
+  std::optional<profiles::WatchdogEvent> reload;  // of the one that was started then
   std::optional<WatchdogEntry> action;
   InstalledList installed;
   std::int64_t journal_bytes = 0;  // on disk, reserved space included
@@ -66,11 +67,13 @@ Status look_at_records(Watch& status, const Clock& clock, const profiles::Journa
   auto untaken = (*store)->untaken(journal);
   if (!untaken) return tl::unexpected(std::move(untaken).error());
   status.untaken = *untaken;
-  for (const auto* name : {"start", "reload"}) {
-    auto event = (*store)->last(name);
-    if (!event) return tl::unexpected(std::move(event).error());
-    if (*event && (!status.start || (*event)->time > status.start->time)) status.start = **event;
-  }
+  auto start = (*store)->last("start");
+  if (!start) return tl::unexpected(std::move(start).error());
+  auto reload = (*store)->last("reload");
+  if (!reload) return tl::unexpected(std::move(reload).error());
+  const bool same = *start && *reload && (*start)->instance == (*reload)->instance;
+  status.start = std::move(*start);
+  if (same) status.reload = std::move(*reload);
   auto kill = (*store)->last("kill");
   if (!kill) return tl::unexpected(std::move(kill).error());
   if (!*kill) return {};
@@ -108,6 +111,7 @@ Json to_json(const Watch& status) {
            {"state_directory", status.directory}};
   if (status.pid) out["pid"] = *status.pid;
   if (status.start) out["last_start"] = cli::to_json(WatchdogEntry{*status.start, std::nullopt});
+  if (status.reload) out["last_reload"] = cli::to_json(WatchdogEntry{*status.reload, std::nullopt});
   if (status.action) out["last_action"] = cli::to_json(*status.action);
   out["installed"] = Json::array();
   for (const auto& one : status.installed.found)
@@ -141,8 +145,14 @@ std::string text_of(const Watch& status) {
   out += line("installed", installed_words(status.installed));
   if (status.start) {
     out += line("started", local_time(status.start->time));
-    const auto thresholds = watchdog_threshold_words(*status.start);
-    if (!thresholds.empty()) out += line("thresholds", thresholds);
+    if (const auto words = watchdog_threshold_words(*status.start); !words.empty())
+      out += line("thresholds", words);
+  }
+  if (status.reload) {
+    const auto words = watchdog_threshold_words(*status.reload);
+    out += line("reloaded", local_time(status.reload->time) +
+                                (words.empty() ? "; the thresholds above are those of the start"
+                                               : "; thresholds now: " + words));
   }
   out += line("journal", printable(status.directory) + ": " + std::to_string(status.journal_files) +
                              (status.journal_files == 1 ? " file, " : " files, ") +

@@ -109,7 +109,7 @@ std::string memory_words(const Json& snapshot) {
     join(out, *free + " of " + format_bytes(*swap) + " swap free", "; ");
   if (const auto pressure = number(snapshot, "pressure_full_avg10")) {
     char percent[64];
-    std::snprintf(percent, sizeof percent, "memory pressure full %.1f", *pressure);
+    std::snprintf(percent, sizeof percent, "memory pressure full %.1f %%", *pressure);
     join(out, percent, "; ");
   }
   join(out, text(snapshot, "within").empty() ? "" : "within " + text(snapshot, "within"), "; ");
@@ -129,20 +129,30 @@ std::string signal_words(const Json& kill, const Json& outcome) {
   return out;
 }
 
-// Who else was looked at: the first of the others, and who was spared.
+// Who else was looked at: the largest of those that might have gone, and who might not. The
+// victim's own reason only if it is not that it was the largest.
 std::string candidate_words(const Json& event) {
+  constexpr int kSparedShown = 3;
+  std::string reason;
   std::string next;
   std::string spared;
+  int spared_count = 0;
   for (const auto& candidate : list(event, "candidates")) {
-    if (!candidate.is_object() || is_true(candidate, "chosen")) continue;
+    if (!candidate.is_object()) continue;
     const std::string why = text(candidate, "why");
-    const std::string one = who(candidate) + " " + bytes(candidate, "size_bytes").value_or("");
-    if (why.compare(0, 9, "protected") == 0)
+    std::string one = who(candidate);
+    join(one, bytes(candidate, "size_bytes").value_or(""), " ");
+    if (is_true(candidate, "chosen"))
+      reason = why == "largest" ? "" : why;
+    else if (why.empty() || why == "smaller")
+      next = next.empty() ? one : next;
+    else if (++spared_count <= kSparedShown)
       join(spared, one + ": " + why, "; ");
-    else if (next.empty())
-      next = one;
   }
-  std::string out = next.empty() ? "" : "the next largest was " + next;
+  if (spared_count > kSparedShown)
+    join(spared, std::to_string(spared_count - kSparedShown) + " more", " and ");
+  std::string out = reason.empty() ? "" : "chosen because: " + reason;
+  join(out, next.empty() ? "" : "the next largest was " + next, "; ");
   join(out, spared.empty() ? "" : "spared: " + spared, "; ");
   return out;
 }
@@ -225,17 +235,18 @@ std::vector<std::string> watchdog_sentences(const WatchdogEntry& entry) {
 }
 
 std::string watchdog_threshold_words(const profiles::WatchdogEvent& start) {
+  static constexpr std::pair<const char*, const char*> kThresholds[] = {
+      {"memory_warn_bytes", "warning"},
+      {"memory_term_bytes", "SIGTERM"},
+      {"memory_kill_bytes", "SIGKILL"},
+      {"swap_term_bytes", "with free swap at SIGTERM"},
+      {"swap_kill_bytes", "at SIGKILL"}};
   const auto json = parse(start);
   std::string out;
-  for (const auto& [key, value] : inner(json, "thresholds").items()) {
-    const std::string name = printable(key);
-    const bool is_bytes = name.size() > 6 && name.compare(name.size() - 6, 6, "_bytes") == 0;
-    if (value.is_number())
-      join(out, is_bytes ? name.substr(0, name.size() - 6) + " " + format_bytes(value.get<double>())
-                         : name + " " + value.dump());
-    else if (value.is_string())
-      join(out, name + " " + printable(value.get<std::string>()));
-  }
+  for (const auto& [key, name] : kThresholds)
+    if (const auto value = bytes(json, key)) join(out, name + (" " + *value));
+  if (const auto pressure = number(json, "pressure_term"))
+    join(out, "or pressure " + whole(*pressure) + " %");
   return out;
 }
 

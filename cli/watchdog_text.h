@@ -15,7 +15,8 @@ std::string watchdog_entry_text(const WatchdogEntry& entry);
 // How a run was ended, in sentences.
 std::vector<std::string> watchdog_sentences(const WatchdogEntry& entry);
 
-// "below 2.00 GiB TERM, below 1.00 GiB KILL" of a start event; what it does not say is left out.
+// "warning 3.00 GiB, SIGTERM 2.00 GiB, SIGKILL 1.00 GiB" of a start; what it does not say is left
+// out.
 std::string watchdog_threshold_words(const profiles::WatchdogEvent& start);
 
 }  // namespace jobward::cli

@@ -132,7 +132,7 @@ int why_command(const Arguments& arguments) {
   if (json) {
     auto out = to_json(*run, desk->is_alive(run->request.id));
     out["why"] = sentences;
-    if (killed && *killed) out["watchdog"] = to_json(**killed);
+    if (killed && *killed) out["watchdog_kill"] = to_json(**killed);
     std::fputs(dump(out, true).c_str(), stdout);
     return 0;
   }

@@ -111,7 +111,7 @@ CREATE TABLE watchdog_events(
   action INTEGER,
   line TEXT NOT NULL,
   UNIQUE(instance, seq));
-CREATE INDEX watchdog_findings ON watchdog_events(id) WHERE severity<>'INFO';
+CREATE INDEX watchdog_findings ON watchdog_events(id) WHERE (severity<>'INFO' OR event='kill');
 CREATE INDEX watchdog_named ON watchdog_events(event, id);
 CREATE INDEX watchdog_runs ON watchdog_events(run, id) WHERE run IS NOT NULL;
 CREATE INDEX watchdog_outcomes ON watchdog_events(instance, action) WHERE action IS NOT NULL;

@@ -161,7 +161,8 @@ Result<std::vector<WatchdogEvent>> WatchdogStore::events(int limit, bool all) {
       "(event='outcome' AND EXISTS(SELECT 1 FROM watchdog_events k WHERE k.instance=e.instance"
       " AND k.seq=e.action AND k.event='kill'))";
   auto statement = db_.prepare(std::string(kColumns) + "WHERE NOT " + told_with_kill +
-                               (all ? "" : " AND severity<>'INFO'") + " ORDER BY id DESC LIMIT ?");
+                               (all ? "" : " AND (severity<>'INFO' OR event='kill')") +
+                               " ORDER BY id DESC LIMIT ?");
   if (!statement) return tl::unexpected(std::move(statement).error());
   statement->bind(limit);
   std::vector<WatchdogEvent> out;

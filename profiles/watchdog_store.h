@@ -44,8 +44,8 @@ class WatchdogStore {
   // Complete lines that were not taken in.
   Result<std::int64_t> untaken(const Journal& journal);
 
-  // Newest first. Without `all`: kills and findings, no starts, stops and warnings. Outcomes are
-  // told with their kill; one alone only if its kill is not on record.
+  // Newest first. Without `all`: kills (also of dry runs) and findings, no starts, stops and
+  // warnings. Outcomes are told with their kill; one alone only if its kill is not on record.
   Result<std::vector<WatchdogEvent>> events(int limit, bool all);
   Result<std::optional<WatchdogEvent>> outcome_of(const WatchdogEvent& kill);
   // The newest one that was meant.

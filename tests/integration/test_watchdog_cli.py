@@ -95,6 +95,12 @@ class Journal(WatchdogCase):
         self.assertIn("the memory came back: 10.0 GiB", text)
         self.assertIn("the memory did NOT come back", text)
 
+    def test_a_dry_run_is_told_as_one(self):
+        self.write(line(1, "INFO", "kill", dry_run=True, victim={"unit": "process", "pid": 7, "name": "x"}) +
+                   line(2, "INFO", "warning"))
+        self.assertEqual([event["seq"] for event in self.told()["events"]], [1])
+        self.assertIn("would have ended process 7 (x)", self.succeed("history", "--watchdog"))
+
     def test_nothing_to_tell(self):
         self.assertIn("has ended nothing", self.succeed("history", "--watchdog"))
         self.assertEqual(self.told()["events"], [])
@@ -153,7 +159,7 @@ class Journal(WatchdogCase):
         self.assertIn("1.00 GiB of 32.0 GiB were available", why)
         self.assertIn("the memory came back", self.succeed("show", run_id))
         for command in ("why", "show"):
-            told = self.json_of(command, "--json", run_id)["watchdog"]
+            told = self.json_of(command, "--json", run_id)["watchdog_kill"]
             self.assertEqual((told["seq"], told["outcome"]["seq"]), (1, 2))
 
     def test_pruning_forgets_old_events(self):
@@ -231,15 +237,16 @@ class Status(WatchdogCase):
         self.assertIn("NO", self.succeed("watchdog", "status", status=1))
 
     def test_it_tells_the_last_start_and_the_last_action(self):
-        self.write(line(1, "INFO", "start", thresholds={"memory_term_bytes": 2 * GIB}) + kill(2, "aaaaaaaaaa") +
-                   outcome(3, 2) + line(4, "INFO", "warning"))
+        self.write(line(1, "INFO", "start", memory_term_bytes=2 * GIB) + kill(2, "aaaaaaaaaa") +
+                   outcome(3, 2) + line(4, "INFO", "warning") + line(5, "INFO", "reload"))
         status = self.status(1)
+        self.assertEqual(status["last_reload"]["seq"], 5)
         self.assertEqual((status["last_start"]["seq"], status["last_action"]["seq"],
                           status["last_action"]["outcome"]["seq"]), (1, 2, 3))
         self.assertEqual((status["untaken_lines"], status["journal_files"]), (0, 1))
         self.assertEqual(status["journal_bytes"], os.path.getsize(f"{self.journal}/journal"))
         text = self.succeed("watchdog", "status", status=1)
-        self.assertIn("memory_term 2.00 GiB", text)
+        self.assertIn("SIGTERM 2.00 GiB", text)
         self.assertIn("ended run aaaaaaaaaa", text)
 
     def test_it_tells_where_it_is_installed(self):

@@ -32,7 +32,7 @@ inline std::string kill_line(int seq, const std::string& run, bool dry_run = fal
           R"({"unit":"process","pid":99,"uid":0,"name":"chrome","size_bytes":1073741824,)"
           R"("chosen":false,"why":"smaller"},)"
           R"({"unit":"process","pid":5,"uid":0,"name":"sshd","size_bytes":1048576,)"
-          R"("chosen":false,"why":"protected: exe:*/sshd"}],)"
+          R"("chosen":false,"why":"protected by rule exe:*/sshd"}],)"
           R"("signals":[{"signal":"TERM","time_ms":1700000001000}])");
 }
 

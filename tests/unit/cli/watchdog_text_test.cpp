@@ -41,7 +41,7 @@ TEST_CASE("watchdog text: A kill tells who, how big, why, how, and what came of 
   has(text, "1.00 GiB of 32.0 GiB were available, the threshold is 2.00 GiB");
   has(text, "0 B of 2.00 GiB swap free");
   has(text, "the next largest was process 99 (chrome, uid 0) 1.00 GiB");
-  has(text, "spared: process 5 (sshd, uid 0) 1.00 MiB: protected: exe:*/sshd");
+  has(text, "spared: process 5 (sshd, uid 0) 1.00 MiB: protected by rule exe:*/sshd");
   has(text, "TERM at ");
   has(text, ", KILL at ");
   has(text, "it was gone after 5.30 s; the memory came back: 10.0 GiB, 11.0 GiB available since");
@@ -59,6 +59,25 @@ TEST_CASE("watchdog text: A dry run has ended nothing") {
   const auto text = watchdog_entry_text(entry(kill_line(2, "snsd6g4myk", true)));
   has(text, "would have ended run snsd6g4myk");
   has(text, "none: it was a dry run");
+}
+
+TEST_CASE("watchdog text: Where nobody may be ended it says who was spared and why") {
+  std::string candidates;
+  for (int pid = 1; pid <= 5; ++pid)
+    candidates += std::string(pid > 1 ? "," : "") + R"({"unit":"process","pid":)" +
+                  std::to_string(pid) + R"(,"chosen":false,"why":"another user's"})";
+  const auto text = watchdog_entry_text(
+      entry(watchdog_line(1, "HARD_FAIL", "no_victim", R"("candidates":[)" + candidates + "]")));
+  has(text,
+      "spared: process 1: another user's; process 2: another user's; process 3: another "
+      "user's and 2 more\n");
+}
+
+TEST_CASE("watchdog text: A victim that was not the largest has its reason") {
+  const auto text = watchdog_entry_text(entry(watchdog_line(
+      1, "WARN", "kill",
+      R"("candidates":[{"pid":1,"chosen":true,"why":"its shared memory is what fills the machine"}])")));
+  has(text, "others   chosen because: its shared memory is what fills the machine\n");
 }
 
 TEST_CASE("watchdog text: What became of it may not be on record") {
@@ -97,8 +116,8 @@ TEST_CASE("watchdog text: A run's end in sentences") {
 TEST_CASE("watchdog text: The thresholds of a start") {
   CHECK(watchdog_threshold_words(event(watchdog_line(
             1, "INFO", "start",
-            R"("thresholds":{"memory_term_bytes":2147483648,"pressure_term":"40%"})"))) ==
-        "memory_term 2.00 GiB, pressure_term 40%");
+            R"("memory_term_bytes":2147483648,"swap_term_bytes":1024,"pressure_term":20)"))) ==
+        "SIGTERM 2.00 GiB, with free swap at SIGTERM 1.00 KiB, or pressure 20 %");
   CHECK(watchdog_threshold_words(event(watchdog_line(1, "INFO", "start"))).empty());
 }
 
