@@ -268,6 +268,7 @@ TEST_CASE("decide: A program that was upgraded while it ran stays protected, for
   s.config.protect = default_protection();
   auto deleted = process(50, kGiB);
   deleted.exe = "/usr/sbin/cron (deleted)";
+  deleted.uid = 0;
   CHECK(s.of(deleted) == Why::rule);
   deleted.uid = 1000;
   CHECK(s.of(deleted) == Why::smaller);
