@@ -75,6 +75,8 @@ class Watchdog:
         if not self.unit:
             return
         self.configure()
+        if not self.unit.startswith("bench-"):
+            run("systemctl", "unmask", *self.units())
         run("systemctl", "start", self.unit)
         self.group = CGROUPS / run("systemctl", "show", "-P", "ControlGroup", self.unit).strip().lstrip("/")
         # Ready: it does nothing more.
@@ -86,10 +88,17 @@ class Watchdog:
             before = now
             time.sleep(0.25)
 
+    def units(self):
+        return [self.unit]
+
     def stop(self):
-        if self.unit:
-            run("systemctl", "stop", self.unit)
-            run("systemctl", "reset-failed", self.unit, check=False)
+        """Returns the CPU seconds of its whole life."""
+        if not self.unit:
+            return None
+        run("systemctl", "stop", *self.units())
+        used = run("systemctl", "show", "-P", "CPUUsageNSec", self.unit, check=False).strip()
+        run("systemctl", "reset-failed", self.unit, check=False)
+        return int(used) / 1e9 if used.isdigit() else None
 
     def pids(self):
         return [int(pid) for pid in (self.group / "cgroup.procs").read_text().split()]
@@ -104,8 +113,10 @@ class Watchdog:
             process = Path(f"/proc/{pid}")
             for task in (process / "task").iterdir():
                 out["switches"] += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
-            out["rss_kib"] += int(re.search(r"VmRSS:\s*(\d+)", (process / "status").read_text())[1])
-            out["pss_kib"] += int(re.search(r"Pss:\s*(\d+)", (process / "smaps_rollup").read_text())[1])
+            # Not VmRSS, which lags behind by what each thread has not yet counted.
+            memory = (process / "smaps_rollup").read_text()
+            out["rss_kib"] += int(re.search(r"^Rss:\s*(\d+)", memory, re.M)[1])
+            out["pss_kib"] += int(re.search(r"^Pss:\s*(\d+)", memory, re.M)[1])
             out["descriptors"] += len(os.listdir(process / "fd"))
         return out
 
@@ -144,9 +155,14 @@ class Oomd(Watchdog):
         write(Path("/run/systemd/oomd.conf.d/bench.conf"),
               f"[OOM]\nSwapUsedLimit={100 - KILL}%\nDefaultMemoryPressureLimit=40%\nDefaultMemoryPressureDurationSec=1s\n")
 
+    def units(self):
+        return [self.unit, "systemd-oomd.socket"]
+
     def stop(self):
-        super().stop()
-        run("systemctl", "stop", "systemd-oomd.socket", check=False)
+        """Masked, or systemd starts it again for whatever is to be watched by it."""
+        used = super().stop()
+        run("systemctl", "mask", *self.units())
+        return used
 
 
 class Jobward(Watchdog):
@@ -408,7 +424,8 @@ class Trials:
                 told["safe_ms"] = round(told["last_low_ms"] - crossed, 1)
         finally:
             self.clean_up()
-            watchdog.stop()
+            whole_life = watchdog.stop()
+        told["cpu_seconds_in_all"] = whole_life
         for process in started:
             process.wait()
         return told

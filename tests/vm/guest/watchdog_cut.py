@@ -94,7 +94,9 @@ def check():
     if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
         wrong.append("their numbers are not consecutive")
     if not wrong:
-        start_watchdog().terminate()
+        watchdog = start_watchdog()
+        watchdog.terminate()
+        watchdog.wait(SECONDS)
         again, wrong = read_journal()
         if again[:len(events)] != events:
             wrong.append("the next watchdog has changed what was there")
