@@ -222,7 +222,7 @@ Status Replay::score_memory(const Row& row, Kind& kind, const Need& need,
     first = attempts.front();
   else if (!attempts.empty())
     first = std::max(guess, attempts.front());
-  const double ttf = options_.question.failure_share;
+  const double ttf = options_.question.failure.share;
   auto cost = charge(first, attempts, need, ttf);
   if (!cost) return tl::unexpected(std::move(cost).error());
   kind.scored.tally.add_memory(*cost, need, kind.memory_runs);

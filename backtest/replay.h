@@ -22,7 +22,7 @@ enum class Order { file, time };
 
 struct ReplayOptions {
   Order order = Order::file;
-  // Its failure_share (0 < share <= 1) is also what a too small attempt costs: that share of the
+  // Its failure.share (0 < share <= 1) is also what a too small attempt costs: that share of the
   // run's time.
   estimator::Question question;
   bool features = true;   // false: kept from the estimator

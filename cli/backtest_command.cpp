@@ -81,7 +81,7 @@ Result<backtest::ReplayOptions> options_of(const Flags& flags) {
     return error(
         "use", "--ttf",
         printable(flags.ttf) + " is not a share above 0, and at most 1, such as 0.5 or 50%");
-  out.question.failure_share = *ttf;
+  out.question.failure.share = *ttf;
   if (!flags.machine.empty()) {
     const auto bytes = parse_bytes(flags.machine);
     if (!bytes) return rethrow(bytes.error(), "--machine");

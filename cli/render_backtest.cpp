@@ -102,7 +102,7 @@ std::string way_words(const backtest::ReplayOptions& options) {
   std::string text = lean ? "lean" : "safe, " + percent(options.question.confidence, "%.10g %%");
   text += options.order == backtest::Order::file ? "; order of the file" : "; order of time";
   text += "; a too small attempt fails after " +
-          percent(options.question.failure_share, "%.10g %%") + " of its time";
+          percent(options.question.failure.share, "%.10g %%") + " of its time";
   if (!options.features) text += "; without features";
   if (options.cold) text += "; cold";
   return text + "; an unknown job is given " +

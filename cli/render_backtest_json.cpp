@@ -95,7 +95,7 @@ Json backtest_json(const BacktestReport& report) {
   out["order"] = options.order == backtest::Order::file ? "file" : "time";
   out["objective"] = to_string(options.question.objective);
   out["confidence"] = options.question.confidence;
-  out["ttf"] = options.question.failure_share;
+  out["ttf"] = options.question.failure.share;
   out["features"] = options.features;
   out["cold"] = options.cold;
   out["machine_bytes"] = options.machine_bytes;

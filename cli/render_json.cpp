@@ -183,6 +183,10 @@ Json to_json(const Estimate& estimate) {
     if (sizing->objective == Objective::safe) memory["confidence"] = sizing->confidence;
     for (const double attempt : sizing->attempts)
       memory["attempts_bytes"].push_back(number(attempt));
+    if (sizing->failure.curves > 0) {
+      memory["failure_share"] = sizing->failure.share;
+      memory["failure_curves"] = sizing->failure.curves;
+    }
   }
   out["runs"] = estimate.runs;
   out["censored_runs"] = estimate.censored_runs;

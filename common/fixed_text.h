@@ -46,6 +46,9 @@ class FixedText {
     data_[size_] = '\0';
   }
 
+  // After resize() to where it was still whole.
+  void forget_cut() { cut_ = false; }
+
   [[nodiscard]] std::string_view view() const { return {data_.data(), size_}; }
   operator std::string_view() const { return view(); }
   [[nodiscard]] const char* c_str() const { return data_.data(); }

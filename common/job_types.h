@@ -103,12 +103,19 @@ constexpr std::string_view to_string(Objective objective) {
   return objective == Objective::safe ? "safe" : "lean";
 }
 
+// The share of its time after which a run that is given too little memory fails: 0 < share <= 1.
+struct FailureShare {
+  double share = 1;
+  int curves = 0;  // memory curves of past runs that tell it; 0: it is assumed
+};
+
 // How much memory to give: attempts[0] at first, the next ones after the one before was too little
 // (growing; after the last one nothing is known any more). Bytes, never empty.
 struct MemorySizing {
   Objective objective = Objective::safe;
   double confidence = 0;  // of a safe first attempt, as asked for; 0 < confidence < 1
   std::vector<double> attempts;
+  FailureShare failure;  // that a lean one counts with
 };
 
 // A prediction. `runs` counts the finished runs behind it at `level`; with none, `level` is none

@@ -112,11 +112,12 @@ std::optional<Bounds> bounds_of_censored(const std::vector<LevelRuns>& levels, R
 
 MemorySizing sizing_of(const Joined& joined, const Bounds& bounds, const Question& question,
                        double surprise) {
-  MemorySizing out{question.objective, question.confidence, {}};
+  MemorySizing out{question.objective, question.confidence, {}, {}};
   auto distribution = joined.forecast.distribution;
   if (question.more_than) distribution = distribution.given_more_than(*question.more_than);
   if (question.objective == Objective::lean) {
-    out.attempts = distribution.cheapest_attempts(question.failure_share);
+    out.failure = question.failure;
+    out.attempts = distribution.cheapest_attempts(question.failure.share);
   } else if (question.more_than) {
     out.attempts = {std::max(bounds.safe, distribution.at_surprise(surprise))};
   } else {
@@ -177,7 +178,8 @@ void guess(const std::vector<LevelRuns>& levels, Estimate& out, const Question& 
     };
     out.by.set(entry.resource, with_nothing(entry.resource, {at(0.5), at(0.95), at(0.99)}));
     if (entry.resource == Resource::memory)
-      out.sizing = MemorySizing{question.objective, question.confidence, {at(question.confidence)}};
+      out.sizing =
+          MemorySizing{question.objective, question.confidence, {at(question.confidence)}, {}};
   }
 }
 
@@ -193,7 +195,7 @@ void predict_resource(const std::vector<LevelRuns>& levels, Resource resource,
     grounds.raised_by_censored = true;
     const double least = question.more_than.value_or(0) * kBeyondCensored;
     out.sizing =
-        MemorySizing{question.objective, question.confidence, {std::max(bounds->safe, least)}};
+        MemorySizing{question.objective, question.confidence, {std::max(bounds->safe, least)}, {}};
     return;
   }
   const auto bounds = bounds_of(levels, *joined, resource, features, question);
@@ -271,6 +273,7 @@ Estimate predict(const std::vector<LearnedState>& nearest_first, const Features&
   out.level = level->level;
   out.runs = static_cast<int>(level->state.size());
   out.censored_runs = static_cast<int>(level->censored);
+  if (out.sizing) grounds.failure = out.sizing->failure;
   out.reason = reason_for(grounds);
   return out;
 }

@@ -18,8 +18,8 @@ namespace jobward::estimator {
 // What is asked for beside the quantiles: how much memory to give.
 struct Question {
   Objective objective = Objective::safe;
-  double confidence = 0.99;  // of safe; 0.5 <= confidence < 1
-  double failure_share = 1;  // of lean: the share of its time after which a too small run fails
+  double confidence = 0.99;         // of safe; 0.5 <= confidence < 1
+  FailureShare failure;             // of lean: what an attempt that is too small costs
   std::optional<double> more_than;  // bytes that were too little already
 };
 

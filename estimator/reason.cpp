@@ -49,6 +49,13 @@ std::string spread_words(const Forecast& forecast) {
          " of what was said of them";
 }
 
+std::string failure_words(const FailureShare& failure) {
+  if (failure.curves == 0) return "";
+  return "; a run that is too small fails after about " + percent(failure.share) +
+         " of its time (" + std::to_string(failure.curves) + " memory curve" +
+         (failure.curves == 1 ? ")" : "s)");
+}
+
 std::string memory_words(const Joined& memory) {
   std::string text;
   if (memory.above != nullptr && memory.own_share > 0)
@@ -75,6 +82,7 @@ std::string reason_for(const Grounds& grounds) {
   if (!grounds.beyond.empty())
     text += "; this one is " + one_decimal(grounds.beyond_times) + " times larger in " +
             grounds.beyond + " than any of them: it extrapolates, so the bound is wide";
+  text += failure_words(grounds.failure);
   if (level.level != Level::everything && level.measured < kFew)
     text += "; few runs, so the margin is wide: each further run narrows it";
   return text;

@@ -14,6 +14,7 @@ struct Grounds {
   bool raised_by_censored = false;   // bounds, by runs that were ended before their time
   std::string beyond;                // the feature in which the query is larger than all runs
   double beyond_times = 1;           // by how much
+  FailureShare failure;              // that the sizes count with
 };
 
 std::string reason_for(const Grounds& grounds);

@@ -45,6 +45,15 @@ void record_end(const Workshop& shop, RunResult& result) {
 // A wall limit is wagered up to so many times what it was.
 constexpr double kLongestMore = 3;
 
+// As the first limit was asked for.
+estimator::Question question_of(const RunOrder& order, const RunResult& result) {
+  const auto& sizing = result.request.estimate.sizing;
+  return {order.wishes.objective,
+          order.wishes.confidence,
+          sizing ? sizing->failure : FailureShare(),
+          {}};
+}
+
 // The limit that the next attempt gets, or why there is none.
 tl::expected<double, std::string> larger_limit(const RunOrder& order, const Workshop& shop,
                                                Resource resource, const RunResult& result) {
@@ -57,7 +66,7 @@ tl::expected<double, std::string> larger_limit(const RunOrder& order, const Work
       memory ? static_cast<double>(shop.snapshot.capacity()) : limit->value * kLongestMore;
   auto next = next_limit(resource, limit->value, most,
                          states ? *states : std::vector<profiles::LearnedState>(),
-                         result.request.features, shop.settings, order.wishes);
+                         result.request.features, shop.settings, question_of(order, result));
   if (const Limit* cap = shop.policy.caps.find(resource)) {
     if (cap->value < next.least)
       return tl::unexpected("the policy allows no more (" + cap->source + ")");

@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "common/units.h"
 #include "estimator/estimator.h"
+#include "estimator/time_to_failure.h"
 #include "launcher/gatehouse.h"
 #include "launcher/job_runner.h"
 #include "launcher/resolve_limits.h"
@@ -33,13 +34,22 @@ std::string masked_value(const std::string& name, const std::string& value) {
   return profiles::mask_secrets({name + "=" + value})[0].substr(name.size() + 1);
 }
 
+// Curves that cannot be read are none.
+FailureShare failure_share_from(profiles::RunStore& store, const std::string& masked) {
+  const auto curves = store.curves(masked);
+  if (!curves) return {};
+  return estimator::failure_share(*curves).value_or(FailureShare());
+}
+
 // Records that cannot be read are no reason not to run: the estimate is then empty and says why.
 Estimate estimate_from(profiles::RunStore* store, const profiles::RunRequest& request,
                        const LimitWishes& wishes) {
   std::string problem = "there are no records";
   if (store != nullptr) {
     auto states = store->learned(request.fingerprint);
-    const estimator::Question question{wishes.objective, wishes.confidence, 1, {}};
+    estimator::Question question{wishes.objective, wishes.confidence, {}, {}};
+    if (states && wishes.objective == Objective::lean)
+      question.failure = failure_share_from(*store, request.fingerprint.masked);
     if (states) return estimator::predict(*states, request.features, question);
     problem = states.error().message();
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "estimator/distribution.h"
-#include "estimator/estimator.h"
 
 namespace jobward::launcher {
 namespace {
@@ -27,17 +26,16 @@ std::vector<profiles::LearnedState> with_censored(Resource resource, double limi
 NextLimit next_limit(Resource resource, double limit, double most,
                      const std::vector<profiles::LearnedState>& states,
                      const profiles::Features& features, const LimitSettings& settings,
-                     const LimitWishes& wishes) {
+                     estimator::Question question) {
   NextLimit out{limit * estimator::kLeastGrowth, 0};
   const bool memory = resource == Resource::memory;
-  estimator::Question question{wishes.objective, wishes.confidence, 1, {}};
   if (memory) question.more_than = limit;
   // What a wall limit says is learned as any run that is ended by one.
   const auto estimate = estimator::predict(
       memory ? states : with_censored(resource, limit, states, features), features, question);
   const auto* predicted = estimate.by.find(resource);
   if (memory && estimator::is_measured(estimate)) {
-    const double margin = wishes.objective == Objective::lean ? 0 : settings.margin;
+    const double margin = question.objective == Objective::lean ? 0 : settings.margin;
     out.wanted = estimate.sizing->attempts.front() * (1 + margin);
   } else if (!memory && predicted != nullptr && estimate.level != Level::everything &&
              estimate.runs > estimate.censored_runs) {

@@ -56,10 +56,14 @@ Json estimate_json(const Estimate& estimate) {
            {"censored_runs", estimate.censored_runs},
            {"level", to_string(estimate.level)},
            {"reason", estimate.reason}};
-  if (const auto& sizing = estimate.sizing)
+  if (const auto& sizing = estimate.sizing) {
     out["sizing"] = {{"objective", to_string(sizing->objective)},
                      {"confidence", sizing->confidence},
                      {"attempts", sizing->attempts}};
+    if (sizing->failure.curves > 0)
+      out["sizing"]["failure"] = {{"share", sizing->failure.share},
+                                  {"curves", sizing->failure.curves}};
+  }
   return out;
 }
 
@@ -71,10 +75,15 @@ Estimate read_estimate(const Json& json) {
   out.runs = json.at("runs").get<int>();
   out.censored_runs = json.at("censored_runs").get<int>();
   out.reason = json.at("reason").get<std::string>();
-  if (const auto sizing = json.find("sizing"); sizing != json.end())
+  if (const auto sizing = json.find("sizing"); sizing != json.end()) {
     out.sizing = MemorySizing{
         sizing->at("objective") == to_string(Objective::lean) ? Objective::lean : Objective::safe,
-        sizing->at("confidence").get<double>(), sizing->at("attempts").get<std::vector<double>>()};
+        sizing->at("confidence").get<double>(),
+        sizing->at("attempts").get<std::vector<double>>(),
+        {}};
+    if (const auto failure = sizing->find("failure"); failure != sizing->end())
+      out.sizing->failure = {failure->at("share").get<double>(), failure->at("curves").get<int>()};
+  }
   const auto level = json.at("level").get<std::string>();
   for (const auto candidate : kLevels)
     if (to_string(candidate) == level) out.level = candidate;

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
+#include "profiles/memory_curve.h"
 #include "profiles/observation.h"
 #include "profiles/past_run.h"
 #include "profiles/run_record.h"
@@ -45,6 +46,10 @@ using Gate = std::function<std::optional<RunState>(const std::vector<OpenRun>& o
 // Decides, with the open runs at hand, how many bytes of memory a run has reserved from now on;
 // absent: nothing changes.
 using Reserve = std::function<std::optional<double>(const std::vector<OpenRun>& open)>;
+
+// Of how many runs curves() reads: what is learned from more changes little, and each costs about
+// 20 µs.
+inline constexpr int kCurvesRead = 10;
 
 using Removing = std::function<void(const std::string& id)>;
 
@@ -84,6 +89,9 @@ class RunStore {
   // If they were made by another version (Learner), everything is learned anew first, which may
   // take its time and is then told as a notice; if another process is at it: an error that says so.
   virtual Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) = 0;
+  // The memory curves of the last kCurvesRead runs of this masked key that ended well and have one,
+  // newest first. One that cannot be read is left out.
+  virtual Result<std::vector<MemoryCurve>> curves(const std::string& masked) = 0;
   // Runs that match `reference`: exact id, else exact name (newest first), else id prefix (2
   // characters or more). Empty if none; several if it is ambiguous.
   virtual Result<std::vector<RunRecord>> find(const std::string& reference) = 0;

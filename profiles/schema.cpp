@@ -123,6 +123,10 @@ CREATE TABLE watchdog_broken(
   number INTEGER NOT NULL,
   problem TEXT NOT NULL,
   text BLOB NOT NULL);
+)sql"},
+                                 // See curve_rows.cpp, which has the same terms.
+                                 Migration{"memory curves by kind", R"sql(
+CREATE INDEX runs_with_curve ON runs(fp_masked, seq) WHERE outcome='ok' AND length(curve)>0;
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

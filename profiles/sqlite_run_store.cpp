@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/fault.h"
+#include "profiles/curve_rows.h"
 #include "profiles/learned_rows.h"
 #include "profiles/past_rows.h"
 #include "profiles/relearn.h"
@@ -97,6 +98,9 @@ class SqliteRunStore final : public RunStore {
   Status end(const std::string& id, const RunEnding& ending, const Timestamps& at,
              Teaches teaches) override;
   Result<std::vector<LearnedState>> learned(const Fingerprint& fingerprint) override;
+  Result<std::vector<MemoryCurve>> curves(const std::string& masked) override {
+    return read_curves(db_, masked);
+  }
   Result<std::vector<RunRecord>> find(const std::string& reference) override;
   Result<std::vector<RunRecord>> beside(const std::string& id, UnixMillis from,
                                         UnixMillis to) override;

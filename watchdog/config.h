@@ -107,5 +107,8 @@ std::string summarize(const Config& config, std::uint64_t memory_total, std::uin
 
 // Does a glob ('*' any text, also '/', '?' one character) match? No allocation, linear in practice.
 bool glob_matches(std::string_view pattern, std::string_view text);
+// The same for /proc/PID/exe, to which the kernel adds " (deleted)" when the file was replaced: an
+// upgrade must not take the protection of what runs on from the old one.
+bool exe_matches(std::string_view pattern, std::string_view exe);
 
 }  // namespace jobward::watchdog

@@ -98,6 +98,13 @@ struct Lock {
   int holder = 0;  // its pid, where another holds it; 0: not known
 };
 
+Status name_holder(const Fd& file, const std::string& path) {
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
+    return errno_error("write", path);
+  return {};
+}
+
 // The daemon's lock, by which --ensure, --once and `jobward watchdog status` know that it runs. Not
 // valid: somebody else has it.
 Result<Lock> take_lock(const std::string& directory) {
@@ -113,9 +120,7 @@ Result<Lock> take_lock(const std::string& directory) {
       std::sscanf(text.data(), "%d", &out.holder);
     return out;
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
-    return errno_error("write", path);
+  JOBWARD_RETURN_IF_ERROR(name_holder(file, path));
   return Lock{std::move(file), 0};
 }
 
@@ -135,7 +140,8 @@ Result<Fd> open_signals() {
   return fd;
 }
 
-// Whoever started us (cron) waits until nobody has its pipes any more; from now on the journal tells.
+// Whoever started us (cron) waits until nobody has its pipes any more; from now on the journal
+// tells.
 void go_to_background(Fd ready) {
   (void)!::chdir("/");
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -237,7 +243,8 @@ std::string swap_remark(const Config& config, const Sensor& sensor) {
 
 // Where the daemon runs, it acts: two that act at once would take two victims for one.
 int leave_to_daemon(const Lock& lock) {
-  complain("nothing done: the watchdog runs already (" + holder_words(lock) + ") and acts by itself");
+  complain("nothing done: the watchdog runs already (" + holder_words(lock) +
+           ") and acts by itself");
   return kNothingToDo;
 }
 
@@ -272,11 +279,13 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
 
 namespace {
 
-int serve(const Options& options, const Config& config, const host::KernelRoots& roots, Fd ready) {
-  auto lock = take_lock(state_directory(config));
+// `lock`: taken already, or why it could not be.
+int serve(const Options& options, const Config& config, const host::KernelRoots& roots,
+          Result<Lock> lock, Fd ready) {
   Parts parts;
   if (lock && !lock->file) {
-    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) + "/lock");
+    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) +
+             "/lock");
     return kCannot;
   }
   if (!lock) parts.note("another one may be started beside it: " + lock.error().message());
@@ -315,15 +324,14 @@ int await_start(pid_t child, const Fd& ready) {
 }  // namespace
 
 int run_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
-  return serve(options, config, roots, Fd());
+  return serve(options, config, roots, take_lock(state_directory(config)), Fd());
 }
 
 int ensure_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
-  {
-    auto lock = take_lock(state_directory(config));
-    if (!lock) return cannot(lock.error());
-    if (!lock->file) return kNothingToDo;
-  }
+  // Handed on to the child, so that nobody comes in between.
+  auto lock = take_lock(state_directory(config));
+  if (!lock) return cannot(lock.error());
+  if (!lock->file) return kNothingToDo;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return cannot(errno_error("make", "a pipe").value());
   Fd reads(ends[0]);
@@ -333,9 +341,11 @@ int ensure_daemon(const Options& options, const Config& config, const host::Kern
   if (child == 0) {
     reads.reset();
     ::setsid();
-    ::_exit(serve(options, config, roots, std::move(writes)));
+    if (auto named = name_holder(lock->file, "lock"); !named) ::_exit(cannot(named.error()));
+    ::_exit(serve(options, config, roots, std::move(lock), std::move(writes)));
   }
   writes.reset();
+  lock->file.reset();
   return await_start(child, reads);
 }
 

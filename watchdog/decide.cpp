@@ -39,7 +39,7 @@ bool swap_is_low(const Threshold& threshold, const Snapshot& snapshot) {
 bool matches(const ProtectRule& rule, const Unit& unit) {
   if (rule.uid && *rule.uid != unit.uid) return false;
   if (!rule.name.empty() && unit.name.view() != rule.name) return false;
-  if (!rule.exe.empty() && (unit.exe.empty() || !glob_matches(rule.exe, unit.exe))) return false;
+  if (!rule.exe.empty() && (unit.exe.empty() || !exe_matches(rule.exe, unit.exe))) return false;
   if (!rule.cgroup.empty() && (unit.cgroup.is_cut() || !glob_matches(rule.cgroup, unit.cgroup)))
     return false;
   return true;
@@ -67,7 +67,8 @@ Level level_of(const Config& config, const Snapshot& snapshot) {
            snapshot.memory_available <= threshold_of(config, level, snapshot);
   };
   if (is_low(Level::kill) && swap_is_low(config.swap_kill, snapshot)) return Level::kill;
-  const bool pressed = config.pressure_term && snapshot.full && *snapshot.full >= *config.pressure_term;
+  const bool pressed =
+      config.pressure_term && snapshot.full && *snapshot.full >= *config.pressure_term;
   if (is_low(Level::term) && (swap_is_low(config.swap_term, snapshot) || pressed))
     return Level::term;
   return is_low(Level::warn) ? Level::warn : Level::none;
@@ -77,8 +78,8 @@ double seconds_until(const Config& config, const Snapshot& snapshot, bool is_fal
   const auto room = [](std::uint64_t now, std::uint64_t threshold) {
     return now > threshold ? static_cast<double>(now - threshold) : 0;
   };
-  // Where swap has to fill as well, that is slower: 800 MiB/s is a fast NVMe or zram. (Pressure, which
-  // acts in the place of low swap, wakes by its own trigger.)
+  // Where swap has to fill as well, that is slower: 800 MiB/s is a fast NVMe or zram. (Pressure,
+  // which acts in the place of low swap, wakes by its own trigger.)
   constexpr double kSwapRate = 800.0 * (1U << 20U);
   double out = room(snapshot.memory_available, config.memory_term.of(snapshot.memory_total)) /
                config.fill_bytes_per_second;
@@ -128,7 +129,9 @@ int choose(std::span<Unit> units, const Config& config) {
   largest.why = Why::largest;
   if (!config.prefer_over_estimate) return best;
   constexpr double kClose = 0.9;
-  const auto is_beyond = [](const Unit& unit) { return unit.is_job && unit.p99 && unit.size > *unit.p99; };
+  const auto is_beyond = [](const Unit& unit) {
+    return unit.is_job && unit.p99 && unit.size > *unit.p99;
+  };
   if (is_beyond(largest)) return best;
   int preferred = -1;
   for (std::size_t i = 0; i < units.size(); ++i) {

@@ -17,8 +17,8 @@ Level level_of(const Config& config, const Snapshot& snapshot);
 // The threshold of available memory at this level, in bytes.
 std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot);
 
-// How long until memory could be at `term`, at the fastest filling rate: at least kShortest, at most
-// kLongest. `is_falling`: less was available at the time before.
+// How long until memory could be at `term`, at the fastest filling rate: at least kShortest, at
+// most kLongest. `is_falling`: less was available at the time before.
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
 inline constexpr double kShortestWait = 0.02;
 inline constexpr double kSteadyWait = 0.1;  // nothing has changed

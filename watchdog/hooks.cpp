@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -29,13 +31,27 @@ void become_ordinary() {
   if (const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); file)
     (void)!::write(file.get(), "0", 1);
   ::munlockall();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "watchdog-hooks");
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // stdout is for --json
 }
 
 void say(const Hook& hook, const char* what, int errnum) {
   std::fprintf(stderr, "jobward-watchdog: WARN: hook %s: %s%s%s\n", hook.argv[0].c_str(), what,
                errnum != 0 ? ": " : "", errnum != 0 ? std::strerror(errnum) : "");
+}
+
+// The lock and the sockets of earlier runners above all: whoever waits for their end would wait for
+// us.
+void close_all_but(int kept) {
+  const auto close_from_to = [](unsigned from, unsigned to) {
+    if (from > to || ::syscall(SYS_close_range, from, to, 0) == 0) return;
+    constexpr unsigned kMost = 1024;  // before Linux 5.9
+    for (unsigned fd = from; fd <= std::min(to, kMost); ++fd)
+      ::close(static_cast<int>(fd));
+  };
+  const auto middle = static_cast<unsigned>(kept);
+  close_from_to(STDERR_FILENO + 1, middle - 1);
+  close_from_to(middle + 1, ~0U);
 }
 
 // The line as the hook's standard input. A file in memory: no hook that does not read can block us.
@@ -99,6 +115,9 @@ Result<Hooks> Hooks::start(const Config& config) {
   Hooks out;
   out.has_before_ = !config.hook_before.argv.empty();
   out.has_after_ = !config.hook_after.argv.empty();
+  // Runners of earlier configurations that have ended.
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
   if (!out.has_before_ && !out.has_after_) return out;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -108,7 +127,7 @@ Result<Hooks> Hooks::start(const Config& config) {
   const pid_t child = ::fork();
   if (child < 0) return errno_error("start", "the runner of hooks");
   if (child == 0) {
-    out.socket_.reset();
+    close_all_but(theirs.get());
     serve(theirs, config);
   }
   return out;

@@ -13,7 +13,8 @@ namespace jobward::watchdog {
 
 enum class HookMoment : std::uint8_t { none, before, after };
 
-// The runner ends with this process. A hook gets one JSON line on stdin, nothing of ours besides, and
+// When this process ends, the runner does what it was told, each hook in its time, and ends too. A
+// hook gets one JSON line on stdin, nothing of ours besides, and
 // SIGKILL when its time is over. Move-only.
 class Hooks {
  public:

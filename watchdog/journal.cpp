@@ -64,13 +64,22 @@ Result<Journal> Journal::open(const std::string& directory, std::uint64_t bytes,
   out.directory_ = Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!out.directory_) return errno_error("open", directory);
   JOBWARD_RETURN_IF_ERROR(check_owner(out.directory_.get(), directory));
-  out.file_ = Fd(::openat(out.directory_.get(), kName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  out.file_ =
+      Fd(::openat(out.directory_.get(), kName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out.file_) return errno_error("open", out.path_);
   JOBWARD_RETURN_IF_ERROR(check_owner(out.file_.get(), out.path_));
   JOBWARD_RETURN_IF_ERROR(out.find_end());
   JOBWARD_RETURN_IF_ERROR(out.reserve(out.file_.get(), out.path_));
-  out.has_next_ = ::faccessat(out.directory_.get(), kNext, F_OK, 0) == 0;
+  out.adopt_next();
   return out;
+}
+
+// What an earlier one left there may not be reserved yet: a crash between the two.
+void Journal::adopt_next() {
+  const Fd file(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const std::string path = directory_path_ + "/" + kNext;
+  has_next_ = file && check_owner(file.get(), path) && reserve(file.get(), path);
+  if (!has_next_) ::unlinkat(directory_.get(), kNext, 0);
 }
 
 // After the last line that is whole; the rest of one that was cut is wiped.
@@ -140,8 +149,8 @@ bool Journal::rotate() {
 Status Journal::prepare_next() {
   const std::string path = directory_path_ + "/" + kNext;
   ::unlinkat(directory_.get(), kNext, 0);
-  const Fd file(::openat(directory_.get(), kNext, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                         0600));
+  const Fd file(
+      ::openat(directory_.get(), kNext, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return errno_error("make", path);
   if (auto reserved = reserve(file.get(), path); !reserved) {
     ::unlinkat(directory_.get(), kNext, 0);

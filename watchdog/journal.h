@@ -11,9 +11,9 @@
 
 namespace jobward::watchdog {
 
-// `journal` is the file written to; older ones are journal.1 (younger) to journal.N; journal.next is
-// the reserved one that comes after. What follows the last line feed is zeros, or a line cut short
-// by a crash: it is written over. Not thread-safe.
+// `journal` is the file written to; older ones are journal.1 (younger) to journal.N; journal.next
+// is the reserved one that comes after. What follows the last line feed is zeros, or a line cut
+// short by a crash: it is written over. Not thread-safe.
 class Journal {
  public:
   // Makes the directory (0700) and the file (0600). An error if either is somebody else's.
@@ -31,6 +31,7 @@ class Journal {
   Status find_end();
   Status reserve(int fd, const std::string& path) const;
   Status prepare_next();
+  void adopt_next();
   bool rotate();
   [[nodiscard]] std::string name(int number) const;
 

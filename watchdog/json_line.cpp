@@ -30,6 +30,12 @@ void JsonLine::clear() {
   first_ = true;
 }
 
+void JsonLine::back_to(const Mark& mark) {
+  text_.resize(mark.size);
+  text_.forget_cut();
+  first_ = mark.first;
+}
+
 void JsonLine::key(std::string_view name) {
   if (!first_) text_ += ',';
   first_ = false;

@@ -11,8 +11,8 @@
 
 namespace jobward::watchdog {
 
-// Members are added in order; the caller keeps brackets in balance. What does not fit makes the line
-// unusable, and is_cut() says so.
+// Members are added in order; the caller keeps brackets in balance. What does not fit makes the
+// line unusable, and is_cut() says so.
 class JsonLine {
  public:
   static constexpr std::size_t kMost = 32768;
@@ -29,6 +29,15 @@ class JsonLine {
 
   [[nodiscard]] std::string_view view() const { return text_; }
   [[nodiscard]] bool is_cut() const { return text_.is_cut(); }
+
+  // Back to where it was, if that is what still fits: for members that a line can do without.
+  struct Mark {
+    std::size_t size;
+    bool first;
+  };
+  [[nodiscard]] Mark mark() const { return {text_.size(), first_}; }
+  void back_to(const Mark& mark);
+  [[nodiscard]] std::size_t room() const { return kMost - text_.size(); }
 
  private:
   void key(std::string_view name);

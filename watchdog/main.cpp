@@ -16,7 +16,8 @@ int fail(const Error& error) {
   return kCannot;
 }
 
-int check_config(const LoadedConfig& loaded, const Options& options, const host::KernelRoots& roots) {
+int check_config(const LoadedConfig& loaded, const Options& options,
+                 const host::KernelRoots& roots) {
   auto sensor = Sensor::open(roots, options.within);
   if (!sensor) return fail(sensor.error());
   const auto& now = sensor->last();
@@ -41,10 +42,14 @@ int run(std::span<const char* const> arguments) {
   const auto loaded = load_config(*options, config_places(), passwd_lookup("/etc/passwd"));
   if (!loaded) return fail(loaded.error());
   switch (options->mode) {
-    case Mode::check_config: return check_config(*loaded, *options, roots);
-    case Mode::once: return run_once(*options, loaded->config, roots);
-    case Mode::ensure: return ensure_daemon(*options, loaded->config, roots);
-    default: return run_daemon(*options, loaded->config, roots);
+    case Mode::check_config:
+      return check_config(*loaded, *options, roots);
+    case Mode::once:
+      return run_once(*options, loaded->config, roots);
+    case Mode::ensure:
+      return ensure_daemon(*options, loaded->config, roots);
+    default:
+      return run_daemon(*options, loaded->config, roots);
   }
 }
 

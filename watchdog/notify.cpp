@@ -36,7 +36,8 @@ Notify Notify::from_environment() {
 }
 
 void Notify::tell(std::string_view state) const {
-  if (socket_) (void)!::send(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (socket_)
+    (void)!::send(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace jobward::watchdog

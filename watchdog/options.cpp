@@ -29,6 +29,11 @@ constexpr std::array kOptions{
     Option{"--check-config", "", "read the configuration, print what holds, end",
            Mode::check_config},
     Option{"--dry-run", "", "decide and record, but send no signal", {}, &Options::dry_run},
+    Option{"--prefer-over-estimate",
+           "",
+           "of sizes within 10 % a job beyond its own estimate goes first",
+           {},
+           &Options::prefer_over_estimate},
     Option{"--json", "", "machine-readable output", {}, &Options::json},
     Option{"--within",
            "CGROUP",
@@ -164,6 +169,7 @@ Result<Options> parse_arguments(std::span<const char* const> arguments) {
 }
 
 Status apply_overrides(const Options& options, Config& config) {
+  if (options.prefer_over_estimate) config.prefer_over_estimate = true;
   for (const auto& [key, value, option] : options.overrides) {
     auto done = apply_setting(key, value, {}, config);
     if (!done) return rethrow(std::move(done).error(), option);

@@ -24,6 +24,7 @@ struct Options {
   Mode mode = Mode::daemon;
   bool dry_run = false;
   bool json = false;
+  bool prefer_over_estimate = false;
   std::string within;       // a cgroup; empty: the machine
   std::string config_file;  // empty: the usual places
   std::vector<Override> overrides;

@@ -159,4 +159,11 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
+bool exe_matches(std::string_view pattern, std::string_view exe) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (glob_matches(pattern, exe)) return true;
+  return exe.ends_with(kDeleted) &&
+         glob_matches(pattern, exe.substr(0, exe.size() - kDeleted.size()));
+}
+
 }  // namespace jobward::watchdog

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kSeverities{"INFO", "WARN", "HARD_FAIL"};
 constexpr std::size_t kCandidates = 10;
+// One unit whose names take six bytes a byte, and the signals.
+constexpr std::size_t kForTheRest = 8192 + 2048;
 
 std::int64_t wall_ms() {
   timespec now{};
@@ -60,7 +62,8 @@ Report::Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, b
     : journal_(journal), hooks_(hooks), json_(json) {
   std::uint64_t random = 0;
   if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-    random = (static_cast<std::uint64_t>(wall_ms()) << 20U) ^ static_cast<std::uint64_t>(::getpid());
+    random =
+        (static_cast<std::uint64_t>(wall_ms()) << 20U) ^ static_cast<std::uint64_t>(::getpid());
   constexpr std::string_view kHex = "0123456789abcdef";
   for (int i = 0; i < 16; ++i, random >>= 4U)
     instance_ += kHex[random & 15U];
@@ -77,7 +80,8 @@ void Report::begin(Severity severity, std::string_view event, std::string_view m
   line_.text("severity", kSeverities[static_cast<std::size_t>(severity)]).text("event", event);
   line_.text("message", message);
   FixedText<1200> words("jobward-watchdog: ");
-  if (severity != Severity::info) (words += kSeverities[static_cast<std::size_t>(severity)]) += ": ";
+  if (severity != Severity::info)
+    (words += kSeverities[static_cast<std::size_t>(severity)]) += ": ";
   words += message;
   words += '\n';
   write_to(STDERR_FILENO, words);
@@ -145,12 +149,16 @@ void Report::add_candidates(const Config& config, const Survey& survey, const Un
   bool listed = victim == nullptr;
   for (std::size_t i = 0; i < std::min(units.size(), kCandidates); ++i) {
     const auto& unit = units[i];
-    const bool chosen = victim != nullptr && unit.is_job == victim->is_job && unit.pid == victim->pid;
+    const bool chosen =
+        victim != nullptr && unit.is_job == victim->is_job && unit.pid == victim->pid;
+    const auto before = line_.mark();
+    add_unit(config, {}, chosen ? *victim : unit, true, chosen);
+    // Names are as long as their owners like: rather fewer candidates than no line.
+    if (line_.room() < kForTheRest) {
+      line_.back_to(before);
+      break;
+    }
     listed = listed || chosen;
-    if (chosen)
-      add_unit(config, {}, *victim, true, true);
-    else
-      add_unit(config, {}, unit, true, false);
   }
   if (!listed) add_unit(config, {}, *victim, true, true);
   line_.close(']');
@@ -170,7 +178,8 @@ void Report::add_signals(const ActionResult& result) {
 void Report::start(const Config& config, const Sensor& sensor, std::string_view remarks) {
   const auto total = sensor.last().memory_total;
   message_ = "watching ";
-  message_ += sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
+  message_ +=
+      sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
   message_ += "; SIGTERM at ";
   (add_bytes(message_, config.memory_term.of(total)) += " available, SIGKILL at ");
   add_bytes(message_, config.memory_kill.of(total));
@@ -187,7 +196,9 @@ void Report::start(const Config& config, const Sensor& sensor, std::string_view 
   }
   line_.percent("pressure_term", config.pressure_term);
   line_.text("unit", config.unit == UnitKind::job ? "job" : "process");
-  line_.text("by", config.by == SizeBy::rss ? "rss" : config.by == SizeBy::pss ? "pss" : "oom_score");
+  line_.text("by", config.by == SizeBy::rss   ? "rss"
+                   : config.by == SizeBy::pss ? "pss"
+                                              : "oom_score");
   if (!sensor.last().within.empty()) line_.text("within", sensor.last().within);
   line_.number("uid", ::geteuid());
   end();
@@ -240,8 +251,7 @@ void Report::recovered(const Unit& victim, const ActionResult& result) {
     message_ += "; it is left out from now on";
     begin(Severity::warn, "trouble", message_);
   } else {
-    if (result.ended == Ended::recovered)
-      message_ += "memory was back before ";
+    if (result.ended == Ended::recovered) message_ += "memory was back before ";
     add_unit_words(message_, victim);
     message_ += result.ended == Ended::recovered ? " had to go" : " had gone by itself";
     begin(Severity::info, "recovered", message_);
@@ -261,7 +271,7 @@ std::uint64_t Report::kill(const Config& config, const Survey& survey, const Uni
   add_bytes(message_, snapshot.memory_available) += " of memory available, threshold ";
   add_bytes(message_, threshold);
   if (snapshot.swap_total > 0) add_bytes(message_ += ", swap free ", snapshot.swap_free);
-  begin(dry_run ? Severity::info : Severity::warn, "kill", message_);
+  begin(Severity::warn, "kill", message_);
   const auto number = seq_;
   line_.text("level", to_string(level)).boolean("dry_run", dry_run);
   add_snapshot(snapshot, threshold);
@@ -315,7 +325,9 @@ void Report::tmpfs_full(const Config& config, const Snapshot& snapshot, const Fu
   add_bytes(message_, mount.size) += "; no kill gives that back: remove files there";
   begin(Severity::hard_fail, "tmpfs_full", message_);
   add_snapshot(snapshot, threshold_of(config, Level::term, snapshot));
-  line_.text("mount", mount.point).number("used_bytes", mount.used).number("size_bytes", mount.size);
+  line_.text("mount", mount.point)
+      .number("used_bytes", mount.used)
+      .number("size_bytes", mount.size);
   end();
 }
 

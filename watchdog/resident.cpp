@@ -42,10 +42,10 @@ void keep_only_what_acts() {
       let_go(headers[i].p_vaddr / page * page, headers[i].p_vaddr + headers[i].p_memsz);
   // The linker puts our own code side by side: from the first to the last of these functions it is
   // all that acts.
-  const std::array ours{address(&host::find_jobs),      address(&host::read_room),
-                        address(&host::release_memory), address(&host::pressure_avg10),
-                        address(&choose),               address(&level_of),
-                        address(&fullest_tmpfs)};
+  const std::array ours{
+      address(&host::find_jobs),      address(&host::read_room), address(&host::release_memory),
+      address(&host::pressure_avg10), address(&choose),          address(&level_of),
+      address(&fullest_tmpfs)};
   const auto [first, last] = std::minmax_element(ours.begin(), ours.end());
   for (auto at = *first; at < *last; at += page)
     (void)*reinterpret_cast<const volatile char*>(at);

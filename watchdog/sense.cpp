@@ -17,8 +17,8 @@ namespace {
 
 using host::kibibytes_of;
 
-// A process stalled for 100 ms within a second is worth a look; unprivileged ones are refused windows
-// that are no multiple of 2 s (Documentation/accounting/psi.rst).
+// A process stalled for 100 ms within a second is worth a look; unprivileged ones are refused
+// windows that are no multiple of 2 s (Documentation/accounting/psi.rst).
 struct Window {
   std::string_view text;
   std::string_view words;
@@ -164,7 +164,8 @@ void Sensor::open_trigger(const std::string& file) {
 std::optional<Sensor::Free> Sensor::free_now() {
   struct sysinfo info {};
   if (::sysinfo(&info) != 0) return std::nullopt;
-  return Free{std::uint64_t{info.freeram} * info.mem_unit, std::uint64_t{info.freeswap} * info.mem_unit};
+  return Free{std::uint64_t{info.freeram} * info.mem_unit,
+              std::uint64_t{info.freeswap} * info.mem_unit};
 }
 
 void Sensor::pressure(int fd, Snapshot& out) {
@@ -222,13 +223,15 @@ bool Sensor::bound(const Bound& bound, const Snapshot& machine, Snapshot& out) {
   out.time_ms = machine.time_ms;
   out.within = bound.path;
   out.memory_total = *room->limit;
-  out.memory_available = *room->limit > room->unreclaimable ? *room->limit - room->unreclaimable : 0;
+  out.memory_available =
+      *room->limit > room->unreclaimable ? *room->limit - room->unreclaimable : 0;
   // More than the machine has is not available.
   out.memory_available = std::min(out.memory_available, machine.memory_available);
   const auto allowed = swap_limit(bound.directory.get(), tree_.v2, *room->limit);
   out.swap_total = allowed ? std::min(*allowed, machine.swap_total) : machine.swap_total;
   const auto left = out.swap_total > room->swap ? out.swap_total - room->swap : 0;
   out.swap_free = std::min(left, machine.swap_free);
+  out.shmem = room->shmem;
   pressure(bound.pressure.get(), out);
   return true;
 }

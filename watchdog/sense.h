@@ -33,9 +33,9 @@ struct Snapshot {
 // Keeps the kernel's files open. Sensing allocates nothing. Not thread-safe.
 class Sensor {
  public:
-  // `within`: a cgroup, as a directory or as a path below the hierarchy that counts memory: its limit
-  // is all there is to watch, and it is an error if it has none. Else the machine and every limit
-  // around this process whose cgroup holds others as well.
+  // `within`: a cgroup, as a directory or as a path below the hierarchy that counts memory: its
+  // limit is all there is to watch, and it is an error if it has none. Else the machine and every
+  // limit around this process whose cgroup holds others as well.
   static Result<Sensor> open(const host::KernelRoots& roots, const std::string& within);
 
   // One each; at most kMost. Empty: nothing could be read (errno).
@@ -45,8 +45,8 @@ class Sensor {
   // The first of what sense() gave last.
   [[nodiscard]] const Snapshot& last() const { return snapshots_[0]; }
 
-  // Bytes of memory and swap that are free outright, without a look at /proc/meminfo, which costs ten
-  // times as much. Tells nothing of limits around.
+  // Bytes of memory and swap that are free outright, without a look at /proc/meminfo, which costs
+  // ten times as much. Tells nothing of limits around.
   struct Free {
     std::uint64_t memory = 0;
     std::uint64_t swap = 0;

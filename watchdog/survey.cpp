@@ -8,8 +8,8 @@
 namespace jobward::watchdog {
 namespace {
 
-// Units are listed by size and pid, since reading the start of all of them would double the time; among
-// equals it decides as soon as they are looked at more closely.
+// Units are listed by size and pid, since reading the start of all of them would double the time;
+// among equals it decides as soon as they are looked at more closely.
 bool is_larger(const Unit& a, const Unit& b) {
   return a.score != b.score ? a.score > b.score : a.size > b.size;
 }
@@ -38,21 +38,36 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   if (config.unit == UnitKind::job && config.by != SizeBy::oom_score) add_jobs(config, snapshot);
   collect(config, snapshot, nullptr);
   const std::size_t first = count_;
-  int best = examine(config);
-  if (best >= 0) victim_ = (*units_)[static_cast<std::size_t>(best)];
-  // All of the largest are protected: those that come after them.
-  while (best < 0 && count_ == kMost) {
-    Unit last = (*list_)[kMost - 1];
-    last.start_ticks = 0;  // as it was listed
+  bool found = examine_list(config, false);
+  // All of the largest are protected, or (by PSS, and among equals) one that comes after them may
+  // still go before the best of them.
+  while (count_ == kMost &&
+         (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
     count_ = 0;
-    collect(config, snapshot, &last);
-    best = examine(config);
-    if (best >= 0) victim_ = (*further_)[static_cast<std::size_t>(best)];
+    collect(config, snapshot, &last_listed_);
+    found = examine_list(config, found);
   }
   list_ = units_.get();
   count_ = first;
-  return best >= 0 ? &victim_ : nullptr;
+  return found ? &victim_ : nullptr;
+}
+
+// The best of the list at work, if it goes before the one that was found already, into victim_.
+bool Survey::examine_list(const Config& config, bool found) {
+  if (count_ == kMost) {
+    last_listed_ = (*list_)[kMost - 1];
+    last_listed_.start_ticks = 0;  // as it was listed
+  }
+  const int best = examine(config);
+  if (best < 0) return found;
+  auto& unit = (*list_)[static_cast<std::size_t>(best)];
+  if (found && !goes_before(unit, victim_)) return true;
+  for (auto& earlier : *units_)
+    if (found && earlier.pid == victim_.pid && earlier.why == Why::largest)
+      earlier.why = Why::smaller;
+  victim_ = unit;
+  return true;
 }
 
 // Largest first, until nobody who follows can be larger than the best; which that is, -1: nobody.
@@ -81,8 +96,8 @@ void Survey::find_self() {
   self_.pid = ::getpid();
   self_.uid = ::geteuid();
   std::size_t count = 0;
-  for (auto parent = processes_.parent(self_.pid); parent && *parent > 0 && count < ancestors_.size();
-       parent = processes_.parent(*parent))
+  for (auto parent = processes_.parent(self_.pid);
+       parent && *parent > 0 && count < ancestors_.size(); parent = processes_.parent(*parent))
     ancestors_[count++] = *parent;
   self_.ancestors = std::span(ancestors_).first(count);
   own_cgroup_.clear();
@@ -111,7 +126,8 @@ void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit*
   // Reading what each process has in swap costs five times as much as what is resident: it is done
   // where swap holds enough to matter.
   constexpr std::uint64_t kOneIn = 100;
-  const std::uint64_t used = snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
+  const std::uint64_t used =
+      snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
   const bool with_swap = used > snapshot.memory_total / kOneIn;
   if (snapshot.within.empty()) {
     if (!processes_.rewind()) return;
@@ -208,17 +224,16 @@ const Unit* Survey::largest_by_shmem() const {
 }
 
 void Survey::leave_out(const Unit& unit, Why why) {
-  left_out_[left_out_next_ % left_out_.size()] = {unit.is_job, unit.pid, unit.start_ticks, unit.inode,
-                                                  why};
+  left_out_[left_out_next_ % left_out_.size()] = {unit.is_job, unit.pid, unit.start_ticks,
+                                                  unit.inode, why};
   ++left_out_next_;
 }
 
 Why Survey::left_out(const Unit& unit) const {
   for (const auto& entry : left_out_) {
     if (entry.pid == 0 || entry.is_job != unit.is_job) continue;
-    const bool same = unit.is_job
-                          ? entry.inode == unit.inode
-                          : entry.pid == unit.pid && entry.start_ticks == unit.start_ticks;
+    const bool same = unit.is_job ? entry.inode == unit.inode
+                                  : entry.pid == unit.pid && entry.start_ticks == unit.start_ticks;
     if (same) return entry.why;
   }
   return Why::smaller;

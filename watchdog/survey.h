@@ -18,12 +18,12 @@ class Survey {
  public:
   static Result<Survey> open(const host::KernelRoots& roots, const Sensor& sensor);
 
-  // Looks at all units, of the machine or below the snapshot's cgroup, and chooses one. Null: nobody
-  // may be ended. It stays valid until the next call.
+  // Looks at all units, of the machine or below the snapshot's cgroup, and chooses one. Null:
+  // nobody may be ended. It stays valid until the next call.
   const Unit* find_victim(const Config& config, const Snapshot& snapshot);
 
-  // The largest units of that look, in their order, the chosen one among them; at most kMost, and of
-  // those that were not needed for the choice only the size is known.
+  // The largest units of that look, in their order, the chosen one among them; at most kMost, and
+  // of those that were not needed for the choice only the size is known.
   [[nodiscard]] std::span<const Unit> units() const { return std::span(*units_).first(count_); }
   [[nodiscard]] const Self& self() const { return self_; }
   // Fills in the facts of the first `most` of them: for the record.
@@ -51,6 +51,7 @@ class Survey {
   void consider(int pid, const Config& config, bool with_swap, const Unit* after);
   void keep(const Unit& unit);
   int examine(const Config& config);
+  bool examine_list(const Config& config, bool found);
   bool learn_facts(Unit& unit, const Config& config);
   [[nodiscard]] Why left_out(const Unit& unit) const;
   [[nodiscard]] bool is_in_job(std::string_view cgroup) const;
@@ -80,6 +81,7 @@ class Survey {
   std::size_t left_out_next_ = 0;
   Unit candidate_;
   Unit victim_;
+  Unit last_listed_;  // as it was found, before it was looked at
 };
 
 }  // namespace jobward::watchdog

@@ -85,7 +85,8 @@ bool Target::send(int signal) {
   if (!is_job_) return host::signal_process(handle_, signal);
   // Against forks: cgroup.kill where there is one; else again and again until nobody new is there.
   bool done = false;
-  if (signal == SIGKILL) done = host::kill_cgroup(v2_ ? handle_.get() : unified_ ? unified_.get() : -1);
+  if (signal == SIGKILL)
+    done = host::kill_cgroup(v2_ ? handle_.get() : unified_ ? unified_.get() : -1);
   constexpr int kRounds = 8;
   Sending sending{signal, cgroup_, *processes_};
   for (int round = 0; round < (signal == SIGKILL && !done ? kRounds : 1); ++round) {

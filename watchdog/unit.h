@@ -41,12 +41,13 @@ struct Unit {
   int pid = 0;  // of a job: its largest process
   std::uint64_t start_ticks = 0;
   uid_t uid = 0;
-  std::uint64_t size = 0;   // what it is judged by: resident + swapped; PSS + swapped; anon + shmem + swap
+  std::uint64_t size =
+      0;  // what it is judged by: resident + swapped; PSS + swapped; anon + shmem + swap
   std::uint64_t score = 0;  // by oom_score; else 0
   std::uint64_t shmem = 0;
   std::optional<std::uint64_t> p99;
-  ino_t inode = 0;          // of a job's directory
-  bool has_facts = false;   // all below, and pid's start and uid
+  ino_t inode = 0;         // of a job's directory
+  bool has_facts = false;  // all below, and pid's start and uid
   FixedText<64> name;
   FixedText<host::kLongestExe> exe;
   FixedText<host::kLongestCgroup> cgroup;

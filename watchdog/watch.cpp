@@ -23,8 +23,8 @@ bool Watch::is_plenty(const Config& config, double& wait) const {
   const auto free = Sensor::free_now();
   if (!free) return false;
   Snapshot now = last_;
-  // Available is at least what is free, less what the kernel keeps for itself: that is what available
-  // lay below free, if it did, at the last full look.
+  // Available is at least what is free, less what the kernel keeps for itself: that is what
+  // available lay below free, if it did, at the last full look.
   const auto held_back = static_cast<std::uint64_t>(std::max<std::int64_t>(-cached_, 0));
   now.memory_available = free->memory > held_back ? free->memory - held_back : 0;
   now.swap_free = free->swap;
@@ -87,6 +87,7 @@ void Watch::remember(const Snapshot& machine, Level level) {
   has_calm_ = true;
   said_nobody_ = 0;
   said_tmpfs_ = 0;
+  said_dry_run_ = 0;
 }
 
 bool Watch::is_news(std::int64_t& said_at) const {
@@ -95,11 +96,9 @@ bool Watch::is_news(std::int64_t& said_at) const {
 
 bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
   const Unit* victim = survey_.find_victim(config, snapshot);
-  if (snapshot.within.empty()) {
-    const auto* before = victim;
-    victim = spare_innocents(config, snapshot, victim);
-    if (victim == nullptr && before != nullptr) return false;
-  }
+  const auto* before = victim;
+  victim = spare_innocents(config, snapshot, victim);
+  if (victim == nullptr && before != nullptr) return false;
   if (victim != nullptr) return end(config, *victim, level, snapshot);
   if (is_news(said_nobody_)) {
     said_nobody_ = monotonic_ms();
@@ -109,19 +108,21 @@ bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
   return false;
 }
 
-// Where files in a tmpfs are what fills the machine, nobody who does not hold them has to go for it:
-// the job with the most shared memory, a process that holds as much itself, or nobody.
+// Where files in a tmpfs are what fills the machine, nobody who does not hold them has to go for
+// it: the job with the most shared memory, a process that holds as much itself, or nobody.
 const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapshot,
                                    const Unit* victim) {
   const auto below = [](std::uint64_t now, std::uint64_t before) {
     return before > now ? before - now : 0;
   };
-  // What was used up since memory was plentiful; without such a moment (--once), all that is in use.
+  // What was used up since memory was plentiful; without such a moment (--once), all that is in
+  // use.
   std::uint64_t used = below(snapshot.memory_available, snapshot.memory_total);
   std::uint64_t shared = snapshot.shmem;
   const std::uint64_t since = below(snapshot.memory_available, calm_.memory_available);
   constexpr std::uint64_t kEnough = 200;  // half a percent tells something
-  if (has_calm_ && since > snapshot.memory_total / kEnough) {
+  if (has_calm_ && calm_.within == snapshot.within.view() &&
+      since > snapshot.memory_total / kEnough) {
     used = since;
     shared = below(calm_.shmem, snapshot.shmem);
   }
@@ -140,6 +141,10 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
 
 bool Watch::end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot) {
   if (dry_run_) {
+    // It goes on being low: the same victim is told once a minute.
+    if (victim.pid == said_victim_ && !is_news(said_dry_run_)) return true;
+    said_victim_ = victim.pid;
+    said_dry_run_ = monotonic_ms();
     survey_.complete(config, 10);
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
     return true;

@@ -12,7 +12,8 @@ namespace jobward::watchdog {
 // Not thread-safe. The references have to outlive it.
 class Watch {
  public:
-  Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report, bool dry_run)
+  Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report,
+        bool dry_run)
       : roots_(roots), sensor_(sensor), survey_(survey), report_(report), dry_run_(dry_run) {}
 
   struct Tick {
@@ -48,6 +49,8 @@ class Watch {
   std::int64_t said_nobody_ = 0;
   std::int64_t said_tmpfs_ = 0;
   std::int64_t said_trouble_ = 0;
+  std::int64_t said_dry_run_ = 0;
+  int said_victim_ = 0;
 };
 
 }  // namespace jobward::watchdog

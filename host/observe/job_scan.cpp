@@ -43,7 +43,8 @@ void each_child(int directory, F&& f) {
       std::memcpy(&length, entry + kEntryLength, sizeof length);
       if (length == 0) return;
       at += length;
-      if (entry[kEntryType] == DT_DIR && entry[kEntryName] != '.') f(entry + kEntryName);
+      const std::string_view name = entry + kEntryName;
+      if (entry[kEntryType] == DT_DIR && name != "." && name != "..") f(entry + kEntryName);
     }
   }
 }
@@ -84,10 +85,9 @@ void each_pid_below(int directory, F& f, int depth) {
 }
 
 bool is_run_id(std::string_view text) {
-  return !text.empty() &&
-         text.find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-             std::string_view::npos;
+  return !text.empty() && text.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                              std::string_view::npos;
 }
 
 void read_memory(int directory, bool v2, JobFacts& out) {
@@ -233,10 +233,13 @@ std::optional<CgroupRoom> read_room(int directory, bool v2) {
   if (out.limit && *out.limit >= kV1Unlimited) out.limit.reset();
   if (v2) out.swap = number("memory.swap.current").value_or(0);
   std::uint64_t reclaimable = 0;
-  if (const auto stat = read_into(directory, "memory.stat", text))
+  if (const auto stat = read_into(directory, "memory.stat", text)) {
     for (const auto* key : v2 ? std::array{"active_file", "inactive_file", "slab_reclaimable"}
                               : std::array{"total_active_file", "total_inactive_file", ""})
       reclaimable += number_of(*stat, key).value_or(0);
+    out.shmem = number_of(*stat, v2 ? "shmem" : "total_shmem").value_or(0);
+    if (!v2) out.swap = number_of(*stat, "total_swap").value_or(0);
+  }
   out.unreclaimable = *used > reclaimable ? *used - reclaimable : 0;
   return out;
 }

@@ -19,10 +19,10 @@ namespace jobward::host {
 struct JobFacts {
   FixedText<kLongestCgroup> path;  // below the mount point of the hierarchy that counts memory
   FixedText<72> run;
-  uid_t owner = 0;                    // as the attribute says
-  std::optional<std::uint64_t> p99;   // bytes
-  ino_t inode = 0;                    // a directory made anew is another cgroup
-  std::uint64_t anon = 0;             // bytes, with all cgroups below
+  uid_t owner = 0;                   // as the attribute says
+  std::optional<std::uint64_t> p99;  // bytes
+  ino_t inode = 0;                   // a directory made anew is another cgroup
+  std::uint64_t anon = 0;            // bytes, with all cgroups below
   std::uint64_t shmem = 0;
   std::uint64_t swap = 0;
   int largest = 0;  // the process with the most resident memory, and that; 0: none was seen
@@ -36,8 +36,8 @@ struct MemoryTree {
   bool v2 = true;
 };
 
-// The largest jobs below `below` (a path in the tree, "" for all), largest first, at most as many as
-// `out` holds; how many were written. A job is a directory named `job` with a believable
+// The largest jobs below `below` (a path in the tree, "" for all), largest first, at most as many
+// as `out` holds; how many were written. A job is a directory named `job` with a believable
 // `user.jobward` (the owner is root, or the user of a process in it), processes, and memory of its
 // own. Jobs within jobs are left out.
 std::size_t find_jobs(const MemoryTree& tree, std::string_view below, ProcessScan& processes,
@@ -58,6 +58,7 @@ struct CgroupRoom {
   std::optional<std::uint64_t> limit;
   std::uint64_t unreclaimable = 0;
   std::uint64_t swap = 0;
+  std::uint64_t shmem = 0;
 };
 std::optional<CgroupRoom> read_room(int directory, bool v2);
 

@@ -35,8 +35,8 @@ std::optional<std::string_view> after_key(std::string_view text, std::string_vie
 std::optional<std::string_view> read_from_start(int fd, std::span<char> buffer, bool to_end) {
   std::size_t size = 0;
   while (size < buffer.size()) {
-    const ssize_t got = ::pread(fd, buffer.data() + size, buffer.size() - size,
-                                static_cast<off_t>(size));
+    const ssize_t got =
+        ::pread(fd, buffer.data() + size, buffer.size() - size, static_cast<off_t>(size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::nullopt;
     if (got == 0) return std::string_view(buffer.data(), size);

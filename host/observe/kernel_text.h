@@ -10,9 +10,9 @@
 
 namespace jobward::host {
 
-// The content of a file below `directory` (AT_FDCWD: anywhere), read into `buffer`. Absent: it cannot
-// be read (errno says why), or does not fit (EFBIG). Files whose lines may be longer than a few
-// hundred bytes (mountinfo) take read_long_into: it asks until the end.
+// The content of a file below `directory` (AT_FDCWD: anywhere), read into `buffer`. Absent: it
+// cannot be read (errno says why), or does not fit (EFBIG). Files whose lines may be longer than a
+// few hundred bytes (mountinfo) take read_long_into: it asks until the end.
 std::optional<std::string_view> read_into(int directory, const char* name, std::span<char> buffer);
 std::optional<std::string_view> read_long_into(int directory, const char* name,
                                                std::span<char> buffer);

@@ -54,8 +54,7 @@ ProcessScan::ProcessScan(Fd proc, std::string_view controller, std::string_view 
   entries_->fill(0);
 }
 
-Result<ProcessScan> ProcessScan::open(const KernelRoots& roots,
-                                      std::string_view memory_controller,
+Result<ProcessScan> ProcessScan::open(const KernelRoots& roots, std::string_view memory_controller,
                                       std::string_view cgroup_root) {
   Fd proc(::open(roots.proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!proc) return errno_error("open", roots.proc);
@@ -118,8 +117,8 @@ std::optional<ProcessSize> ProcessScan::size(int pid, bool with_swap) {
 }
 
 std::optional<ProcessSize> ProcessScan::size_of_threads(int pid, bool with_swap) {
-  const Fd tasks(::openat(proc_.get(), path_of(pid, "task").c_str(),
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd tasks(
+      ::openat(proc_.get(), path_of(pid, "task").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!tasks) return std::nullopt;
   std::array<char, 2048> entries;
   while (true) {
@@ -189,7 +188,9 @@ FixedText<kLongestCgroup> ProcessScan::cgroup(int pid) {
   const auto path = text ? cgroup_path(*text, controller_) : std::nullopt;
   const auto root = cgroup_root_.view();
   if (!path || path->substr(0, root.size()) != root) return {};
-  return path->substr(root.size());
+  const auto below = path->substr(root.size());
+  if (!root.empty() && !below.empty() && below[0] != '/') return {};  // a neighbour: "/ab" is not in "/a"
+  return below;
 }
 
 std::optional<std::uint64_t> ProcessScan::oom_score(int pid) {

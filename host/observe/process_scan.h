@@ -41,13 +41,13 @@ struct ProcessFacts {
 // Holds /proc open. Not thread-safe: one buffer for all.
 class ProcessScan {
  public:
-  // `memory_controller`: where memory is counted; empty: in the v2 hierarchy. `cgroup_root`: the part
-  // of that hierarchy that is mounted here (empty: all of it); paths are given below it.
+  // `memory_controller`: where memory is counted; empty: in the v2 hierarchy. `cgroup_root`: the
+  // part of that hierarchy that is mounted here (empty: all of it); paths are given below it.
   static Result<ProcessScan> open(const KernelRoots& roots, std::string_view memory_controller,
                                   std::string_view cgroup_root);
 
-  // Begins anew at the first process; next() gives one pid after the other, 0 at the end. Those that
-  // come or go meanwhile may be missed.
+  // Begins anew at the first process; next() gives one pid after the other, 0 at the end. Those
+  // that come or go meanwhile may be missed.
   bool rewind();
   int next();
 

@@ -1,5 +1,5 @@
-// Ending processes that are named for certain, without allocation. Everything returns at once unless
-// told to wait.
+// Ending processes that are named for certain, without allocation. Everything returns at once
+// unless told to wait.
 #pragma once
 
 #include "common/fd.h"

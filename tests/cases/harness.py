@@ -33,6 +33,7 @@ class Session:
     variant = None
     ground = None
     binary = None
+    watchdog = None
     programs = None  # the directory of jobs.py
     jobs = None  # that file, or what it was compiled to
 

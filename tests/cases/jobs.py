@@ -64,6 +64,59 @@ def fill(mib, ready, go=None):
     signal.pause()
 
 
+def answer_term(mib, ready, seconds):
+    """Holds memory, and takes so long from a SIGTERM to its end (forever: it ignores it). Tells of a SIGTERM."""
+    def end(*_):
+        note(f"{ready}-term", os.getpid())
+        time.sleep(float(seconds))
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if seconds == "forever" else end)
+    fill(mib, ready)
+
+
+def disguise(mib, ready, name):
+    """Holds memory under another name."""
+    system.write("/proc/self/comm", name)
+    fill(mib, ready)
+
+
+def fill_in_children(mib, ready, count):
+    """So many children that hold so much each; tells when one of them is gone, with its status, and goes on."""
+    require_a_limit()
+    for number in range(int(count)):
+        if os.fork() == 0:
+            fill(int(mib) + number, f"{ready}-{number}")
+    note(ready, os.getpid())
+    pid, status = os.wait()
+    note(f"{ready}-lost", f"{pid} {status}")
+    signal.pause()
+
+
+def surround(mib, small, out, *command):
+    """As pid 1 of a pid namespace: large itself and as the parent of the command, beside one small process. Tells
+    the command's status, and who is left."""
+    require_a_limit()
+    small_one = os.fork()
+    if small_one == 0:
+        fill(small, f"{out}-small")
+    wait_for(f"{out}-small")
+    allocate(int(mib))
+    parent = os.fork()
+    if parent == 0:
+        child = os.posix_spawnp(command[0], command, os.environ)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    status = os.waitstatus_to_exitcode(os.waitpid(parent, 0)[1])
+    note(out, f"{status} {'dead' if system.is_dead(small_one) else 'alive'}")
+
+
+def write_file(mib, path):
+    """So much into a file, and ends."""
+    require_a_limit()
+    with open(path, "wb") as file:
+        for _ in range(int(mib)):
+            file.write(b"\1" * MIB)
+
+
 def populate(mib, seconds):
     """Allocates all at once, much faster than page by page where that is emulated, and holds it for so long."""
     require_a_limit()

@@ -5,7 +5,8 @@
     run.py --matrix
     run.py --variant VARIANT [--report-fd N] [ID...]
 
-JOBWARD_BINARY names the binary; JOBWARD_TEST_DISK a directory on an ext4 block device (in a VM);
+JOBWARD_BINARY names the binary, JOBWARD_WATCHDOG_BINARY the watchdog (else jobward-watchdog beside it);
+JOBWARD_TEST_DISK a directory on an ext4 block device (in a VM);
 JOBWARD_TEST_SECONDS how long a test may take (55), JOBWARD_TEST_KILLS how often test_crash kills at random (20; 8 in VMs).
 To the report descriptor go lines `BEGIN ID` and `END ID PASS|FAIL|SKIP SECONDS`; exit 0 if all passed.
 """
@@ -133,6 +134,9 @@ def prepared(variant):
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="jobward-cases-bin-"))
         os.chmod(directory, 0o755)
         harness.Session.binary = shutil.copy(binary, f"{directory}/jobward")
+        watchdog = os.environ.get("JOBWARD_WATCHDOG_BINARY") or os.path.join(os.path.dirname(binary), "jobward-watchdog")
+        if os.access(watchdog, os.X_OK):  # where there is none, its cases fail and say so
+            harness.Session.watchdog = shutil.copy(watchdog, f"{directory}/jobward-watchdog")
         for name in ("jobs.py", "system.py", "container.py"):
             shutil.copy(f"{HERE}/{name}", directory)
         harness.Session.programs = directory

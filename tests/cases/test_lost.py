@@ -23,6 +23,8 @@ class LostCase(Scene):
         process = self.start(["/bin/sh", "-c", script, self.sleeper], *(options or ROOMY), **DEAF, **popen)
         run = self.wait_for_file("id")
         self.run_ids.add(run)
+        # The job runs a moment before its start is on record.
+        wait_until(lambda: self.show(run).get("started"), "its start is on record", self.bound(10))
         return process, run
 
     def lose(self, line='exec "$0" 1000', *options, ready=None):

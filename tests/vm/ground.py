@@ -71,6 +71,9 @@ def make_payload(args, directory, mode, trees=(), **manifest):
     made = payload.Payload(path, args.ground)
     if args.binary:
         made.program("jobward", args.binary)
+        watchdog = Path(os.environ.get("JOBWARD_WATCHDOG_BINARY") or Path(args.binary).parent / "jobward-watchdog")
+        if watchdog.exists():  # where it was not built, its cases fail and say so
+            made.program("jobward-watchdog", watchdog)
     for name, program in args.extra:
         made.program(name, program)
     for source, destination in [*args.put, *trees]:

@@ -121,7 +121,7 @@ TEST_CASE("backtest replay: Of an unknown job half of the machine is given") {
 TEST_CASE("backtest replay: Too small a guess is doubled, and fails after its share of the time") {
   auto options = cold();
   options.machine_bytes = 2 * kGigabyte;
-  options.question.failure_share = 0.25;
+  options.question.failure.share = 0.25;
   const auto scores = replayed({hour_run("align", 3)}, options).replayed.total.scores();
   CHECK(scores.failures == 2);
   CHECK(scores.wastage_gbh == Approx((1 + 2) * 0.25 + 1));

@@ -91,6 +91,18 @@ TEST_CASE("render_json: Limits and the estimate have their units in their names"
   CHECK(!estimate.contains("cpu_time_seconds"));
 }
 
+TEST_CASE("render_json: A lean size says what it counts with, if that is learned") {
+  Estimate estimate;
+  estimate.sizing = MemorySizing{Objective::lean, 0.99, {1e9}, {0.25, 8}};
+  const auto learned = cli::to_json(estimate).at("memory_sizing");
+  CHECK(learned.at("failure_share") == 0.25);
+  CHECK(learned.at("failure_curves") == 8);
+  estimate.sizing->failure = {0.25, 0};
+  const auto assumed = cli::to_json(estimate).at("memory_sizing");
+  CHECK(!assumed.contains("failure_share"));
+  CHECK(!assumed.contains("failure_curves"));
+}
+
 TEST_CASE("render_json: Every resource has its own name, with the unit in it") {
   std::set<std::string> names;
   for (const auto& entry : kResources)

@@ -77,7 +77,8 @@ double safe(const std::vector<LearnedState>& levels, const Features& query, doub
 
 std::vector<double> lean(const std::vector<LearnedState>& levels, const Features& query,
                          double failure_share = 1, std::optional<double> more_than = {}) {
-  return predict(levels, query, {Objective::lean, 0.99, failure_share, more_than}).sizing->attempts;
+  return predict(levels, query, {Objective::lean, 0.99, {failure_share, 0}, more_than})
+      .sizing->attempts;
 }
 
 // Any estimate: numbers above zero, in order.
@@ -108,7 +109,7 @@ void check_all_questions(const std::vector<LearnedState>& levels, const Features
         for (const std::optional<double> more_than : {std::optional<double>{}, std::optional(1.0),
                                                       std::optional(3e9), std::optional(1e15)}) {
           const auto estimate =
-              predict(levels, query, {objective, confidence, failure_share, more_than});
+              predict(levels, query, {objective, confidence, {failure_share, 0}, more_than});
           check_sound(estimate);
           if (more_than && estimate.sizing && estimate.level != Level::everything)
             REQUIRE(estimate.sizing->attempts.front() > *more_than);

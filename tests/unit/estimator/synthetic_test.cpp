@@ -124,7 +124,7 @@ void replay(test::Kinds& store, int number, Replayed& result, const Drawn& next,
   }
   if (i >= kFirstLean) {
     const auto attempts =
-        store.predict(number, features, {Objective::lean, 0.99, 1, {}}).sizing->attempts;
+        store.predict(number, features, {Objective::lean, 0.99, {}, {}}).sizing->attempts;
     result.lean_cost += cost_of(attempts, next.need());
   }
   store.learn(number, next.run);

@@ -15,7 +15,7 @@ constexpr double kPage = 4096;
 Estimate known(double p99, Level level = Level::exact) {
   Estimate estimate;
   estimate.by.set(Resource::memory, {p99 / 2, p99 * 0.9, p99});
-  estimate.sizing = MemorySizing{Objective::safe, 0.99, {p99}};
+  estimate.sizing = MemorySizing{Objective::safe, 0.99, {p99}, {}};
   estimate.runs = 5;
   estimate.level = level;
   return estimate;
@@ -35,7 +35,7 @@ const Limit& memory_of(const LimitPlan& plan) {
 
 TEST_CASE("limit_plan: A lean size is given as it is, and the explanation says so") {
   auto estimate = known(1000 * kMiB);
-  estimate.sizing = MemorySizing{Objective::lean, 0.99, {700 * kMiB, 1400 * kMiB}};
+  estimate.sizing = MemorySizing{Objective::lean, 0.99, {700 * kMiB, 1400 * kMiB}, {}};
   const auto plan = plan_of(estimate);
   CHECK(memory_of(plan).value == Approx(700 * kMiB).margin(kPage));
   CHECK(memory_of(plan).source == "estimate");
@@ -44,7 +44,7 @@ TEST_CASE("limit_plan: A lean size is given as it is, and the explanation says s
 
 TEST_CASE("limit_plan: The explanation names the confidence that was asked for") {
   auto estimate = known(1000 * kMiB);
-  estimate.sizing = MemorySizing{Objective::safe, 0.995, {1200 * kMiB}};
+  estimate.sizing = MemorySizing{Objective::safe, 0.995, {1200 * kMiB}, {}};
   CHECK_THAT(plan_of(estimate).explanation, Catch::Contains("p99.5 1.17 GiB + 10 %"));
 }
 

@@ -46,3 +46,16 @@ TEST_CASE("retry: It is never less than what is worth another attempt") {
       next_limit(Resource::memory, 64 * kMiB, 64 * kMiB, after({kMiB, kMiB}), {}, {}, {});
   CHECK(next.wanted >= next.least);
 }
+
+TEST_CASE("retry: A lean one goes up in smaller steps where too small attempts fail early") {
+  std::vector<double> needs;
+  for (int i = 0; i < 40; ++i)
+    needs.push_back(((i % 2 == 0 ? 1500 : 1000) + i) * kMiB);
+  const auto states = after(needs);
+  const auto wanted = [&](double share) {
+    return next_limit(Resource::memory, 500 * kMiB, 100000 * kMiB, states, {}, {},
+                      {Objective::lean, 0.99, {share, 8}, {}})
+        .wanted;
+  };
+  CHECK(wanted(0.05) < 0.8 * wanted(1));
+}

@@ -61,6 +61,23 @@ TEST_CASE("run_codec: Limits, their sources and who holds them survive encoding"
   CHECK(!got.reservation.contains(Resource::wall));
 }
 
+TEST_CASE("run_codec: What a lean size counts with survives encoding") {
+  auto request = test::full_request("r");
+  request.estimate.sizing = MemorySizing{Objective::lean, 0.99, {1e9, 2e9}, {0.25, 8}};
+  auto got = decoded(request).estimate.sizing;
+  REQUIRE(got);
+  CHECK(got->objective == Objective::lean);
+  CHECK(got->attempts == std::vector<double>{1e9, 2e9});
+  CHECK(got->failure.share == 0.25);
+  CHECK(got->failure.curves == 8);
+  request.estimate.sizing->failure = {};
+  CHECK(encode_request(request).find("failure") == std::string::npos);
+  got = decoded(request).estimate.sizing;
+  REQUIRE(got);
+  CHECK(got->failure.share == 1);
+  CHECK(got->failure.curves == 0);
+}
+
 TEST_CASE("run_codec: The estimate survives encoding") {
   const auto got = decoded(test::full_request("r")).estimate;
   CHECK(got.runs == 7);

@@ -76,6 +76,14 @@ TEST_CASE("watchdog glob: A hostile pattern takes no exponential time") {
   CHECK_FALSE(glob_matches(pattern + "*b*c", std::string(4000, 'a') + "c"));
 }
 
+TEST_CASE("watchdog glob: An executable that was replaced while it ran is still the same") {
+  CHECK(exe_matches("/usr/*bin/tmux", "/usr/bin/tmux"));
+  CHECK(exe_matches("/usr/*bin/tmux", "/usr/bin/tmux (deleted)"));
+  CHECK_FALSE(exe_matches("/usr/*bin/tmux", "/usr/bin/tmux(deleted)"));
+  CHECK_FALSE(exe_matches("/usr/*bin/tmux", "/tmp/tmux (deleted)"));
+  CHECK(exe_matches("/opt/* (deleted)", "/opt/x (deleted)"));
+}
+
 TEST_CASE("watchdog protect: A rule's fields are read, quotes keep blanks") {
   const auto rule = parse_protect_rule("exe:/opt/* user:alice cgroup:/a.slice/*", two_users);
   REQUIRE(rule);

@@ -1,0 +1,228 @@
+// Only as a dry run, or on processes that cannot exist: nothing is signalled here.
+#include "watchdog/watch.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "common/files.h"
+#include "common/text.h"
+#include "tests/unit/watchdog/fake_machine.h"
+
+using namespace jobward;
+using namespace jobward::test;
+using namespace jobward::watchdog;
+using nlohmann::json;
+
+namespace {
+
+constexpr int kPid = kFirstFakePid;
+constexpr std::uint64_t kPlenty = 900 * kMiB;
+constexpr std::uint64_t kWarn = 140 * kMiB;
+constexpr std::uint64_t kLow = 80 * kMiB;
+
+// What is said to people goes nowhere for as long as this lives.
+class Silence {
+ public:
+  Silence() : kept_(::dup(STDERR_FILENO)) {
+    const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    ::dup2(null.get(), STDERR_FILENO);
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() { ::dup2(kept_.get(), STDERR_FILENO); }
+
+ private:
+  Fd kept_;
+};
+
+Journal open_journal(const std::string& directory) {
+  auto made = Journal::open(directory, 8U << 20U, 2);
+  if (!made) FAIL(made.error().message());
+  return std::move(*made);
+}
+
+// A watchdog on a made-up machine, and its journal.
+struct Scene {
+  explicit Scene(bool dry_run = true) : watch(roots, eyes.sensor, eyes.survey, report, dry_run) {}
+
+  Watch::Tick tick() {
+    const Silence silence;
+    return watch.tick(config, true);
+  }
+  // What is in the journal, strictly read.
+  std::vector<json> lines() {
+    const auto text = read_file(journal.path());
+    REQUIRE(text);
+    std::vector<json> out;
+    for (const auto line : split(std::string_view(*text).substr(0, journal.used()), '\n'))
+      if (!line.empty()) out.push_back(json::parse(line));
+    return out;
+  }
+  std::vector<std::string> events() {
+    std::vector<std::string> out;
+    for (const auto& line : lines())
+      out.push_back(line["event"]);
+    return out;
+  }
+
+  FakeMachine m;
+  Config config;
+  host::KernelRoots roots = m.kernel.roots();
+  Eyes eyes{m};
+  Journal journal = open_journal(m.kernel.directory().path("state"));
+  Report report{roots, &journal, nullptr, false};
+  Watch watch;
+};
+
+using Events = std::vector<std::string>;
+
+std::string control_characters(std::size_t count, int seed) {
+  std::string out = "/" + std::to_string(seed);
+  while (out.size() < count)
+    out += static_cast<char>(1 + (out.size() + static_cast<unsigned>(seed)) % 9);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("watch: With plenty of memory nothing is done and nothing is said") {
+  Scene s;
+  s.m.process({.pid = kPid, .rss_mib = 500});
+  s.m.memory(kPlenty);
+  const auto tick = s.tick();
+  CHECK_FALSE(tick.acted);
+  CHECK_FALSE(tick.failed);
+  CHECK_FALSE(tick.low);
+  CHECK(s.events().empty());
+}
+
+TEST_CASE("watch: A warning once, and again after memory was back") {
+  Scene s;
+  for (int i = 0; i < 5; ++i) {
+    s.m.memory(kWarn);
+    CHECK_FALSE(s.tick().acted);
+  }
+  CHECK(s.events() == Events{"warning"});
+  s.m.memory(kPlenty);
+  s.tick();
+  s.m.memory(kWarn);
+  s.tick();
+  CHECK(s.events() == Events{"warning", "warning"});
+  const auto line = s.lines()[0];
+  CHECK(line["severity"] == "INFO");
+  CHECK(line["snapshot"]["memory_available_bytes"] == kWarn);
+  CHECK(line["snapshot"]["memory_total_bytes"] == kTotal);
+  CHECK_FALSE(line["snapshot"].contains("pressure_full_avg10"));
+}
+
+TEST_CASE("watch: A dry run logs what it would have done, with reasons") {
+  Scene s;
+  ProtectRule rule;
+  rule.exe = "/opt/precious";
+  rule.text = "exe:/opt/precious";
+  s.config.protect = {rule};
+  s.m.process({.pid = kPid, .name = "pre) Z \n\x1b[2J\xFF", .exe = "/opt/precious", .rss_mib = 600});
+  s.m.process({.pid = kPid + 1, .name = "ho\"g\\\n", .exe = "/opt/h\xFFog", .cgroup = "/x", .start = 5, .uid = 77, .rss_mib = 300});
+  for (int i = 2; i < 20; ++i)
+    s.m.process({.pid = kPid + i, .rss_mib = 10});
+  s.m.memory(kLow);
+  const auto tick = s.tick();
+  CHECK(tick.acted);
+  CHECK(tick.low);
+  REQUIRE(s.events() == Events{"warning", "kill"});
+  const auto kill = s.lines()[1];
+  CHECK(kill["dry_run"] == true);
+  CHECK(kill["severity"] == "WARN");
+  CHECK(kill["level"] == "term");
+  CHECK(kill["signals"].empty());
+  CHECK(kill["victim"]["pid"] == kPid + 1);
+  CHECK(kill["victim"]["unit"] == "process");
+  CHECK(kill["victim"]["uid"] == 77);
+  CHECK(kill["victim"]["name"] == "ho\"g\\\n");
+  CHECK(kill["victim"]["exe"] == "/opt/h\xEF\xBF\xBDog");
+  CHECK(kill["victim"]["cgroup"] == "/x");
+  CHECK(kill["victim"]["size_bytes"] == 300 * kMiB);
+  CHECK(kill["snapshot"]["threshold_bytes"] == kTotal / 10);
+  REQUIRE(kill["candidates"].size() == 10);
+  CHECK(kill["candidates"][0]["why"] == "protected by rule exe:/opt/precious");
+  CHECK(kill["candidates"][0]["chosen"] == false);
+  CHECK(kill["candidates"][1]["chosen"] == true);
+  CHECK(kill["candidates"][1]["why"] == "largest");
+  CHECK(kill["candidates"][2]["why"] == "smaller");
+  for (const auto* key : {"schema_version", "instance", "seq", "time_ms", "watchdog_pid", "message"})
+    CHECK(kill.contains(key));
+  CHECK(kill["instance"].get<std::string>().size() == 16);
+  CHECK(kill["message"].get<std::string>().find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("watch: Whatever candidates call themselves, the kill is on record") {
+  // An ordinary user can give programs and cgroups names that JSON can only write in six bytes each.
+  Scene s;
+  for (int i = 0; i < 12; ++i)
+    s.m.process({.pid = kPid + i,
+                 .name = std::string(15, '\x01'),
+                 .exe = control_characters(500, i),
+                 .cgroup = control_characters(500, i),
+                 .rss_mib = 300});
+  s.m.memory(kLow);
+  CHECK(s.tick().acted);
+  REQUIRE(s.events() == Events{"warning", "kill"});
+  CHECK(s.lines()[1]["victim"]["pid"] == kPid + 11);
+  CHECK_FALSE(s.lines()[1]["candidates"].empty());
+}
+
+TEST_CASE("watch: Low memory and nobody who may be ended is a HARD_FAIL, once a minute") {
+  Scene s;
+  s.m.process({.pid = kPid, .rss_mib = 500, .oom_score_adj = -1000});
+  s.m.memory(kLow);
+  for (int i = 0; i < 5; ++i)
+    CHECK_FALSE(s.tick().acted);
+  REQUIRE(s.events() == Events{"warning", "no_victim"});
+  const auto line = s.lines()[1];
+  CHECK(line["severity"] == "HARD_FAIL");
+  CHECK(line["candidates"][0]["why"] == "protected: oom_score_adj -1000");
+  CHECK(line["snapshot"]["memory_available_bytes"] == kLow);
+}
+
+TEST_CASE("watch: Memory that cannot be read is a failure, and said once") {
+  Scene s;
+  s.m.kernel.proc("meminfo", "garbage\n");
+  CHECK(s.tick().failed);
+  CHECK(s.tick().failed);
+  REQUIRE(s.events() == Events{"trouble"});
+  CHECK(s.lines()[0]["severity"] == "WARN");
+}
+
+TEST_CASE("watch: A victim that is gone when it is to be signalled is no kill") {
+  Scene s(false);
+  s.m.process({.pid = kPid, .rss_mib = 500});  // there is no such process
+  s.m.memory(kLow);
+  CHECK_FALSE(s.tick().acted);
+  for (const auto& event : s.events())
+    CHECK(event != "kill");
+}
+
+TEST_CASE("watch: The fuller memory is, the sooner it looks again") {
+  Scene s;
+  s.config.fill_bytes_per_second = static_cast<double>(kTotal);
+  s.m.memory(kPlenty);
+  const auto calm = s.tick().wait_seconds;
+  s.m.memory(kWarn);
+  const auto tight = s.tick().wait_seconds;
+  CHECK(calm > 0.7);
+  CHECK(calm <= 1.0);
+  CHECK(tight < 0.1);
+}
+
+TEST_CASE("watch: A dry run that goes on does not fill the journal") {
+  Scene s;
+  s.m.process({.pid = kPid, .rss_mib = 500});
+  s.m.memory(kLow);
+  for (int i = 0; i < 50; ++i)
+    s.tick();
+  CHECK(s.events().size() < 10);
+}
