@@ -181,7 +181,8 @@ class Jobward(Watchdog):
         run("systemctl", "daemon-reload")
 
     def journal(self):
-        lines = b"".join(path.read_bytes() for path in sorted(self.state.glob("journal*"), reverse=True)).split(b"\n")
+        files = [*sorted(self.state.glob("journal.[0-9]"), reverse=True), *self.state.glob("journal")]
+        lines = b"".join(path.read_bytes() for path in files).split(b"\n")
         events = []
         for line in lines:
             if line.strip(b"\0"):

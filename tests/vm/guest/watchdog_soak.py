@@ -53,7 +53,7 @@ def start(*argv, **options):
 
 def journal(faults=None):
     """All events, oldest file first. Behind the last line feed of a file are zeros, or a line cut short."""
-    files = sorted(STATE.glob("journal*"), key=lambda path: -int(path.suffix[1:] or 0) if path.suffix else 0)
+    files = [*sorted(STATE.glob("journal.[0-9]*"), key=lambda path: -int(path.suffix[1:])), *STATE.glob("journal")]
     events = []
     for path in files:
         *lines, _ = path.read_bytes().split(b"\n")
