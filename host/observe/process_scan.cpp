@@ -189,7 +189,8 @@ FixedText<kLongestCgroup> ProcessScan::cgroup(int pid) {
   const auto root = cgroup_root_.view();
   if (!path || path->substr(0, root.size()) != root) return {};
   const auto below = path->substr(root.size());
-  if (!root.empty() && !below.empty() && below[0] != '/') return {};  // a neighbour: "/ab" is not in "/a"
+  if (!root.empty() && !below.empty() && below[0] != '/')
+    return {};  // a neighbour: "/ab" is not in "/a"
   return below;
 }
 

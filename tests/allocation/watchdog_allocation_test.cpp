@@ -120,8 +120,8 @@ void check_action(Config config, Sensor& sensor, Survey& survey, Level level, bo
   ::waitpid(child, nullptr, 0);
 }
 
-void check_report(const Config& config, const host::KernelRoots& roots, Sensor& sensor, Survey& survey,
-                  const std::string& directory) {
+void check_report(const Config& config, const host::KernelRoots& roots, Sensor& sensor,
+                  Survey& survey, const std::string& directory) {
   auto journal = require(Journal::open(directory, 8U << 20U, 2));
   Config with_hooks = config;
   with_hooks.hook_before.argv = {"/bin/true"};

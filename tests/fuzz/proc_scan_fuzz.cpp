@@ -1,5 +1,5 @@
-// What the watchdog reads between deciding and killing, and never trusts: any bytes give a value that makes
-// sense, or none; never a crash, and nothing beyond the text.
+// What the watchdog reads between deciding and killing, and never trusts: any bytes give a value
+// that makes sense, or none; never a crash, and nothing beyond the text.
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -16,8 +16,8 @@ using jobward::fuzz::require;
 namespace {
 
 bool is_within(std::string_view part, std::string_view text) {
-  return part.empty() || (part.data() >= text.data() &&
-                          part.data() + part.size() <= text.data() + text.size());
+  return part.empty() ||
+         (part.data() >= text.data() && part.data() + part.size() <= text.data() + text.size());
 }
 
 void check_stat(std::string_view text) {
@@ -39,7 +39,8 @@ void check_stat(std::string_view text) {
 
 void check_numbers(std::string_view text) {
   for (const auto* key : {"MemTotal", "MemAvailable", "SwapFree", "VmRSS", "VmSwap", "Pss", ""}) {
-    if (const auto value = kibibytes_of(text, key)) require(*value % 1024 == 0, "kB are whole", text);
+    if (const auto value = kibibytes_of(text, key))
+      require(*value % 1024 == 0, "kB are whole", text);
     static_cast<void>(number_of(text, key));
   }
   for (const auto* line : {"some", "full"})
@@ -60,9 +61,11 @@ void check_pieces(std::string_view text) {
   std::string_view rest = text;
   for (std::size_t steps = 0; !rest.empty(); ++steps) {
     auto line = take_line(rest);
-    require(line.find('\n') == std::string_view::npos && is_within(line, text), "a line is one", text);
+    require(line.find('\n') == std::string_view::npos && is_within(line, text), "a line is one",
+            text);
     while (!line.empty())
-      require(take_word(line).find_first_of(" \t") == std::string_view::npos, "a word is one", text);
+      require(take_word(line).find_first_of(" \t") == std::string_view::npos, "a word is one",
+              text);
     require(steps <= text.size(), "lines come to an end", text);
   }
 }
@@ -73,7 +76,8 @@ void check_record(std::string_view text) {
   line.clear();
   line.open().text("name", text).close();
   for (const char c : line.view())
-    require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F, "a record is one printable line", text);
+    require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F, "a record is one printable line",
+            text);
   const auto middle = text.size() / 2;
   static_cast<void>(jobward::watchdog::glob_matches(text.substr(0, middle), text.substr(middle)));
   require(jobward::watchdog::glob_matches("*", text), "* matches everything", text);

@@ -1,5 +1,5 @@
-// Processes in a FakeKernel. Their pids are beyond what Linux can give out (PID_MAX_LIMIT, 4194304),
-// so that no code under test can ever signal a real one.
+// Processes in a FakeKernel. Their pids are beyond what Linux can give out (PID_MAX_LIMIT,
+// 4194304), so that no code under test can ever signal a real one.
 #pragma once
 
 #include <filesystem>
@@ -50,11 +50,13 @@ inline void add_memory(FakeKernel& kernel, const std::string& where, const FakeP
               std::to_string(p.swap_mib * 1024) + " kB\n";
   kernel.proc(where + "/status", status + "Threads:\t" + std::to_string(p.threads) + "\n");
   const std::string pages = std::to_string(p.rss_mib * kPages);
-  kernel.proc(where + "/statm", shows_memory ? "999999 " + pages + " 10 5 0 8 0\n" : "0 0 0 0 0 0 0\n");
+  kernel.proc(where + "/statm",
+              shows_memory ? "999999 " + pages + " 10 5 0 8 0\n" : "0 0 0 0 0 0 0\n");
 }
 
 // `controller`: "memory" for v1, empty for v2.
-inline void add_process(FakeKernel& kernel, const FakeProcess& p, const std::string& controller = "") {
+inline void add_process(FakeKernel& kernel, const FakeProcess& p,
+                        const std::string& controller = "") {
   const std::string where = std::to_string(p.pid);
   const bool is_zombie = p.state == 'Z';
   const bool is_kernel_thread = (p.flags & 0x00200000U) != 0;
@@ -66,7 +68,8 @@ inline void add_process(FakeKernel& kernel, const FakeProcess& p, const std::str
   kernel.proc(where + "/oom_score_adj", std::to_string(p.oom_score_adj) + "\n");
   kernel.proc(where + "/oom_score", std::to_string(p.oom_score) + "\n");
   kernel.proc(where + "/smaps_rollup", "7f00-7fff ---p 00000000 00:00 0 [rollup]\nPss:   " +
-                                           std::to_string(p.pss_mib * 1024) + " kB\nSwapPss:   0 kB\n");
+                                           std::to_string(p.pss_mib * 1024) +
+                                           " kB\nSwapPss:   0 kB\n");
   for (int tid = p.pid; p.threads > 1 && tid < p.pid + p.threads; ++tid)
     add_memory(kernel, where + "/task/" + std::to_string(tid), p, !is_zombie || tid != p.pid);
   if (!p.exe.empty())

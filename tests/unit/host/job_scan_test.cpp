@@ -33,10 +33,10 @@ struct Machine {
   void job(const std::string& path, unsigned long anon_mib, const std::vector<int>& pids,
            const std::string& attribute = kAttribute) {
     const std::string bytes = std::to_string(anon_mib * kMiB);
-    kernel.cgroup("/cg" + path,
-                  {{"memory.stat", v2 ? "anon " + bytes + "\nfile 1\nshmem 0\n"
-                                      : "rss 1\ntotal_rss " + bytes + "\ntotal_shmem 0\ntotal_swap 0\n"},
-                   {"memory.swap.current", "0\n"}});
+    kernel.cgroup("/cg" + path, {{"memory.stat", v2 ? "anon " + bytes + "\nfile 1\nshmem 0\n"
+                                                    : "rss 1\ntotal_rss " + bytes +
+                                                          "\ntotal_shmem 0\ntotal_swap 0\n"},
+                                 {"memory.swap.current", "0\n"}});
     set(path, attribute);
     std::string procs;
     for (const int pid : pids)
@@ -75,7 +75,8 @@ TEST_CASE("job_scan: Jobs largest first, with what is known of them") {
   add_process(m.kernel, {.pid = kPid + 1, .uid = 1000, .rss_mib = 9});
   add_process(m.kernel, {.pid = kPid + 2, .uid = 1000, .rss_mib = 7});
   m.job("/jobward-1000/a/job", 50, {kPid, kPid + 1});
-  m.job("/jobward-1000/b/job", 80, {kPid + 2}, "run=r2\nsupervisor=7\nboot=b\nowner=1000\nfuture=x\n");
+  m.job("/jobward-1000/b/job", 80, {kPid + 2},
+        "run=r2\nsupervisor=7\nboot=b\nowner=1000\nfuture=x\n");
   const auto found = m.find();
   REQUIRE(found.size() == 2);
   CHECK(found[0].run == "r2");
@@ -105,10 +106,10 @@ TEST_CASE("job_scan: The size is anonymous, shared and swapped memory, not page 
   Machine v1(false);
   add_process(v1.kernel, {.pid = kPid, .rss_mib = 5});
   v1.job("/a/job", 1, {kPid});
-  v1.kernel.directory().write(
-      "/cg/a/job/memory.stat",
-      "cache 5\nrss 9\nshmem 9\nswap 9\ntotal_cache 900000000\ntotal_rss 1048576\ntotal_shmem 2097152\n"
-      "total_swap 4194304\n");
+  v1.kernel.directory().write("/cg/a/job/memory.stat",
+                              "cache 5\nrss 9\nshmem 9\nswap 9\ntotal_cache 900000000\ntotal_rss "
+                              "1048576\ntotal_shmem 2097152\n"
+                              "total_swap 4194304\n");
   REQUIRE(v1.find().size() == 1);
   CHECK(v1.find()[0].size() == 7 * kMiB);
 }
@@ -138,7 +139,8 @@ TEST_CASE("job_scan: An attribute is believed from root and from the processes' 
   m.job("/root/job", 10, {kPid});
   m.job("/own/job", 20, {kPid + 1});
   m.give("/own/job", 1000);
-  m.job("/forged/job", 30, {kPid + 2});  // another user's directory, with somebody else's process in it
+  m.job("/forged/job", 30,
+        {kPid + 2});  // another user's directory, with somebody else's process in it
   m.give("/forged/job", 4321);
   std::set<std::string> paths;
   for (const auto& job : m.find())
@@ -148,9 +150,9 @@ TEST_CASE("job_scan: An attribute is believed from root and from the processes' 
 
 TEST_CASE("job_scan: What is no attribute makes no job") {
   need_root();
-  for (const auto* text :
-       {"run=../../x\nowner=0\n", "run=\nowner=0\n", "owner=0\n", "run=r1\n", "run=r1\nowner=-1\n",
-        "run=r1\nowner=4294967295\n", "run=a b\nowner=0\n", "run=r\x01\nowner=0\n", "garbage", "=\n=\n"}) {
+  for (const auto* text : {"run=../../x\nowner=0\n", "run=\nowner=0\n", "owner=0\n", "run=r1\n",
+                           "run=r1\nowner=-1\n", "run=r1\nowner=4294967295\n", "run=a b\nowner=0\n",
+                           "run=r\x01\nowner=0\n", "garbage", "=\n=\n"}) {
     CAPTURE(text);
     Machine m;
     add_process(m.kernel, {.pid = kPid, .rss_mib = 5});
@@ -177,13 +179,14 @@ TEST_CASE("job_scan: A job within a job is part of it") {
   CHECK(found[0].largest == kPid + 1);
 }
 
-TEST_CASE("job_scan: Only below the cgroup that was asked for, and the largest where room is short") {
+TEST_CASE(
+    "job_scan: Only below the cgroup that was asked for, and the largest where room is short") {
   need_root();
   Machine m;
   add_process(m.kernel, {.pid = kPid, .rss_mib = 5});
   for (int i = 1; i <= 9; ++i)
-    m.job((i % 2 == 0 ? "/even/r" : "/odd/r") + std::to_string(i) + "/job", static_cast<unsigned>(i),
-          {kPid});
+    m.job((i % 2 == 0 ? "/even/r" : "/odd/r") + std::to_string(i) + "/job",
+          static_cast<unsigned>(i), {kPid});
   CHECK(m.find("/even").size() == 4);
   CHECK(m.find("/absent").empty());
   const auto three = m.find("", 3);
@@ -232,10 +235,12 @@ TEST_CASE("job_scan: All processes of a cgroup and of those below, wherever they
 
 TEST_CASE("job_scan: What a cgroup holds that cannot be had back") {
   Machine m;
-  m.kernel.cgroup("/cg/v2", {{"memory.current", "1000000\n"},
-                             {"memory.max", "4194304\n"},
-                             {"memory.swap.current", "77\n"},
-                             {"memory.stat", "active_file 1000\ninactive_file 2000\nslab_reclaimable 3000\nnew x\n"}});
+  m.kernel.cgroup(
+      "/cg/v2",
+      {{"memory.current", "1000000\n"},
+       {"memory.max", "4194304\n"},
+       {"memory.swap.current", "77\n"},
+       {"memory.stat", "active_file 1000\ninactive_file 2000\nslab_reclaimable 3000\nnew x\n"}});
   const auto at = [&](const char* path) { return open_cgroup({m.kernel.path("/cg"), true}, path); };
   const auto v2 = read_room(at("/v2").get(), true);
   REQUIRE(v2);
@@ -244,9 +249,11 @@ TEST_CASE("job_scan: What a cgroup holds that cannot be had back") {
   CHECK(v2->swap == 77);
   m.kernel.directory().write("/cg/v2/memory.max", "max\n");
   CHECK_FALSE(read_room(at("/v2").get(), true)->limit);
-  m.kernel.cgroup("/cg/v1", {{"memory.usage_in_bytes", "1000\n"},
-                             {"memory.limit_in_bytes", "9223372036854771712\n"},
-                             {"memory.stat", "inactive_file 9\ntotal_inactive_file 5000\ntotal_swap 66\ntotal_shmem 55\n"}});
+  m.kernel.cgroup("/cg/v1",
+                  {{"memory.usage_in_bytes", "1000\n"},
+                   {"memory.limit_in_bytes", "9223372036854771712\n"},
+                   {"memory.stat",
+                    "inactive_file 9\ntotal_inactive_file 5000\ntotal_swap 66\ntotal_shmem 55\n"}});
   const auto v1 = read_room(at("/v1").get(), false);
   REQUIRE(v1);
   CHECK_FALSE(v1->limit);

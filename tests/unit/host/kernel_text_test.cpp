@@ -20,15 +20,28 @@ namespace {
 // As Linux 6.1 has it, for a process of this name.
 std::string stat_of(const std::string& name, const std::string& rest = "") {
   return "4711 (" + name + ") " +
-         (rest.empty() ? "Z 17 4711 4711 34816 4711 4194560 1 2 3 4 5 6 7 8 20 0 12 0 987654 1 2 3\n" : rest);
+         (rest.empty()
+              ? "Z 17 4711 4711 34816 4711 4194560 1 2 3 4 5 6 7 8 20 0 12 0 987654 1 2 3\n"
+              : rest);
 }
 
 }  // namespace
 
 TEST_CASE("kernel_text: What /proc/PID/stat says, whatever the process calls itself") {
-  const std::vector<std::string> names{
-      "sh",     "",      "foo) Z ", ")))(((", "a\nb", "tab\tand space", "(", ")", ") S 1 1 1",
-      "\xE2\x82", "\xFF\x00x", std::string("nul\0nul", 7), "123456789012345", "4711 (x) R 1"};
+  const std::vector<std::string> names{"sh",
+                                       "",
+                                       "foo) Z ",
+                                       ")))(((",
+                                       "a\nb",
+                                       "tab\tand space",
+                                       "(",
+                                       ")",
+                                       ") S 1 1 1",
+                                       "\xE2\x82",
+                                       "\xFF\x00x",
+                                       std::string("nul\0nul", 7),
+                                       "123456789012345",
+                                       "4711 (x) R 1"};
   for (const auto& name : names) {
     CAPTURE(name);
     const auto text = stat_of(name);
@@ -72,11 +85,12 @@ TEST_CASE("kernel_text: A line of stat that is cut anywhere gives nothing or the
 }
 
 TEST_CASE("kernel_text: Nonsense in the place of a number is no process") {
-  for (const auto* rest :
-       {"S x 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5\n", "S 1 1 1 0 -1 -5 0 0 0 0 0 0 0 0 20 0 1 0 5\n",
-        "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 one 0 5\n", "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 -5\n",
-        "SS 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5\n",
-        "S 1 1 1 0 -1 99999999999999999999999 0 0 0 0 0 0 0 0 20 0 1 0 5\n"})
+  for (const auto* rest : {"S x 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5\n",
+                           "S 1 1 1 0 -1 -5 0 0 0 0 0 0 0 0 20 0 1 0 5\n",
+                           "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 one 0 5\n",
+                           "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 -5\n",
+                           "SS 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5\n",
+                           "S 1 1 1 0 -1 99999999999999999999999 0 0 0 0 0 0 0 0 20 0 1 0 5\n"})
     CHECK_FALSE(stat_line(stat_of("x", rest)));
   for (const auto* text : {"", "4711", "4711 x S 1", ") (", "()", "\n"})
     CHECK_FALSE(stat_line(text));
@@ -89,8 +103,8 @@ TEST_CASE("kernel_text: Fields of kB are bytes; what is missing or broken is abs
       "Cut:  12";
   CHECK(kibibytes_of(kText, "MemTotal") == std::uint64_t{24683676} * 1024);
   CHECK(kibibytes_of(kText, "MemFree") == 12 * 1024);
-  for (const auto* key : {"BadUnit", "None", "Word", "Huge", "Negative", "NoUnit", "Cut", "Absent", "Mem",
-                          "emTotal", ""}) {
+  for (const auto* key : {"BadUnit", "None", "Word", "Huge", "Negative", "NoUnit", "Cut", "Absent",
+                          "Mem", "emTotal", ""}) {
     CAPTURE(key);
     CHECK_FALSE(kibibytes_of(kText, key));
   }
@@ -104,7 +118,8 @@ TEST_CASE("kernel_text: A process cannot forge a field of status by its name") {
 }
 
 TEST_CASE("kernel_text: Keyed numbers; unknown keys are passed over") {
-  constexpr auto kText = "anon 5\nanon_thp 7\nnew_key 1 2 3\nshmem 18446744073709551615\nbroken x\nlast 9";
+  constexpr auto kText =
+      "anon 5\nanon_thp 7\nnew_key 1 2 3\nshmem 18446744073709551615\nbroken x\nlast 9";
   CHECK(number_of(kText, "anon") == 5);
   CHECK(number_of(kText, "shmem") == UINT64_MAX);
   CHECK(number_of(kText, "last") == 9);
@@ -113,8 +128,9 @@ TEST_CASE("kernel_text: Keyed numbers; unknown keys are passed over") {
 }
 
 TEST_CASE("kernel_text: Pressure as a share; off, missing or impossible is absent") {
-  constexpr auto kText = "some avg10=12.34 avg60=1.00 avg300=0.00 total=12345\n"
-                         "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+  constexpr auto kText =
+      "some avg10=12.34 avg60=1.00 avg300=0.00 total=12345\n"
+      "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
   CHECK(pressure_avg10(kText, "some").value_or(-1) == Approx(0.1234));
   CHECK(pressure_avg10(kText, "full") == 0.0);
   for (const auto* text : {"", "full", "full \n", "full avg10=\n", "full avg60=1.0 avg10=2.0\n",
@@ -127,7 +143,8 @@ TEST_CASE("kernel_text: Pressure as a share; off, missing or impossible is absen
 
 TEST_CASE("kernel_text: The path in one hierarchy") {
   constexpr auto kText =
-      "9:name=systemd:/init.scope\n4:cpu,cpuacct:/a:b\n3:memory:/user/with: colon\n2:memoryless:/no\n0::/v2/x\n";
+      "9:name=systemd:/init.scope\n4:cpu,cpuacct:/a:b\n3:memory:/user/with: "
+      "colon\n2:memoryless:/no\n0::/v2/x\n";
   CHECK(cgroup_path(kText, "memory") == "/user/with: colon");
   CHECK(cgroup_path(kText, "cpuacct") == "/a:b");
   CHECK(cgroup_path(kText, "") == "/v2/x");

@@ -92,7 +92,8 @@ TEST_CASE("process_scan: A zombie alone holds nothing and is gone") {
 
 TEST_CASE("process_scan: Kernel threads have no memory") {
   FakeKernel kernel;
-  add_process(kernel, {.pid = kPid, .name = "kswapd0", .exe = "", .flags = 0x00200000, .threads = 4});
+  add_process(kernel,
+              {.pid = kPid, .name = "kswapd0", .exe = "", .flags = 0x00200000, .threads = 4});
   auto scan = scan_of(kernel);
   CHECK_FALSE(scan.size(kPid, false));
   CHECK_FALSE(scan.size(kPid, true));
@@ -188,7 +189,8 @@ TEST_CASE("process_scan: The cgroup is where memory is counted, below the mount"
 
 TEST_CASE("process_scan: Files that are empty, cut or of another kind do not confuse it") {
   FakeKernel kernel;
-  for (const auto* text : {"", "\n", "5", "5 ", "x y\n", "-1 -1\n", "99999999999999999999999 1\n"}) {
+  for (const auto* text :
+       {"", "\n", "5", "5 ", "x y\n", "-1 -1\n", "99999999999999999999999 1\n"}) {
     CAPTURE(text);
     add_process(kernel, {.pid = kPid, .rss_mib = 1});
     kernel.proc(std::to_string(kPid) + "/statm", text);

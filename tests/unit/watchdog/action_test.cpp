@@ -20,8 +20,8 @@ using namespace jobward::watchdog;
 namespace {
 
 constexpr std::uint64_t kPlenty = 900 * kMiB;
-constexpr std::uint64_t kLow = 80 * kMiB;       // TERM at 102 MiB
-constexpr std::uint64_t kVeryLow = 10 * kMiB;   // KILL at 51 MiB
+constexpr std::uint64_t kLow = 80 * kMiB;      // TERM at 102 MiB
+constexpr std::uint64_t kVeryLow = 10 * kMiB;  // KILL at 51 MiB
 
 void ignore_term(const Child::Notify& notify) {
   ::signal(SIGTERM, SIG_IGN);
@@ -255,7 +255,9 @@ struct JobScene {
     const Unit victim = *found;
     return action.begin(victim, level_of(config, eyes.sensor.last()), eyes.sensor.last());
   }
-  void everybody_left() const { m.kernel.directory().write("/cg/jobward-0/r1/job/main/cgroup.procs", ""); }
+  void everybody_left() const {
+    m.kernel.directory().write("/cg/jobward-0/r1/job/main/cgroup.procs", "");
+  }
 
   FakeMachine m;
   Config config;

@@ -16,7 +16,8 @@ constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
 // 10 GiB: the shares (1.5, 1, 0.5 GiB) are lower than the amounts.
-Snapshot machine(std::uint64_t available, std::uint64_t swap_total = 0, std::uint64_t swap_free = 0) {
+Snapshot machine(std::uint64_t available, std::uint64_t swap_total = 0,
+                 std::uint64_t swap_free = 0) {
   Snapshot out;
   out.memory_total = 10 * kGiB;
   out.memory_available = available;
@@ -46,8 +47,8 @@ Unit job(int pid, std::uint64_t size, std::optional<std::uint64_t> p99 = {}) {
   return out;
 }
 
-ProtectRule rule(const std::string& exe, const std::string& name = "", std::optional<uid_t> uid = {},
-                 const std::string& cgroup = "") {
+ProtectRule rule(const std::string& exe, const std::string& name = "",
+                 std::optional<uid_t> uid = {}, const std::string& cgroup = "") {
   ProtectRule out;
   out.exe = exe;
   out.name = name;
@@ -171,7 +172,8 @@ TEST_CASE("decide: A process of whom nothing speaks against it has no shield") {
   CHECK(s.rule == -1);
 }
 
-TEST_CASE("decide: Itself, its ancestors, process 1, kernel threads and -1000 are out of the question") {
+TEST_CASE(
+    "decide: Itself, its ancestors, process 1, kernel threads and -1000 are out of the question") {
   Shields s;
   const std::vector<int> ancestors{30, 20};
   s.self.pid = 40;
@@ -259,8 +261,15 @@ TEST_CASE("decide: A name that is put on protects nobody") {
     unit.exe = "";
     CHECK(s.of(unit) == Why::smaller);
   }
+}
+
+TEST_CASE("decide: A program that was upgraded while it ran stays protected, for root alone") {
+  Shields s;
+  s.config.protect = default_protection();
   auto deleted = process(50, kGiB);
   deleted.exe = "/usr/sbin/sshd (deleted)";
+  CHECK(s.of(deleted) == Why::rule);
+  deleted.uid = 1000;
   CHECK(s.of(deleted) == Why::smaller);
 }
 
@@ -269,7 +278,8 @@ TEST_CASE("decide: The agent and the session go last") {
   s.config.protect = default_protection();
   for (const auto* exe :
        {"/usr/bin/tmux", "/usr/bin/Xorg", "/usr/bin/dbus-daemon", "/usr/lib/systemd/systemd",
-        "/usr/bin/claude", "/home/ann/.local/share/claude/versions/2.0.1", "/usr/local/bin/jobward"}) {
+        "/usr/bin/claude", "/home/ann/.local/share/claude/versions/2.0.1",
+        "/usr/local/bin/jobward"}) {
     CAPTURE(exe);
     auto unit = process(50, kGiB);
     unit.exe = exe;
@@ -385,7 +395,8 @@ TEST_CASE("decide: Globs") {
   CHECK(glob_matches("/x**", "/x"));
   for (const auto& [pattern, text] :
        {std::pair("", "x"), std::pair("/a", "/ab"), std::pair("/ab", "/a"), std::pair("/a?", "/a"),
-        std::pair("*ab*ab*", "aab"), std::pair("/usr/*bin/x", "/usr/bin/x/y"), std::pair("?", "")}) {
+        std::pair("*ab*ab*", "aab"), std::pair("/usr/*bin/x", "/usr/bin/x/y"),
+        std::pair("?", "")}) {
     CAPTURE(pattern);
     CHECK_FALSE(glob_matches(pattern, text));
   }

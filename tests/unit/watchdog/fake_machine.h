@@ -39,8 +39,9 @@ class FakeMachine {
   void job(const std::string& run, unsigned long anon_mib, const std::vector<FakeProcess>& members,
            const std::string& more = "", unsigned long shmem_mib = 0) {
     const std::string path = "/jobward-0/" + run + "/job";
-    kernel.cgroup("/cg" + path, {{"memory.stat", "anon " + std::to_string(anon_mib * kMiB) + "\nshmem " +
-                                                     std::to_string(shmem_mib * kMiB) + "\n"}});
+    kernel.cgroup("/cg" + path,
+                  {{"memory.stat", "anon " + std::to_string(anon_mib * kMiB) + "\nshmem " +
+                                       std::to_string(shmem_mib * kMiB) + "\n"}});
     const std::string attribute = "run=" + run + "\nsupervisor=7\nboot=b\nowner=0\n" + more;
     REQUIRE(::setxattr(kernel.path("/cg" + path).c_str(), "user.jobward", attribute.data(),
                        attribute.size(), 0) == 0);

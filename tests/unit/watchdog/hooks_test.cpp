@@ -1,10 +1,9 @@
 #include "watchdog/hooks.h"
 
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 #include <string>
-
-#include <catch2/catch.hpp>
 
 #include "common/files.h"
 #include "tests/support/child.h"
@@ -26,8 +25,8 @@ std::string content(const std::string& path) { return read_file(path).value_or("
 
 // A hook that copies its standard input to a file, and then says that it is done.
 std::string copier(const TemporaryDirectory& dir, const std::string& to) {
-  return dir.write_executable("copy-" + to, "#!/bin/sh\ncat > " + dir.path(to) + ".part; mv " + dir.path(to) +
-                                                ".part " + dir.path(to) + "\n");
+  return dir.write_executable("copy-" + to, "#!/bin/sh\ncat > " + dir.path(to) + ".part; mv " +
+                                                dir.path(to) + ".part " + dir.path(to) + "\n");
 }
 
 }  // namespace
@@ -68,8 +67,8 @@ TEST_CASE("hooks: One that hangs is ended with all that it started, and telling 
   const TemporaryDirectory dir;
   Config config;
   config.hook_before.argv = {dir.write_executable(
-      "hang", "#!/bin/sh\nsleep 1000 &\necho $! > " + dir.path("pid") + ".part; mv " + dir.path("pid") +
-                  ".part " + dir.path("pid") + "\nwait\n")};
+      "hang", "#!/bin/sh\nsleep 1000 &\necho $! > " + dir.path("pid") + ".part; mv " +
+                  dir.path("pid") + ".part " + dir.path("pid") + "\nwait\n")};
   config.hook_after.argv = {copier(dir, "after")};
   config.hook_timeout_seconds = 0.5;
   const auto hooks = started(config);
@@ -79,8 +78,10 @@ TEST_CASE("hooks: One that hangs is ended with all that it started, and telling 
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(400));
   CHECK(eventually([&] { return content(dir.path("after")) == "{}\n"; }));
   const int pid = std::stoi(content(dir.path("pid")));
-  CHECK(eventually([&] { return content("/proc/" + std::to_string(pid) + "/stat").find(") Z ") != std::string::npos ||
-                                !std::filesystem::exists("/proc/" + std::to_string(pid)); }));
+  CHECK(eventually([&] {
+    return content("/proc/" + std::to_string(pid) + "/stat").find(") Z ") != std::string::npos ||
+           !std::filesystem::exists("/proc/" + std::to_string(pid));
+  }));
 }
 
 TEST_CASE("hooks: A runner that is far behind loses messages, and says so, but blocks nobody") {
@@ -101,8 +102,9 @@ TEST_CASE("hooks: A runner that is far behind loses messages, and says so, but b
 TEST_CASE("hooks: A hook has nothing open that is ours, and no signal held back") {
   const TemporaryDirectory dir;
   const auto to_file = [&](const std::string& name, const std::string& command) {
-    return dir.write_executable(name + ".sh", "#!/bin/sh\n" + command + " > " + dir.path(name) + ".part; mv " +
-                                                  dir.path(name) + ".part " + dir.path(name) + "\n");
+    return dir.write_executable(name + ".sh", "#!/bin/sh\n" + command + " > " + dir.path(name) +
+                                                  ".part; mv " + dir.path(name) + ".part " +
+                                                  dir.path(name) + "\n");
   };
   Config config;
   config.hook_before.argv = {to_file("fds", "ls -l /proc/self/fd")};
@@ -120,8 +122,8 @@ TEST_CASE("hooks: What was told before the end is done, and in time") {
   const TemporaryDirectory dir;
   Config config;
   config.hook_before.argv = {dir.write_executable(
-      "hang", "#!/bin/sh\necho $$ > " + dir.path("pid") + ".part; mv " + dir.path("pid") + ".part " +
-                  dir.path("pid") + "\nexec sleep 60\n")};
+      "hang", "#!/bin/sh\necho $$ > " + dir.path("pid") + ".part; mv " + dir.path("pid") +
+                  ".part " + dir.path("pid") + "\nexec sleep 60\n")};
   config.hook_after.argv = {copier(dir, "after")};
   config.hook_timeout_seconds = 0.5;
   const Child watchdog([&](const Child::Notify& notify) {

@@ -118,8 +118,9 @@ TEST_CASE("journal: A line that a crash cut short is written over") {
 }
 
 TEST_CASE("journal: Whatever is found in the file, what is appended is on record") {
-  for (const auto& found : {std::string("\n\n\n"), std::string("\0\0\nx", 4), std::string(10000, 'y'),
-                            std::string(5000, '\n'), std::string(kBytes, '\0')}) {
+  for (const auto& found :
+       {std::string("\n\n\n"), std::string("\0\0\nx", 4), std::string(10000, 'y'),
+        std::string(5000, '\n'), std::string(kBytes, '\0')}) {
     const TemporaryDirectory dir;
     fs::create_directories(dir.path("j"));
     fs::permissions(dir.path("j"), fs::perms::owner_all);
@@ -162,7 +163,9 @@ TEST_CASE("journal: Until the bound is reached no line is lost at all") {
   CHECK(lines.size() == static_cast<std::size_t>(n));
 }
 
-TEST_CASE("journal: Every file of it is reserved when it is written to, also what a crash left of the next") {
+TEST_CASE(
+    "journal: Every file of it is reserved when it is written to, also what a crash left of the "
+    "next") {
   const TemporaryDirectory dir;
   { const auto journal = opened(dir.path("j"), 3, 1U << 20U); }
   dir.write("j/journal.next", "");  // made, but not yet reserved
@@ -218,7 +221,8 @@ namespace {
 // Answers of a child that has a file system of 256 KiB of its own at `where`.
 int on_a_small_disk(const std::string& where, const std::function<int()>& body) {
   const Child child([&](const Child::Notify& notify) {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("tmpfs", where.c_str(), "tmpfs", 0, "size=256k,mode=0700") != 0)
       return notify(-1);
     notify(body());

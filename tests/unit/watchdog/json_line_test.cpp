@@ -54,7 +54,9 @@ TEST_CASE("json_line: Random bytes give valid JSON, and valid UTF-8 comes back a
     for (auto left = random() % 40; left > 0; --left) {
       // Many that begin or go on with a sequence.
       const auto kind = random() % 4;
-      const auto byte = kind == 0 ? random() % 256 : kind == 1 ? 0x80 + random() % 64 : 0xC0 + random() % 64;
+      const auto byte = kind == 0   ? random() % 256
+                        : kind == 1 ? 0x80 + random() % 64
+                                    : 0xC0 + random() % 64;
       text += static_cast<char>(kind == 3 ? 0x20 + random() % 96 : byte);
     }
     const auto read = through(text);

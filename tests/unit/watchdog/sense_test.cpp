@@ -36,7 +36,8 @@ TEST_CASE("sense: The machine as /proc/meminfo has it") {
   CHECK(eyes.sensor.sense()[0].memory_available == 100 * kMiB);
 }
 
-TEST_CASE("sense: No pressure file, or one that cannot be read: it says so, and the shares are absent") {
+TEST_CASE(
+    "sense: No pressure file, or one that cannot be read: it says so, and the shares are absent") {
   FakeMachine m;
   Eyes absent(m);
   CHECK_FALSE(absent.sensor.last().some);
@@ -50,9 +51,13 @@ TEST_CASE("sense: No pressure file, or one that cannot be read: it says so, and 
 
 TEST_CASE("sense: Pressure as the kernel tells it") {
   FakeMachine m;
-  m.kernel.proc("pressure/memory", "some avg10=25.50 avg60=1 avg300=1 total=1\nfull avg10=10.00 avg60=1 avg300=1 total=1\n");
+  m.kernel.proc(
+      "pressure/memory",
+      "some avg10=25.50 avg60=1 avg300=1 total=1\nfull avg10=10.00 avg60=1 avg300=1 total=1\n");
   Eyes eyes(m);
-  m.kernel.proc("pressure/memory", "some avg10=25.50 avg60=1 avg300=1 total=1\nfull avg10=10.00 avg60=1 avg300=1 total=1\n");
+  m.kernel.proc(
+      "pressure/memory",
+      "some avg10=25.50 avg60=1 avg300=1 total=1\nfull avg10=10.00 avg60=1 avg300=1 total=1\n");
   eyes.sensor.sense();
   CHECK(eyes.sensor.last().some.value_or(-1) == Approx(0.255));
   CHECK(eyes.sensor.last().full.value_or(-1) == Approx(0.1));
@@ -75,7 +80,9 @@ TEST_CASE("sense: meminfo that is missing or lacks what is needed is an error, n
 
 TEST_CASE("sense: Unknown fields are passed over; shared memory may be missing") {
   FakeMachine m;
-  m.kernel.proc("meminfo", "New: 1 kB\nMemTotal: 1024 kB\nOdd\nMemAvailable: 512 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n");
+  m.kernel.proc(
+      "meminfo",
+      "New: 1 kB\nMemTotal: 1024 kB\nOdd\nMemAvailable: 512 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n");
   Eyes eyes(m);
   CHECK(eyes.sensor.last().memory_available == 512 * 1024);
   CHECK(eyes.sensor.last().shmem == 0);
@@ -86,8 +93,8 @@ TEST_CASE("sense: What ZFS can give back of its cache is available") {
   m.memory(100 * kMiB);
   const auto arc = [&](std::uint64_t size, std::uint64_t least) {
     m.kernel.proc("spl/kstat/zfs/arcstats", "13 1 0x01 96 26112 1 2\nname type data\nc_min 4 " +
-                                                std::to_string(least) + "\nsize 4 " + std::to_string(size) +
-                                                "\ncompressed_size 4 1\n");
+                                                std::to_string(least) + "\nsize 4 " +
+                                                std::to_string(size) + "\ncompressed_size 4 1\n");
   };
   arc(300 * kMiB, 50 * kMiB);
   Eyes eyes(m);
@@ -100,12 +107,14 @@ TEST_CASE("sense: What ZFS can give back of its cache is available") {
 
 TEST_CASE("sense: Within a cgroup its own limit counts, and page cache is no use of it") {
   FakeMachine m;
-  m.kernel.cgroup("/cg/mine", {{"memory.current", std::to_string(150 * kMiB)},
-                               {"memory.max", std::to_string(200 * kMiB)},
-                               {"memory.swap.current", "0"},
-                               {"memory.swap.max", "0"},
-                               {"memory.stat", "inactive_file " + std::to_string(30 * kMiB) + "\n"}});
-  for (const auto& within : {std::string("/mine"), std::string("/mine/"), m.kernel.path("/cg/mine")}) {
+  m.kernel.cgroup("/cg/mine",
+                  {{"memory.current", std::to_string(150 * kMiB)},
+                   {"memory.max", std::to_string(200 * kMiB)},
+                   {"memory.swap.current", "0"},
+                   {"memory.swap.max", "0"},
+                   {"memory.stat", "inactive_file " + std::to_string(30 * kMiB) + "\n"}});
+  for (const auto& within :
+       {std::string("/mine"), std::string("/mine/"), m.kernel.path("/cg/mine")}) {
     Eyes eyes(m, within);
     const auto seen = eyes.sensor.sense();
     REQUIRE(seen.size() == 1);
@@ -119,14 +128,17 @@ TEST_CASE("sense: Within a cgroup its own limit counts, and page cache is no use
 TEST_CASE("sense: Within a cgroup no more is available than the machine has") {
   FakeMachine m;
   m.memory(20 * kMiB);
-  m.kernel.cgroup("/cg/mine", {{"memory.current", "0"}, {"memory.max", std::to_string(200 * kMiB)}, {"memory.stat", ""}});
+  m.kernel.cgroup(
+      "/cg/mine",
+      {{"memory.current", "0"}, {"memory.max", std::to_string(200 * kMiB)}, {"memory.stat", ""}});
   Eyes eyes(m, "/mine");
   CHECK(eyes.sensor.last().memory_available == 20 * kMiB);
 }
 
 TEST_CASE("sense: A cgroup that cannot be watched is refused, with the reason") {
   FakeMachine m;
-  m.kernel.cgroup("/cg/mine", {{"memory.current", "5"}, {"memory.max", "max\n"}, {"memory.stat", ""}});
+  m.kernel.cgroup("/cg/mine",
+                  {{"memory.current", "5"}, {"memory.max", "max\n"}, {"memory.stat", ""}});
   CHECK_THAT(refusal(m, "/mine"), Catch::Contains("no memory limit"));
   CHECK_THAT(refusal(m, "/absent"), Catch::Contains("No such file"));
   CHECK_FALSE(refusal(m, "/").empty());
@@ -140,7 +152,9 @@ TEST_CASE("sense: Limits around this process are watched as well, where they hol
   FakeMachine m;
   m.kernel.membership("0::/outer/inner\n");
   const auto limited = [&](const std::string& path, std::uint64_t limit, const std::string& procs) {
-    m.kernel.cgroup("/cg" + path, {{"memory.current", "0"}, {"memory.max", std::to_string(limit)}, {"memory.stat", ""}});
+    m.kernel.cgroup(
+        "/cg" + path,
+        {{"memory.current", "0"}, {"memory.max", std::to_string(limit)}, {"memory.stat", ""}});
     m.kernel.directory().write("/cg" + path + "/cgroup.procs", procs);
   };
   limited("/outer/inner", 100 * kMiB, std::to_string(::getpid()) + "\n");
@@ -163,10 +177,10 @@ TEST_CASE("tmpfs: The real mounts are read, and what one holds is never more tha
 
 TEST_CASE("tmpfs: Lines that are no mounts, cut or of other kinds name none") {
   FakeMachine m;
-  for (const auto* text :
-       {"", "\n", "36 25 0:31 / /dev/shm rw", "36 25 0:31 / /dev/shm rw - tmpfs", "a - tmpfs tmpfs rw\n",
-        "36 25 0:31 / /proc rw - tmpfs tmpfs rw\n",            // not one, whatever it says
-        "36 25 0:31 / /no/such\\040place rw - tmpfs tmpfs rw\n"}) {
+  for (const auto* text : {"", "\n", "36 25 0:31 / /dev/shm rw", "36 25 0:31 / /dev/shm rw - tmpfs",
+                           "a - tmpfs tmpfs rw\n",
+                           "36 25 0:31 / /proc rw - tmpfs tmpfs rw\n",  // not one, whatever it says
+                           "36 25 0:31 / /no/such\\040place rw - tmpfs tmpfs rw\n"}) {
     CAPTURE(text);
     m.kernel.proc("self/mountinfo", text);
     CHECK_FALSE(fullest_tmpfs(m.kernel.roots()));

@@ -24,7 +24,13 @@ ProtectRule protect(const std::string& exe) {
 TEST_CASE("survey: The largest goes, with all that is known of it") {
   FakeMachine m;
   m.process({.pid = kPid, .rss_mib = 100});
-  m.process({.pid = kPid + 1, .name = "hog", .exe = "/opt/hog", .cgroup = "/x", .start = 77, .uid = 5, .rss_mib = 300});
+  m.process({.pid = kPid + 1,
+             .name = "hog",
+             .exe = "/opt/hog",
+             .cgroup = "/x",
+             .start = 77,
+             .uid = 5,
+             .rss_mib = 300});
   m.process({.pid = kPid + 2, .rss_mib = 200});
   Eyes eyes(m);
   const auto* victim = eyes.victim();
@@ -111,7 +117,8 @@ TEST_CASE("survey: More protected large ones than it lists do not hide the victi
   REQUIRE(victim != nullptr);
   CHECK(victim->pid == kPid + 1000);
   CHECK(victim->why == Why::largest);
-  CHECK(eyes.survey.units().size() == std::min<std::size_t>(Survey::kMost, static_cast<std::size_t>(protected_ones) + 2));
+  CHECK(eyes.survey.units().size() ==
+        std::min<std::size_t>(Survey::kMost, static_cast<std::size_t>(protected_ones) + 2));
 }
 
 TEST_CASE("survey: All protected, also where they are many: nobody") {
@@ -169,7 +176,8 @@ TEST_CASE("survey: by pss of what may not be read the resident memory counts") {
   FakeMachine m;
   m.process({.pid = kPid, .rss_mib = 500, .pss_mib = 100});
   m.process({.pid = kPid + 1, .rss_mib = 300, .pss_mib = 1});
-  std::filesystem::remove(m.kernel.directory().path("proc/" + std::to_string(kPid + 1) + "/smaps_rollup"));
+  std::filesystem::remove(
+      m.kernel.directory().path("proc/" + std::to_string(kPid + 1) + "/smaps_rollup"));
   Eyes eyes(m);
   CHECK(eyes.victim_pid(config) == kPid + 1);
 }
@@ -187,7 +195,8 @@ TEST_CASE("survey: by oom_score the kernel's own order counts") {
 
 TEST_CASE("survey: A job is one unit, its processes are no others") {
   FakeMachine m;
-  m.job("r1", 600, {{.pid = kPid, .rss_mib = 200}, {.pid = kPid + 1, .name = "big", .rss_mib = 350}});
+  m.job("r1", 600,
+        {{.pid = kPid, .rss_mib = 200}, {.pid = kPid + 1, .name = "big", .rss_mib = 350}});
   m.process({.pid = kPid + 5, .rss_mib = 400});
   Eyes eyes(m);
   const auto* victim = eyes.victim();
@@ -202,9 +211,11 @@ TEST_CASE("survey: A job is one unit, its processes are no others") {
   CHECK(eyes.why(kPid) == Why::part_of_job);
 }
 
-TEST_CASE("survey: A larger process goes before a job, and the job's processes are not taken for it") {
+TEST_CASE(
+    "survey: A larger process goes before a job, and the job's processes are not taken for it") {
   FakeMachine m;
-  m.job("r1", 300, {{.pid = kPid, .rss_mib = 900}});  // rss counts shared pages that the job does not pay for
+  m.job("r1", 300,
+        {{.pid = kPid, .rss_mib = 900}});  // rss counts shared pages that the job does not pay for
   m.process({.pid = kPid + 5, .rss_mib = 400});
   Eyes eyes(m);
   const auto* victim = eyes.victim();
@@ -251,7 +262,8 @@ TEST_CASE("survey: The watchdog, its ancestors and the job around it stay") {
   CHECK(eyes.why(kPid) == Why::ancestor);
   CHECK(eyes.why(kPid + 1) == Why::ancestor);
   FakeMachine enclosed;
-  enclosed.job("r1", 600, {{.pid = kPid, .rss_mib = 500}, {.pid = self, .parent = kPid, .rss_mib = 1}});
+  enclosed.job("r1", 600,
+               {{.pid = kPid, .rss_mib = 500}, {.pid = self, .parent = kPid, .rss_mib = 1}});
   Eyes within_job(enclosed);
   CHECK(within_job.victim() == nullptr);
   CHECK(within_job.why(kPid) == Why::holds_watchdog);
@@ -259,7 +271,9 @@ TEST_CASE("survey: The watchdog, its ancestors and the job around it stay") {
 
 TEST_CASE("survey: Within a cgroup nobody outside is looked at") {
   FakeMachine m;
-  m.kernel.cgroup("/cg/mine", {{"memory.current", "104857600\n"}, {"memory.max", "209715200\n"}, {"memory.stat", ""}});
+  m.kernel.cgroup(
+      "/cg/mine",
+      {{"memory.current", "104857600\n"}, {"memory.max", "209715200\n"}, {"memory.stat", ""}});
   m.process({.pid = kPid, .cgroup = "/", .rss_mib = 900});
   m.process({.pid = kPid + 1, .cgroup = "/mine/deep", .rss_mib = 60});
   m.process({.pid = kPid + 2, .cgroup = "/mine", .rss_mib = 40});

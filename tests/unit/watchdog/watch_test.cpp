@@ -125,8 +125,15 @@ TEST_CASE("watch: A dry run logs what it would have done, with reasons") {
   rule.exe = "/opt/precious";
   rule.text = "exe:/opt/precious";
   s.config.protect = {rule};
-  s.m.process({.pid = kPid, .name = "pre) Z \n\x1b[2J\xFF", .exe = "/opt/precious", .rss_mib = 600});
-  s.m.process({.pid = kPid + 1, .name = "ho\"g\\\n", .exe = "/opt/h\xFFog", .cgroup = "/x", .start = 5, .uid = 77, .rss_mib = 300});
+  s.m.process(
+      {.pid = kPid, .name = "pre) Z \n\x1b[2J\xFF", .exe = "/opt/precious", .rss_mib = 600});
+  s.m.process({.pid = kPid + 1,
+               .name = "ho\"g\\\n",
+               .exe = "/opt/h\xFFog",
+               .cgroup = "/x",
+               .start = 5,
+               .uid = 77,
+               .rss_mib = 300});
   for (int i = 2; i < 20; ++i)
     s.m.process({.pid = kPid + i, .rss_mib = 10});
   s.m.memory(kLow);
@@ -153,14 +160,16 @@ TEST_CASE("watch: A dry run logs what it would have done, with reasons") {
   CHECK(kill["candidates"][1]["chosen"] == true);
   CHECK(kill["candidates"][1]["why"] == "largest");
   CHECK(kill["candidates"][2]["why"] == "smaller");
-  for (const auto* key : {"schema_version", "instance", "seq", "time_ms", "watchdog_pid", "message"})
+  for (const auto* key :
+       {"schema_version", "instance", "seq", "time_ms", "watchdog_pid", "message"})
     CHECK(kill.contains(key));
   CHECK(kill["instance"].get<std::string>().size() == 16);
   CHECK(kill["message"].get<std::string>().find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("watch: Whatever candidates call themselves, the kill is on record") {
-  // An ordinary user can give programs and cgroups names that JSON can only write in six bytes each.
+  // An ordinary user can give programs and cgroups names that JSON can only write in six bytes
+  // each.
   Scene s;
   for (int i = 0; i < 12; ++i)
     s.m.process({.pid = kPid + i,
