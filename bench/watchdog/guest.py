@@ -410,12 +410,16 @@ class Trials:
         Path("/proc/sys/vm/drop_caches").write_text("3")
         grounds.set_room(wanted.get("room_mib"))
         grounds.clear_board()
+        phases = [time.monotonic()]
         watchdog.start()
+        phases.append(time.monotonic())
         try:
             if "tmpfs_left_mib" in wanted:
                 self.mount_tmpfs(wanted)
             started = self.start_job(wanted, watchdog)
+            phases.append(time.monotonic())
             told = self.watch(wanted, watchdog)
+            phases.append(time.monotonic())
             told["journal"] = watchdog.journal() if isinstance(watchdog, Jobward) else None
             told["level"] = watchdog.level
             told["verdict"] = "right" if not wanted["processes"] and not told["deaths"] else verdict(told, wanted["processes"] and job_name != "tmpfs")
@@ -427,6 +431,8 @@ class Trials:
             self.clean_up()
             whole_life = watchdog.stop()
         told["cpu_seconds_in_all"] = whole_life
+        phases.append(time.monotonic())
+        told["phase_seconds"] = [round(b - a, 1) for a, b in zip(phases, phases[1:])]  # start, job, watch, end
         for process in started:
             process.wait()
         return told
@@ -568,11 +574,6 @@ def growth(plan):
           flush=True)
 
 
-def warm_up():
-    """Memory that the machine never had is slow to get from the host, the first time."""
-    run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] * 9 // 10, "--exit")
-
-
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
     ctypes.CDLL(None).mlockall(3)
@@ -585,8 +586,6 @@ def main():
     if plan.get("growth"):
         growth(plan)
     if plan["trials"]:
-        if plan["warm_up"]:
-            warm_up()
         Trials(plan).run_all()
     return 0
 
