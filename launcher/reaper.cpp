@@ -200,13 +200,21 @@ class Reaper {
       if (reaping_.tree.mode != host::CgroupMode::unified)  // there P carries the aggregate cap
         host::remove_parent(directory.parent.path());
     }
+    // A scope that was asked for, but not made yet when its supervisor died: systemd makes it after
+    // us.
+    const std::string scope = "jobward-" + run_.request.id + ".scope";
+    if (directories_.empty() &&
+        run_.request.where.cgroup.find("/" + scope + "/") != std::string::npos)
+      stop_unit(scope);
   }
 
   // systemd ends a scope with the last process in it. Of a supervisor that died before it was moved
   // there it hears nothing.
   static void stop_empty(const host::CgroupDir& scope, const std::string& name) {
     const auto left = scope.processes_below(true);
-    if (!left || !left->empty()) return;
+    if (left && left->empty()) stop_unit(name);
+  }
+  static void stop_unit(const std::string& name) {
     auto bus =
         host::SystemdBus::connect(::geteuid() == 0 ? host::Manager::system : host::Manager::user);
     if (bus) static_cast<void>(bus->stop_unit(name));  // it may have gone by itself

@@ -267,7 +267,7 @@ TEST_CASE("decide: A program that was upgraded while it ran stays protected, for
   Shields s;
   s.config.protect = default_protection();
   auto deleted = process(50, kGiB);
-  deleted.exe = "/usr/sbin/sshd (deleted)";
+  deleted.exe = "/usr/sbin/cron (deleted)";
   CHECK(s.of(deleted) == Why::rule);
   deleted.uid = 1000;
   CHECK(s.of(deleted) == Why::smaller);
