@@ -1,6 +1,6 @@
-// The board: a page that all processes of a trial share. Who takes part puts its pid there, waits for the start and
-// tells what it has filled; the arena gives the start and looks. No library, no allocation: it must work while
-// memory runs out.
+// The board: a page that all processes of a trial share. Who takes part puts its pid there, waits
+// for the start and tells what it has filled; the arena gives the start and looks. No library, no
+// allocation: it must work while memory runs out.
 #pragma once
 
 #include <fcntl.h>
@@ -73,7 +73,8 @@ inline Entry& join(Board& here, Role role) {
 }
 
 inline void wait_for_start(Board& here) {
-  while (here.go == 0) syscall(SYS_futex, &here.go, FUTEX_WAIT, 0, nullptr, nullptr, 0);
+  while (here.go == 0)
+    syscall(SYS_futex, &here.go, FUTEX_WAIT, 0, nullptr, nullptr, 0);
 }
 
 inline void start(Board& here) {

@@ -75,6 +75,8 @@ class Watchdog:
         if not self.unit:
             return
         self.configure()
+        if not self.unit.startswith("bench-"):
+            run("systemctl", "unmask", *self.units())
         run("systemctl", "start", self.unit)
         self.group = CGROUPS / run("systemctl", "show", "-P", "ControlGroup", self.unit).strip().lstrip("/")
         # Ready: it does nothing more.
@@ -86,10 +88,17 @@ class Watchdog:
             before = now
             time.sleep(0.25)
 
+    def units(self):
+        return [self.unit]
+
     def stop(self):
-        if self.unit:
-            run("systemctl", "stop", self.unit)
-            run("systemctl", "reset-failed", self.unit, check=False)
+        """Returns the CPU seconds of its whole life."""
+        if not self.unit:
+            return None
+        run("systemctl", "stop", *self.units())
+        used = run("systemctl", "show", "-P", "CPUUsageNSec", self.unit, check=False).strip()
+        run("systemctl", "reset-failed", self.unit, check=False)
+        return int(used) / 1e9 if used.isdigit() else None
 
     def pids(self):
         return [int(pid) for pid in (self.group / "cgroup.procs").read_text().split()]
@@ -104,8 +113,10 @@ class Watchdog:
             process = Path(f"/proc/{pid}")
             for task in (process / "task").iterdir():
                 out["switches"] += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
-            out["rss_kib"] += int(re.search(r"VmRSS:\s*(\d+)", (process / "status").read_text())[1])
-            out["pss_kib"] += int(re.search(r"Pss:\s*(\d+)", (process / "smaps_rollup").read_text())[1])
+            # Not VmRSS, which lags behind by what each thread has not yet counted.
+            memory = (process / "smaps_rollup").read_text()
+            out["rss_kib"] += int(re.search(r"^Rss:\s*(\d+)", memory, re.M)[1])
+            out["pss_kib"] += int(re.search(r"^Pss:\s*(\d+)", memory, re.M)[1])
             out["descriptors"] += len(os.listdir(process / "fd"))
         return out
 
@@ -144,9 +155,14 @@ class Oomd(Watchdog):
         write(Path("/run/systemd/oomd.conf.d/bench.conf"),
               f"[OOM]\nSwapUsedLimit={100 - KILL}%\nDefaultMemoryPressureLimit=40%\nDefaultMemoryPressureDurationSec=1s\n")
 
+    def units(self):
+        return [self.unit, "systemd-oomd.socket"]
+
     def stop(self):
-        super().stop()
-        run("systemctl", "stop", "systemd-oomd.socket", check=False)
+        """Masked, or systemd starts it again for whatever is to be watched by it."""
+        used = super().stop()
+        run("systemctl", "mask", *self.units())
+        return used
 
 
 class Jobward(Watchdog):
@@ -165,7 +181,8 @@ class Jobward(Watchdog):
         run("systemctl", "daemon-reload")
 
     def journal(self):
-        lines = b"".join(path.read_bytes() for path in sorted(self.state.glob("journal*"), reverse=True)).split(b"\n")
+        files = [*sorted(self.state.glob("journal.[0-9]"), reverse=True), *self.state.glob("journal")]
+        lines = b"".join(path.read_bytes() for path in files).split(b"\n")
         events = []
         for line in lines:
             if line.strip(b"\0"):
@@ -393,12 +410,16 @@ class Trials:
         Path("/proc/sys/vm/drop_caches").write_text("3")
         grounds.set_room(wanted.get("room_mib"))
         grounds.clear_board()
+        phases = [time.monotonic()]
         watchdog.start()
+        phases.append(time.monotonic())
         try:
             if "tmpfs_left_mib" in wanted:
                 self.mount_tmpfs(wanted)
             started = self.start_job(wanted, watchdog)
+            phases.append(time.monotonic())
             told = self.watch(wanted, watchdog)
+            phases.append(time.monotonic())
             told["journal"] = watchdog.journal() if isinstance(watchdog, Jobward) else None
             told["level"] = watchdog.level
             told["verdict"] = "right" if not wanted["processes"] and not told["deaths"] else verdict(told, wanted["processes"] and job_name != "tmpfs")
@@ -408,7 +429,10 @@ class Trials:
                 told["safe_ms"] = round(told["last_low_ms"] - crossed, 1)
         finally:
             self.clean_up()
-            watchdog.stop()
+            whole_life = watchdog.stop()
+        told["cpu_seconds_in_all"] = whole_life
+        phases.append(time.monotonic())
+        told["phase_seconds"] = [round(b - a, 1) for a, b in zip(phases, phases[1:])]  # start, job, watch, end
         for process in started:
             process.wait()
         return told
@@ -550,11 +574,6 @@ def growth(plan):
           flush=True)
 
 
-def warm_up():
-    """Memory that the machine never had is slow to get from the host, the first time."""
-    run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] * 9 // 10, "--exit")
-
-
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
     ctypes.CDLL(None).mlockall(3)
@@ -567,8 +586,6 @@ def main():
     if plan.get("growth"):
         growth(plan)
     if plan["trials"]:
-        if plan["warm_up"]:
-            warm_up()
         Trials(plan).run_all()
     return 0
 

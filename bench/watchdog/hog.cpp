@@ -7,7 +7,8 @@
 //   --rate N           MiB a second (default: as fast as it can)
 //   --until-free N     stops filling when N MiB are available
 //   --children N       N children do the filling, one after another, --every-ms apart (20)
-//   --fork             each process that has filled its --mib starts two that do the same, --depth deep (7)
+//   --fork             each process that has filled its --mib starts two that do the same, --depth
+//   deep (7)
 //   --tmpfs DIR        fills a file there, not its own memory
 //   --thrash           writes to all that it has, in random order, again and again while it grows
 //   --hard             half of each page does not compress
@@ -50,30 +51,44 @@ Options parse(int count, char** words) {
     const std::string_view word = words[i];
     const auto flag = [&](const char* name, bool& value) { return word == name && (value = true); };
     if (flag("--now", out.now) || flag("--fork", out.forks) || flag("--thrash", out.thrash) ||
-        flag("--hard", out.hard) || flag("--ignore-term", out.ignore_term) || flag("--exit", out.exits)) continue;
+        flag("--hard", out.hard) || flag("--ignore-term", out.ignore_term) ||
+        flag("--exit", out.exits))
+      continue;
     if (++i == count) board::die("an option without a value");
     const char* value = words[i];
-    if (word == "--board") out.board = value;
-    else if (word == "--role") out.role = role_of(value);
-    else if (word == "--tmpfs") out.tmpfs = value;
-    else if (word == "--mib") out.bytes = std::strtoull(value, nullptr, 10) * mib;
-    else if (word == "--rate") out.rate = std::strtoull(value, nullptr, 10) * mib;
-    else if (word == "--until-free") out.until_free = std::strtoull(value, nullptr, 10) * mib;
-    else if (word == "--children") out.children = std::atoi(value);
-    else if (word == "--depth") out.depth = std::atoi(value);
-    else if (word == "--every-ms") out.every_ms = std::atoi(value);
-    else board::die("an unknown option");
+    if (word == "--board")
+      out.board = value;
+    else if (word == "--role")
+      out.role = role_of(value);
+    else if (word == "--tmpfs")
+      out.tmpfs = value;
+    else if (word == "--mib")
+      out.bytes = std::strtoull(value, nullptr, 10) * mib;
+    else if (word == "--rate")
+      out.rate = std::strtoull(value, nullptr, 10) * mib;
+    else if (word == "--until-free")
+      out.until_free = std::strtoull(value, nullptr, 10) * mib;
+    else if (word == "--children")
+      out.children = std::atoi(value);
+    else if (word == "--depth")
+      out.depth = std::atoi(value);
+    else if (word == "--every-ms")
+      out.every_ms = std::atoi(value);
+    else
+      board::die("an unknown option");
   }
   return out;
 }
 
 void sleep_until(uint64_t ns) {
   const timespec at{time_t(ns / 1'000'000'000U), long(ns % 1'000'000'000U)};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) != 0) {}
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) != 0) {
+  }
 }
 
 [[noreturn]] void sleep_for_ever() {
-  while (true) pause();
+  while (true)
+    pause();
 }
 
 uint64_t available_bytes() {
@@ -108,7 +123,8 @@ void touch(char* memory, uint64_t bytes, bool hard) {
 
 // Address space for all that a machine may have, so that growing needs no further call.
 char* reserve(uint64_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) board::die("mmap");
   return static_cast<char*>(memory);
 }
@@ -142,10 +158,12 @@ class Filler {
       filled += step;
       if (entry_) entry_->filled_bytes = filled;
       if (options_.thrash) shuffle(filled, step);
-      if (options_.rate != 0) sleep_until(begun + uint64_t(double(filled) / double(options_.rate) * 1e9));
+      if (options_.rate != 0)
+        sleep_until(begun + uint64_t(double(filled) / double(options_.rate) * 1e9));
     }
     if (entry_) entry_->filled_at_ns = board::now_ns();
-    while (options_.thrash) shuffle(filled, chunk);
+    while (options_.thrash)
+      shuffle(filled, chunk);
   }
 
  private:
@@ -188,7 +206,8 @@ void fork_and_fill(const Options& options, board::Board* here, board::Entry* ent
     filler.fill();
     if (depth >= options.depth) return;
     bool child = false;
-    for (int i = 0; i < 2 && !child; ++i) child = fork() == 0;
+    for (int i = 0; i < 2 && !child; ++i)
+      child = fork() == 0;
     if (!child) return;
     entry = join(options, here);
   }

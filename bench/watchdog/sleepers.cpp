@@ -16,10 +16,12 @@ int main(int count, char** words) {
     }
     if (child == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      while (true) pause();
+      while (true)
+        pause();
     }
   }
   std::puts("ready");
   std::fflush(stdout);
-  while (true) pause();
+  while (true)
+    pause();
 }

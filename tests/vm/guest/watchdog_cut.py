@@ -2,7 +2,7 @@
 
 `hold`: two hogs that are killed and one that ignores SIGTERM; it says ALL HELD when that has its signal, and waits for
 the cut. `check` fails with a line for each thing that is not as it must be: the journal is readable to its last
-complete line, with all events that were there, and the next watchdog goes on with it.
+complete line, with all finished actions, and the next watchdog goes on with it.
 """
 
 import json
@@ -28,7 +28,7 @@ def start(*argv):
 def read_journal():
     """Events, and what is wrong with the bytes."""
     events, wrong = [], []
-    for path in sorted(STATE.glob("journal*"), reverse=True):
+    for path in [*sorted(STATE.glob("journal.[0-9]"), reverse=True), *STATE.glob("journal")]:
         *lines, rest = path.read_bytes().split(b"\n")
         for number, line in enumerate(lines, 1):
             try:
@@ -89,12 +89,16 @@ def check():
     events, wrong = read_journal()
     names = [event["event"] for event in events]
     print("after the cut:", ", ".join(f"{event['seq']} {event['event']}" for event in events))
-    if names.count("kill") != 3 or names.count("outcome") != 2:
-        wrong.append("three kills and two outcomes were there before the cut")
+    if names.count("kill") < 2 or names.count("outcome") != 2:
+        wrong.append("two kills with their outcomes were there long before the cut")
+    # It is flushed when memory is no longer low: a kill is not to wait for a disk.
+    print("the kill in whose midst it was cut is", "there" if names.count("kill") == 3 else "lost, not having been flushed yet")
     if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
         wrong.append("their numbers are not consecutive")
     if not wrong:
-        start_watchdog().terminate()
+        watchdog = start_watchdog()
+        watchdog.terminate()
+        watchdog.wait(SECONDS)
         again, wrong = read_journal()
         if again[:len(events)] != events:
             wrong.append("the next watchdog has changed what was there")

@@ -53,7 +53,7 @@ def start(*argv, **options):
 
 def journal(faults=None):
     """All events, oldest file first. Behind the last line feed of a file are zeros, or a line cut short."""
-    files = sorted(STATE.glob("journal*"), key=lambda path: -int(path.suffix[1:] or 0) if path.suffix else 0)
+    files = [*sorted(STATE.glob("journal.[0-9]*"), key=lambda path: -int(path.suffix[1:])), *STATE.glob("journal")]
     events = []
     for path in files:
         *lines, _ = path.read_bytes().split(b"\n")
@@ -154,6 +154,14 @@ def main():
     wait_for(lambda: watchdog.poll() is not None or any(event["event"] == "start" for event in journal()), 60, "the watchdog's start")
     if watchdog.poll() is not None:
         sys.exit(f"the watchdog ended with {watchdog.returncode}")
+    try:
+        return soak_and_judge(watchdog, bystanders, count, seconds, seed, faults)
+    finally:  # or whoever reads what we print waits for them
+        for process in (watchdog, *bystanders):
+            process.kill()
+
+
+def soak_and_judge(watchdog, bystanders, count, seconds, seed, faults):
     before, begun = kernel_kills(), resources(watchdog.pid)
     hogs, soak = plan(count, seconds, seed), Soak()
     elapsed = soak.run(hogs, faults)
