@@ -22,7 +22,8 @@ class FixedText {
 
   FixedText& operator=(std::string_view text) {
     clear();
-    return *this += text;
+    *this += text;
+    return *this;
   }
   FixedText& operator+=(std::string_view text) {
     const std::size_t fits = std::min(text.size(), N - 1 - size_);

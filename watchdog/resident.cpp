@@ -25,6 +25,7 @@ std::uintptr_t address(F* function) {
 
 // Clean pages of the program's file: nothing is lost. Locked ones cannot be let go.
 void let_go(std::uintptr_t begin, std::uintptr_t end) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): program headers hold addresses as numbers
   auto* const start = reinterpret_cast<void*>(begin);
   if (::munlock(start, end - begin) != 0) return;
   ::madvise(start, end - begin, MADV_DONTNEED);
@@ -35,6 +36,7 @@ void let_go(std::uintptr_t begin, std::uintptr_t end) {
 
 void keep_only_what_acts() {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so does the auxiliary vector
   const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR));
   const auto count = ::getauxval(AT_PHNUM);
   for (unsigned long i = 0; headers != nullptr && i < count; ++i)
@@ -47,8 +49,10 @@ void keep_only_what_acts() {
       address(&host::pressure_avg10), address(&choose),          address(&level_of),
       address(&fullest_tmpfs)};
   const auto [first, last] = std::minmax_element(ours.begin(), ours.end());
-  for (auto at = *first; at < *last; at += page)
+  for (auto at = *first; at < *last; at += page) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): one byte of each page
     (void)*reinterpret_cast<const volatile char*>(at);
+  }
 }
 
 }  // namespace jobward::watchdog

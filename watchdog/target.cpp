@@ -119,7 +119,7 @@ bool Target::is_gone(int timeout_ms) {
     host::each_process(
         handle_.get(), [](void* context, int) { ++*static_cast<int*>(context); }, &left);
     if (left == 0 || waited >= timeout_ms) return left == 0;
-    const timespec pause{0, 5 * 1000000};
+    const timespec pause{0, 5 * 1000000L};
     ::nanosleep(&pause, nullptr);
   }
 }
