@@ -64,6 +64,20 @@ def fill(mib, ready, go=None):
     signal.pause()
 
 
+def populated(mib):
+    """Memory that is there at once, much faster than page by page where that is emulated."""
+    map_populate = 0x8000
+    return mmap.mmap(-1, int(mib) * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | map_populate)
+
+
+def hold(mib, ready):
+    """Allocates at once, tells, and holds it until it is killed."""
+    require_a_limit()
+    areas.append(populated(mib))
+    note(ready, os.getpid())
+    signal.pause()
+
+
 def answer_term(mib, ready, seconds):
     """Holds memory, and takes so long from a SIGTERM to its end (forever: it ignores it). Tells of a SIGTERM."""
     def end(*_):
@@ -71,13 +85,13 @@ def answer_term(mib, ready, seconds):
         time.sleep(float(seconds))
         os._exit(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if seconds == "forever" else end)
-    fill(mib, ready)
+    hold(mib, ready)
 
 
 def disguise(mib, ready, name):
     """Holds memory under another name."""
     system.write("/proc/self/comm", name)
-    fill(mib, ready)
+    hold(mib, ready)
 
 
 def fill_in_children(mib, ready, count):
@@ -85,7 +99,7 @@ def fill_in_children(mib, ready, count):
     require_a_limit()
     for number in range(int(count)):
         if os.fork() == 0:
-            fill(int(mib) + number, f"{ready}-{number}")
+            hold(int(mib) + number, f"{ready}-{number}")
     note(ready, os.getpid())
     pid, status = os.wait()
     note(f"{ready}-lost", f"{pid} {status}")
@@ -98,9 +112,9 @@ def surround(mib, small, out, *command):
     require_a_limit()
     small_one = os.fork()
     if small_one == 0:
-        fill(small, f"{out}-small")
+        hold(small, f"{out}-small")
     wait_for(f"{out}-small")
-    allocate(int(mib))
+    areas.append(populated(mib))
     parent = os.fork()
     if parent == 0:
         child = os.posix_spawnp(command[0], command, os.environ)
@@ -118,10 +132,9 @@ def write_file(mib, path):
 
 
 def populate(mib, seconds):
-    """Allocates all at once, much faster than page by page where that is emulated, and holds it for so long."""
+    """Allocates all at once and holds it for so long."""
     require_a_limit()
-    map_populate = 0x8000
-    areas.append(mmap.mmap(-1, int(mib) * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | map_populate))
+    areas.append(populated(mib))
     time.sleep(float(seconds))
 
 

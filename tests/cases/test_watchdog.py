@@ -138,14 +138,14 @@ class Cast(Case):
 @only_on(*ROOT_GROUNDS, because=FRONT_END)
 class Once(Cast):
     def test_nothing_to_do(self):
-        bystander = self.member("fill", 20)
+        bystander = self.member("hold", 20)
         run = self.once(status=0)
         self.assert_alive(bystander)
         self.assertEqual(run.stdout, b"")
         self.assertEqual(self.events("kill"), [])
 
     def test_the_largest_goes_and_the_others_stay(self):
-        small, hog, middle = self.member("fill", 20), self.member("fill", 80), self.member("fill", 50)
+        small, hog, middle = self.member("hold", 20), self.member("hold", 80), self.member("hold", 50)
         self.once()
         self.assert_died(hog, signal.SIGTERM)
         self.assert_alive(small, middle)
@@ -165,7 +165,7 @@ class Once(Cast):
         self.once(status=0)
 
     def test_a_dry_run_signals_nobody_and_says_the_same(self):
-        hog, small = self.member("answer_term", 100, 0), self.member("fill", 20)
+        hog, small = self.member("answer_term", 100, 0), self.member("hold", 20)
         self.once("--dry-run")
         dry = self.events("kill")[0]
         self.assertFalse(os.path.exists(self.path(f"{hog.ready}-term")))
@@ -215,7 +215,7 @@ class Once(Cast):
             system.unshare(system.CLONE_NEWNS)
             system.mount("tmpfs", self.path("small"), "tmpfs", 0)
         os.mkdir(self.path("small"))
-        hog = self.member("fill", 100)
+        hog = self.member("hold", 100)
         self.config(journal_bytes="64K", journal_files="2")
         self.state = self.path("small/state")
         line = ('mount -o remount,size=512k "$0"; "$@" --dry-run; cat /dev/zero > "$0/filler"; "$@"; s=$?; '
@@ -233,8 +233,8 @@ class Once(Cast):
 @only_on(*ROOT_GROUNDS, because=FRONT_END)
 class Protected(Cast):
     def test_a_protected_hog_survives_and_the_second_largest_goes(self):
-        precious = self.member("fill", 60, uid=4321)
-        second, bystander = self.member("fill", 50), self.member("fill", 5)
+        precious = self.member("hold", 60, uid=4321)
+        second, bystander = self.member("hold", 50), self.member("hold", 5)
         self.config("protect = user:4321")
         self.once()
         self.assert_died(second, signal.SIGTERM)
@@ -243,8 +243,8 @@ class Protected(Cast):
         self.assertEqual(why[precious.pid], "protected by rule user:4321")
 
     def test_by_cgroup(self):
-        precious = self.member("fill", 80, enter=self.inside("precious"))
-        beside = self.member("fill", 50, enter=self.inside("precious-not"))
+        precious = self.member("hold", 80, enter=self.inside("precious"))
+        beside = self.member("hold", 50, enter=self.inside("precious-not"))
         self.config("protect = cgroup:*/precious")
         self.once()
         self.assert_died(beside, signal.SIGTERM)
@@ -253,7 +253,7 @@ class Protected(Cast):
     def test_a_user_gains_nothing_by_a_name(self):
         for name in ("claude", "sshd", "systemd", "jobward-watchdo"):
             with self.subTest(name=name):
-                honest = self.member("fill", 40)
+                honest = self.member("hold", 40)
                 hog = self.member("disguise", 70, name, uid=4321)
                 self.once()
                 self.assert_died(hog, signal.SIGTERM)
@@ -262,7 +262,7 @@ class Protected(Cast):
                 honest.wait(30)
 
     def test_if_all_are_protected_nobody_goes_and_that_is_a_finding(self):
-        hog = self.member("fill", 110, uid=4321)
+        hog = self.member("hold", 110, uid=4321)
         self.config("protect = user:4321")
         self.once(status=0)
         self.assert_alive(hog)
@@ -271,7 +271,7 @@ class Protected(Cast):
         self.assertEqual(finding["candidates"][0]["pid"], hog.pid)
 
     def test_oom_score_adj_of_the_least_is_left_alone(self):
-        spared, hog = self.member("fill", 80), self.member("fill", 40)
+        spared, hog = self.member("hold", 80), self.member("hold", 40)
         try:
             system.write(f"/proc/{spared.pid}/oom_score_adj", "-1000")
         except PermissionError:
@@ -336,7 +336,7 @@ class Acting(Cast):
         self.addCleanup(system.unmount, mount)
         writer = self.spawn(self.job("write_file", 120, f"{mount}/file"), drop=False, enter=self.cage300.enter)
         self.assertEqual(writer.wait(self.bound(20)), 0)
-        innocent = self.member("fill", 10)
+        innocent = self.member("hold", 10)
         self.once(status=0)
         self.assert_alive(innocent)
         finding = self.events("tmpfs_full")[0]
@@ -360,9 +360,9 @@ class Jobs(Cast):
         return self.start(command, "--mem", "250M", *options, enter=self.cage300.enter, drop=False)
 
     def test_a_managed_job_goes_as_a_whole_and_knows_why(self):
-        bystander = self.member("fill", 20)
+        bystander = self.member("hold", 20)
         line = '"$@" & "$0" 1000 & echo $! > second; wait'
-        job = self.start_job(["/bin/sh", "-c", line, self.sleeper, *self.job("fill", 90, self.path("ready"))])
+        job = self.start_job(["/bin/sh", "-c", line, self.sleeper, *self.job("hold", 90, self.path("ready"))])
         pids = [self.wait_for_pid("ready"), self.wait_for_pid("second")]
         self.once()
         run = self.finish(job)
@@ -383,7 +383,7 @@ class Jobs(Cast):
         self.assertEqual([sent["signal"] for sent in self.events("outcome")[0]["signals"]], ["TERM", "KILL"])
 
     def test_many_small_processes_of_a_job_are_one_large_unit(self):
-        larger = self.member("fill", 40)  # than any of the job's
+        larger = self.member("hold", 40)  # than any of the job's
         job = self.start_job(self.job("fill_in_children", 10, self.path("ready"), 8))
         self.wait_for_pid("ready")
         for number in range(8):
@@ -394,7 +394,7 @@ class Jobs(Cast):
 
     def test_unit_process_ends_one_process_of_it(self):
         line = '"$@"; echo "$?" > status; exit 3'
-        job = self.start_job(["/bin/sh", "-c", line, "sh", *self.job("fill", 110, self.path("ready"))])
+        job = self.start_job(["/bin/sh", "-c", line, "sh", *self.job("hold", 110, self.path("ready"))])
         hog = self.wait_for_pid("ready")
         self.once("--unit", "process")
         run = self.finish(job)
@@ -420,7 +420,7 @@ class Hooked(Cast):
     def test_hooks_get_the_event_on_standard_input(self):
         self.config(hook_before=self.hook("before", 'cat > "$0.part" && mv "$0.part" "$0.out"'),
                     hook_after=self.hook("after", 'cat > "$0.part" && mv "$0.part" "$0.out"'), hook_timeout="10s")
-        hog = self.member("fill", 110)
+        hog = self.member("hold", 110)
         self.once()
         self.assert_died(hog, signal.SIGTERM)
         for name in ("before", "after"):
@@ -434,7 +434,7 @@ class Hooked(Cast):
         for hook in (self.hook("hang", "exec sleep 1000"), "/no/such/hook", self.hook("fail", "exit 5")):
             with self.subTest(hook=hook):
                 self.config(hook_before=hook, hook_after=hook, hook_timeout="3s")
-                hog = self.member("fill", 110)
+                hog = self.member("hold", 110)
                 watchdog = self.watchdog("--once")
                 started = time.monotonic()
                 self.assert_died(hog, signal.SIGTERM)
@@ -445,7 +445,7 @@ class Hooked(Cast):
     def test_a_hook_is_ended_when_its_time_is_over(self):
         self.config(hook_before=self.hook("hang", 'echo $$ > "$0.pid"; exec sleep 1000'), hook_timeout="500ms")
         watchdog = self.daemon()
-        hog = self.member("fill", 110, wait=False)
+        hog = self.member("hold", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         pid = int(wait_until(lambda: os.path.exists(f"{self.hooks}/hang.pid") and system.read_text(f"{self.hooks}/hang.pid"),
                              "the hook runs", self.bound(5)))
@@ -471,12 +471,12 @@ class Daemon(Cast):
         refused = self.reload(watchdog, 1)
         self.assertEqual(refused["severity"], "WARN")
         self.assertIn("watchdog.conf:2", refused["message"])
-        hog = self.member("fill", 110, wait=False)
+        hog = self.member("hold", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         self.await_event("outcome")
         self.config("protect = user:4321")
         self.assertEqual(self.reload(watchdog, 2)["severity"], "INFO")
-        precious = self.member("fill", 110, uid=4321)
+        precious = self.member("hold", 110, uid=4321)
         self.await_event("no_victim")
         self.assert_alive(precious)
         self.stop(watchdog)
@@ -504,7 +504,7 @@ class Daemon(Cast):
         self.assertEqual(len(set(pids)), 1)
         self.assertFalse(system.is_dead(pids[0]))
         self.assertEqual(len(self.events("start")), 1)
-        hog = self.member("fill", 110, wait=False)
+        hog = self.member("hold", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)
         os.kill(pids[0], signal.SIGTERM)
         wait_until(lambda: system.is_dead(pids[0]), "it ends", self.bound(5))
@@ -576,8 +576,8 @@ class Unprivileged(Cast):
         return self.spawn(self.command(*options), enter=enter, drop=False)
 
     def test_only_its_own_user_s_processes_are_ended(self):
-        root_s, other = self.member("fill", 60), self.member("fill", 50, uid=4321)
-        own = self.member("fill", 30, uid=self.uid)
+        root_s, other = self.member("hold", 60), self.member("hold", 50, uid=4321)
+        own = self.member("hold", 30, uid=self.uid)
         run = self.finish(self.spawn_watchdog_as_user("--once"), seconds=15)
         self.assertEqual(run.returncode, 1, run)
         self.assert_died(own, signal.SIGTERM)
@@ -586,7 +586,7 @@ class Unprivileged(Cast):
         self.assertEqual((why[root_s.pid], why[other.pid]), ("another user's", "another user's"))
 
     def test_what_it_may_not_touch_is_not_tried_again_and_again(self):
-        self.member("fill", 110)
+        self.member("hold", 110)
         watchdog = self.spawn_watchdog_as_user()
         self.await_event("no_victim")
         time.sleep(1)
@@ -613,7 +613,7 @@ class Machine(Cast):
         os.mkdir(mount)
         system.mount("tmpfs", mount, "tmpfs", 0)
         self.addCleanup(system.unmount, mount)
-        innocent = self.member("fill", 120)
+        innocent = self.member("hold", 120)
         watchdog = self.daemon()
         room = self.total()["MemAvailable"]
         with open(f"{mount}/file", "wb") as file:
@@ -632,7 +632,7 @@ class Machine(Cast):
 
     def test_a_hog_is_ended_before_the_kernel_has_to(self):
         kills = lambda: int(dict(line.split() for line in system.read_text("/proc/vmstat").splitlines())["oom_kill"])
-        before, bystander = kills(), self.member("fill", 20)
+        before, bystander = kills(), self.member("hold", 20)
         self.config(memory_warn="25%", memory_term="20%", memory_kill="8%")
         watchdog = self.daemon()
         hog = self.spawn(self.job("exhaust_the_machine"), drop=False)
