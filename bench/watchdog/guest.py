@@ -5,6 +5,7 @@ board (board.h), then the arena gives the start and watches. What is told is in 
 """
 
 import ctypes
+import faulthandler
 import json
 import mmap
 import os
@@ -169,7 +170,7 @@ class Jobward(Watchdog):
     unit, managed = "bench-jobward.service", True
     state = RUN / "jobward"
     thresholds = {"memory_warn": "15%", "memory_term": f"{TERM}%", "memory_kill": f"{KILL}%", "swap_term": f"{TERM}%",
-                  "swap_kill": f"{KILL}%", "pressure_term": "40%"}
+                  "swap_kill": f"{KILL}%"}
 
     def configure(self):
         lines = [f"{name} = {value}" for name, value in self.thresholds.items()]
@@ -333,7 +334,7 @@ class Grounds:
 
 
 def others():
-    """{pid: name} of all processes that are not the kernel's, nor helpers that systemd starts and ends by itself."""
+    """{pid: name} of all processes that live and are not the kernel's, nor helpers that systemd starts and ends by itself."""
     out = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -342,8 +343,8 @@ def others():
                 helper = entry != "1" and Path(f"/proc/{entry}/cgroup").read_text() == "0::/init.scope\n"
             except OSError:
                 continue
-            flags = int(text[text.rindex(")") + 2:].split()[6])
-            if not helper and not flags & 0x200000:  # PF_KTHREAD
+            state, *fields = text[text.rindex(")") + 2:].split()
+            if not helper and state not in "ZX" and not int(fields[5]) & 0x200000:  # PF_KTHREAD
                 out[int(entry)] = text[text.index("(") + 1:text.rindex(")")]
     return out
 
@@ -576,6 +577,7 @@ def growth(plan):
 
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
+    faulthandler.dump_traceback_later(120, repeat=True, file=sys.stdout)  # where it is, if it hangs
     ctypes.CDLL(None).mlockall(3)
     Path("/proc/self/oom_score_adj").write_text("-1000")
     versions = run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "earlyoom", "nohang", "systemd-oomd", check=False)
