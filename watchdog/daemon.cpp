@@ -135,6 +135,7 @@ Result<Fd> open_signals() {
     ::sigaddset(&set, number);
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return errno_error("block", "signals");
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_IGN);  // runners of hooks that have ended leave no zombies
   Fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return errno_error("make", "a signalfd");
   return fd;

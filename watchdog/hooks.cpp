@@ -28,6 +28,7 @@ constexpr std::size_t kLongestMessage = 65536;
 
 // What the watchdog is spared, its hooks are not: -1000 is inherited.
 void become_ordinary() {
+  ::signal(SIGCHLD, SIG_DFL);
   if (const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); file)
     (void)!::write(file.get(), "0", 1);
   ::munlockall();
@@ -115,9 +116,6 @@ Result<Hooks> Hooks::start(const Config& config) {
   Hooks out;
   out.has_before_ = !config.hook_before.argv.empty();
   out.has_after_ = !config.hook_after.argv.empty();
-  // Runners of earlier configurations that have ended.
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
   if (!out.has_before_ && !out.has_after_) return out;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
