@@ -658,3 +658,4 @@ class Machine(Cast):
                 hurt += [passer_by] if passer_by else []
         self.assertEqual(hurt, [])
         self.stop(watchdog)
+        self.assertGreater(len(self.events("kill")), 0)
