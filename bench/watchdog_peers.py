@@ -49,7 +49,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/vm"))
 import ground  # noqa: E402
-from host import cache, machine  # noqa: E402
+from host import cache  # noqa: E402
 from host.cache import GroundError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent / "watchdog"
@@ -119,11 +119,10 @@ def boot(options, plan, programs, collector):
         arguments = argparse.Namespace(ground="systemd", binary=options.jobward, extra=list(programs.items()), put=[])
         payload = ground.make_payload(arguments, directory, "script", trees, script="/ground/script", total_seconds=seconds)
         silence = (TRIAL_SECONDS + (3600 if plan["growth"] else plan["idle_seconds"])) * factor
-        # Its memory may be slow to get, too.
-        bounds = ground.BOOT_SECONDS * factor + options.memory / 8, silence, seconds + 300 + options.memory / 8
+        bounds = ground.BOOT_SECONDS * factor, silence, seconds + 300
         current = None
         try:
-            with ground.booted("systemd", directory, payload, flavour="peers", memory=machine.Memory(options.memory, True)) as running:
+            with ground.booted("systemd", directory, payload, flavour="peers", memory_mib=options.memory) as running:
                 for line in ground.hear(running, bounds):
                     if isinstance(line, int):
                         if line != 0:
@@ -160,7 +159,7 @@ def plan_of(options, collector):
               if job != "idle" or trial < options.idle_trials]
     return {"trials": [each for each in trials if each not in collector.done], "scan": options.scan,
             "scan_watchdogs": [name for name in options.watchdog if name in ("earlyoom", "jobward")],
-            "growth": options.growth, "idle_seconds": options.idle_seconds}
+            "growth": options.growth, "warm_up": options.warm_up, "idle_seconds": options.idle_seconds}
 
 
 def measure(options):
@@ -264,6 +263,8 @@ def main():
     parser.add_argument("--idle-seconds", type=float, default=600, metavar="N")
     parser.add_argument("--idle-trials", type=int, default=1, metavar="N")
     parser.add_argument("--memory", type=int, default=4096, metavar="MIB", help="of the machine (4096)")
+    parser.add_argument("--warm-up", action="store_true",
+                        help="fill all memory once before: the host gives a page slowly the first time (for many trials)")
     parser.add_argument("--scan", type=lambda text: [int(word) for word in text.split(",")], default=[], metavar="COUNTS",
                         help="time a scan with so many processes")
     parser.add_argument("--growth", default="", metavar="COMMAND",

@@ -588,6 +588,8 @@ def main():
     if plan.get("growth"):
         growth(plan)
     if plan["trials"]:
+        if plan["warm_up"]:
+            run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] * 9 // 10, "--exit")
         Trials(plan).run_all()
     return 0
 
