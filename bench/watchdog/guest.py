@@ -82,9 +82,9 @@ class Watchdog:
         self.group = CGROUPS / run("systemctl", "show", "-P", "ControlGroup", self.unit).strip().lstrip("/")
         # Ready: it does nothing more.
         before = -1
-        for _ in range(40):
+        for _ in range(20):
             now = self.cost()["cpu_us"]
-            if before >= 0 and now - before < 4000:
+            if before >= 0 and now - before < 15000:
                 return
             before = now
             time.sleep(0.25)
@@ -393,6 +393,7 @@ class Trials:
     def run_all(self):
         for name, job_name, number in self.plan["trials"]:
             print("BEGIN " + json.dumps([name, job_name, number]), flush=True)
+            faulthandler.dump_traceback_later(300, file=sys.stdout)  # where it is, if it hangs
             told = {"watchdog": name, "job": job_name, "trial": number}
             try:
                 told |= self.one(WATCHDOGS[name](), job_name)
@@ -577,7 +578,6 @@ def growth(plan):
 
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
-    faulthandler.dump_traceback_later(120, repeat=True, file=sys.stdout)  # where it is, if it hangs
     ctypes.CDLL(None).mlockall(3)
     Path("/proc/self/oom_score_adj").write_text("-1000")
     versions = run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "earlyoom", "nohang", "systemd-oomd", check=False)
