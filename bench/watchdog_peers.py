@@ -13,8 +13,9 @@ lower one), nohang, systemd-oomd, jobward, jobward-kill, jobward-bare (jobs not 
 is told is in watchdog/guest.py, at its class; the rest is as its package has it.
 
 Of each trial: who died, by whom (the kernel's log names its victims); the longest stall of two bystanders that tick
-every 10 ms, one locked in memory and one not; `reaction`: from when /proc/meminfo, read every 2 ms, first had memory
-and swap at or below the watchdog's first threshold, to the first victim's death, memory given back; `safe`: to when
+every 10 ms, one locked in memory and one not; `after low`: from when available memory first was at or below the
+watchdog's first threshold to the first death; `reaction`: from when memory and swap both were, to the first victim's
+death, memory given back (/proc/meminfo is read every 2 ms); `safe`: to when
 memory was above the TERM threshold for good. Negative: it acted before swap was low, for instance by pressure.
 CPU time, wake-ups (switches, voluntary or not) and memory are those of the watchdog's own processes.
 
@@ -49,7 +50,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/vm"))
 import ground  # noqa: E402
-from host import cache, machine  # noqa: E402
+from host import cache  # noqa: E402
 from host.cache import GroundError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent / "watchdog"
@@ -119,11 +120,10 @@ def boot(options, plan, programs, collector):
         arguments = argparse.Namespace(ground="systemd", binary=options.jobward, extra=list(programs.items()), put=[])
         payload = ground.make_payload(arguments, directory, "script", trees, script="/ground/script", total_seconds=seconds)
         silence = (TRIAL_SECONDS + (3600 if plan["growth"] else plan["idle_seconds"])) * factor
-        # Its memory may be slow to get, too.
-        bounds = ground.BOOT_SECONDS * factor + options.memory / 8, silence, seconds + 300 + options.memory / 8
+        bounds = ground.BOOT_SECONDS * factor, silence, seconds + 300
         current = None
         try:
-            with ground.booted("systemd", directory, payload, flavour="peers", memory=machine.Memory(options.memory, True)) as running:
+            with ground.booted("systemd", directory, payload, flavour="peers", memory_mib=options.memory) as running:
                 for line in ground.hear(running, bounds):
                     if isinstance(line, int):
                         if line != 0:
@@ -138,7 +138,8 @@ def boot(options, plan, programs, collector):
                     else:
                         print(f"           {line}", flush=True)
         except GroundError as error:
-            if current is None or current[0] == "scan":
+            # Ended from outside, that is no result.
+            if current is None or current[0] in ("scan", "growth") or "terminating on signal" in str(error):
                 raise
             # The machine went down in this trial: that is its result.
             told = dict(zip(("watchdog", "job", "trial"), current), verdict="machine lost", why=str(error)[-2000:])
@@ -160,7 +161,7 @@ def plan_of(options, collector):
               if job != "idle" or trial < options.idle_trials]
     return {"trials": [each for each in trials if each not in collector.done], "scan": options.scan,
             "scan_watchdogs": [name for name in options.watchdog if name in ("earlyoom", "jobward")],
-            "growth": options.growth, "idle_seconds": options.idle_seconds}
+            "growth": options.growth, "warm_up": options.warm_up, "idle_seconds": options.idle_seconds}
 
 
 def measure(options):
@@ -208,8 +209,8 @@ def table(paths):
     for (watchdog, job, _), told in latest.items():
         if told["verdict"] not in ("not applicable", "broken", "not reached"):
             groups[job, watchdog].append(told)
-    lines = ["| job | watchdog | trials | right | wrong | none | kernel first | stall ms (worst) | unlocked ms | reaction ms | safe ms | CPU ms | wake-ups |",
-             "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| job | watchdog | trials | right | wrong | none | kernel first | stall ms (worst) | unlocked ms | after low ms | reaction ms | safe ms | CPU ms | wake-ups |",
+             "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
     for job, watchdog in sorted(groups, key=lambda each: (JOBS.index(each[0]), WATCHDOGS.index(each[1]))):
         if job == "idle":
             continue
@@ -221,7 +222,7 @@ def table(paths):
             job, watchdog, str(len(told)), str(count["right"]), str(count["wrong"]), str(count["none"]),
             str(count["kernel"] + count["machine lost"]), f"{median(stalls)} ({max(stalls, default=0):,.0f})",
             median([each["stall_ms"][1] for each in told if len(each.get("stall_ms", [])) > 1]),
-            median([each.get("reaction_ms") for each in told]), median([each.get("safe_ms") for each in told]),
+            median([each.get("after_low_ms") for each in told]), median([each.get("reaction_ms") for each in told]), median([each.get("safe_ms") for each in told]),
             median([value / 1000 for value in cpu if value is not None], 1),
             median([delta(each, "switches") for each in told])]) + " |")
     idle = [(watchdog, told) for (job, watchdog), told in groups.items() if job == "idle"]
@@ -264,6 +265,8 @@ def main():
     parser.add_argument("--idle-seconds", type=float, default=600, metavar="N")
     parser.add_argument("--idle-trials", type=int, default=1, metavar="N")
     parser.add_argument("--memory", type=int, default=4096, metavar="MIB", help="of the machine (4096)")
+    parser.add_argument("--warm-up", action="store_true",
+                        help="fill all memory once before: the host gives a page slowly the first time (for many trials)")
     parser.add_argument("--scan", type=lambda text: [int(word) for word in text.split(",")], default=[], metavar="COUNTS",
                         help="time a scan with so many processes")
     parser.add_argument("--growth", default="", metavar="COMMAND",

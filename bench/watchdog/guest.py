@@ -82,9 +82,9 @@ class Watchdog:
         self.group = CGROUPS / run("systemctl", "show", "-P", "ControlGroup", self.unit).strip().lstrip("/")
         # Ready: it does nothing more.
         before = -1
-        for _ in range(40):
+        for _ in range(20):
             now = self.cost()["cpu_us"]
-            if before >= 0 and now - before < 4000:
+            if before >= 0 and now - before < 15000:
                 return
             before = now
             time.sleep(0.25)
@@ -96,8 +96,8 @@ class Watchdog:
         """Returns the CPU seconds of its whole life."""
         if not self.unit:
             return None
-        run("systemctl", "stop", *self.units())
         used = run("systemctl", "show", "-P", "CPUUsageNSec", self.unit, check=False).strip()
+        run("systemctl", "stop", *self.units())
         run("systemctl", "reset-failed", self.unit, check=False)
         return int(used) / 1e9 if used.isdigit() else None
 
@@ -268,7 +268,8 @@ class Grounds:
             Path("/proc/self/oom_score_adj").write_text(str(score))
         return subprocess.Popen(["systemd-run", "--scope", "--quiet", "--collect", f"--slice={slice_name}", "-p", "TasksMax=infinity",
                                  f"--unit=bench-{self.scopes}.scope", *options, "--", *argv],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=as_job, **popen)
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=as_job,
+                                **popen)
 
     def clear_board(self):
         self.board[0:8] = bytes(8)
@@ -288,6 +289,11 @@ class Grounds:
                 offset = TICKERS + 32 * place
                 self.board[offset:offset + 32] = bytes(32)
                 until(lambda: struct.unpack_from("<i", self.board, offset)[0], 30, "a bystander")
+
+    def leave(self):
+        for process in self.bystanders:
+            if process:
+                process.kill()
 
     def set_swap(self, kind):
         if kind == self.swap:
@@ -371,7 +377,7 @@ def verdict(told, wanted):
     """right | wrong | kernel | none (nobody died) | not reached (memory never was low), from who died and by whom."""
     by_kernel = [death for death in told["deaths"] if death["by_kernel"]]
     mine = [death for death in told["deaths"] if not death["by_kernel"]]
-    if told[f"both_{told['level']}_ms"] is None and not told["deaths"]:
+    if told[f"memory_{told['level']}_ms"] is None and not told["deaths"]:
         return "not reached"
     if not wanted:
         if mine or told["others_died"]:
@@ -393,6 +399,7 @@ class Trials:
     def run_all(self):
         for name, job_name, number in self.plan["trials"]:
             print("BEGIN " + json.dumps([name, job_name, number]), flush=True)
+            faulthandler.dump_traceback_later(300, file=sys.stdout)  # where it is, if it hangs
             told = {"watchdog": name, "job": job_name, "trial": number}
             try:
                 told |= self.one(WATCHDOGS[name](), job_name)
@@ -425,6 +432,8 @@ class Trials:
             told["level"] = watchdog.level
             told["verdict"] = "right" if not wanted["processes"] and not told["deaths"] else verdict(told, wanted["processes"] and job_name != "tmpfs")
             crossed = told[f"both_{watchdog.level}_ms"]
+            if told["deaths"] and told[f"memory_{watchdog.level}_ms"] is not None:
+                told["after_low_ms"] = round(told["deaths"][0]["ms"] - told[f"memory_{watchdog.level}_ms"], 1)
             if told["deaths"] and crossed is not None:
                 told["reaction_ms"] = round(told["deaths"][0]["ms"] - crossed, 1)
                 told["safe_ms"] = round(told["last_low_ms"] - crossed, 1)
@@ -482,8 +491,10 @@ class Trials:
             death["by_kernel"] = death["pid"] in by_kernel
         # What systemd starts and ends by itself is nobody's victim; jobward's supervisor ends with its job.
         passing = ("systemd-run", "jobward", "(sd-", "systemd-tmpfile")
-        told["others_died"] = [name for pid, name in before.items() if pid not in after and pid not in ours
-                               and pid not in cost.get("pids", ()) and not name.startswith(passing)]
+        gone = [(pid, name) for pid, name in before.items() if pid not in after and pid not in ours
+                and pid not in cost.get("pids", ()) and not name.startswith(passing)]
+        told["others_died"] = [name for pid, name in gone if pid not in by_kernel]
+        told["kernel_killed_others"] = [name for pid, name in gone if pid in by_kernel]
         told["watchdog_died"] = bool(cost) and cost.get("pids") != cost_after.get("pids")
         told["kernel_kills"] = vmstat("oom_kill") - killed
         told["cost"], told["cost_after"] = cost, cost_after
@@ -577,7 +588,6 @@ def growth(plan):
 
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
-    faulthandler.dump_traceback_later(120, repeat=True, file=sys.stdout)  # where it is, if it hangs
     ctypes.CDLL(None).mlockall(3)
     Path("/proc/self/oom_score_adj").write_text("-1000")
     versions = run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "earlyoom", "nohang", "systemd-oomd", check=False)
@@ -588,7 +598,13 @@ def main():
     if plan.get("growth"):
         growth(plan)
     if plan["trials"]:
-        Trials(plan).run_all()
+        if plan["warm_up"]:
+            run(f"{BIN}/bench-hog", "--mib", meminfo()["MemAvailable"] * 9 // 10, "--exit")
+        trials = Trials(plan)
+        try:
+            trials.run_all()
+        finally:  # or whoever reads what we print waits for them
+            trials.grounds.leave()
     return 0
 
 

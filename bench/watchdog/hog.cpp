@@ -200,15 +200,14 @@ board::Entry* join(const Options& options, board::Board* here) {
 }
 
 // Each fills and then starts two; what it has itself is not handed on.
-void fork_and_fill(const Options& options, board::Board* here, board::Entry* entry) {
+[[noreturn]] void fork_and_fill(const Options& options, board::Board* here, board::Entry* entry) {
   for (int depth = 0;; ++depth) {
     Filler filler(options, entry);  // a child lets go of its copy when this iteration ends
     filler.fill();
-    if (depth >= options.depth) return;
     bool child = false;
-    for (int i = 0; i < 2 && !child; ++i)
+    for (int i = 0; i < 2 && !child && depth < options.depth; ++i)
       child = fork() == 0;
-    if (!child) return;
+    if (!child) sleep_for_ever();
     entry = join(options, here);
   }
 }
@@ -228,14 +227,17 @@ int main(int count, char** words) {
     uint64_t at = board::now_ns();
     for (int i = 0; i < options.children; ++i) {
       if (fork() == 0) {
-        Filler(options, join(options, here)).fill();
+        Filler filler(options, join(options, here));
+        filler.fill();
         sleep_for_ever();
       }
       sleep_until(at += uint64_t(options.every_ms) * 1'000'000U);
     }
   } else {
-    Filler(options, entry).fill();
+    Filler filler(options, entry);  // keeps what it has
+    filler.fill();
+    if (options.exits) return 0;
+    sleep_for_ever();
   }
-  if (options.exits) return 0;
   sleep_for_ever();
 }

@@ -84,7 +84,7 @@ def make_payload(args, directory, mode, trees=(), **manifest):
 
 @contextlib.contextmanager
 def booted(ground, directory, payload_path, console=False, scratch=None, flavour="systemd",
-           memory=machine.Memory()):
+           memory_mib=machine.MEMORY_MIB):
     """The ground, booting; with these scratch disks, or new ones. `flavour`: which image the systemd ground has."""
     cache.need_tools(machine.TOOLS)
     kernel = cache.kernel()
@@ -97,7 +97,7 @@ def booted(ground, directory, payload_path, console=False, scratch=None, flavour
         initramfs.write_boot(image, kernel)
         disks.append(machine.Disk("root", system_image.cached(flavour), True))
         arguments = f"ground.root=root {system_image.KERNEL_ARGUMENTS}"
-    with machine.Machine(directory, kernel / "vmlinuz", image, disks, arguments, console, memory) as running:
+    with machine.Machine(directory, kernel / "vmlinuz", image, disks, arguments, console, memory_mib) as running:
         yield running
 
 

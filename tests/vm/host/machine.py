@@ -20,7 +20,6 @@ TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs", "mkswap
 
 # pristine: what is written is thrown away. flushes: what the guest flushes is handed on; else nothing is.
 Disk = collections.namedtuple("Disk", "serial path pristine flushes", defaults=[False])
-Memory = collections.namedtuple("Memory", "mebibytes prepared", defaults=[MEMORY_MIB, False])
 
 
 def _die_with_parent():
@@ -42,22 +41,20 @@ def scratch_disks(directory):
     return [Disk("disk", disk, False), Disk("swap", swap, False)]
 
 
-def _command(console_log, kernel, initramfs, disks, kernel_arguments, console, memory):
+def _command(console_log, kernel, initramfs, disks, kernel_arguments, console, memory_mib):
     serial = ["-chardev", "stdio,id=console,signal=off,mux=on", "-mon", "chardev=console"] if console \
         else ["-chardev", f"file,id=console,path={_quoted(console_log)}"]
     # A file: with `stdio` or `null` nobody counts as connected, and the guest's writing waits for ever.
     results = "/dev/null" if console else "/dev/stdout"
-    # Prepared: the host gives all of it beforehand, so that no guest waits for a page that it touches first.
-    ram = ["-object", f"memory-backend-ram,id=ram,size={memory.mebibytes}M,prealloc={'on' if memory.prepared else 'off'}"]
-    command = ["qemu-system-x86_64", "-machine", "q35,memory-backend=ram", *ram, "-accel", "tcg,thread=multi",
+    command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi",
                # Emulated, `rep stosb` and `rep movsb` go byte by byte: without them the kernel clears pages (and
                # programs fill memory) twelve times faster.
                "-cpu", "max,-erms,-fsrm",
-               "-smp", "2", "-m", str(memory.mebibytes), "-nodefaults", "-no-user-config", "-display", "none",
+               "-smp", "2", "-m", str(memory_mib), "-nodefaults", "-no-user-config", "-display", "none",
                "-no-reboot", "-kernel", str(kernel), "-initrd", str(initramfs),
                # norandmaps: qemu before 8 keeps translated code by its virtual address, so that each start of
                # a program at another one is translated anew: five times slower.
-               # no_timer_check: an emulator that gets no processor for a moment is not a broken timer.
+               # no_timer_check: on a host with too much to do the kernel's check that the timer ticks fails: it panics.
                "-append", f"console=ttyS0 quiet panic=-1 psi=1 norandmaps no_timer_check {kernel_arguments}",
                *serial, "-serial", "chardev:console", "-device", "virtio-serial-pci",
                "-chardev", f"file,id=results,path={results}",
@@ -78,10 +75,10 @@ class Machine:
     """A running VM. A context manager: leaving it ends qemu."""
 
     def __init__(self, directory, kernel, initramfs, disks, kernel_arguments="", console=None,
-                 memory=Memory()):
+                 memory_mib=MEMORY_MIB):
         """With `console`, the machine's console is this terminal; otherwise a file in `directory`."""
         self.console_log = Path(directory) / "console.log"
-        command = _command(self.console_log, kernel, initramfs, disks, kernel_arguments, console, memory)
+        command = _command(self.console_log, kernel, initramfs, disks, kernel_arguments, console, memory_mib)
         self._errors = open(Path(directory) / "qemu.log", "w+")
         streams = {"stdin": None, "stdout": None} if console else \
             {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._errors}
