@@ -1,57 +1,13 @@
 #include "cli/toml_reader.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
-
-// The library asserts on some broken headers ("[!x") that it then reports; releases are built
-// without asserts.
-#define TOML_ASSERT(condition) static_cast<void>(0)
-#include <toml++/toml.h>
 
 #include "common/text.h"
 #include "common/units.h"
 
 namespace jobward::cli {
 namespace {
-
-using Value = decltype(TomlEntry::value);
-
-struct Line {
-  std::uint32_t number = 1;
-  TomlEntry entry;
-};
-
-Value strings_of(const toml::array& array) {
-  std::vector<std::string> texts;
-  for (const auto& element : array) {
-    const auto text = element.value_exact<std::string>();
-    if (!text) return TomlEntry::Other{};
-    texts.push_back(*text);
-  }
-  return texts;
-}
-
-Value value_of(const toml::node& node) {
-  if (const auto* table = node.as_table()) return TomlEntry::Table{table->empty()};
-  if (const auto* array = node.as_array()) return strings_of(*array);
-  if (auto text = node.value_exact<std::string>()) return *std::move(text);
-  if (const auto whole = node.value_exact<std::int64_t>()) return *whole;
-  if (const auto number = node.value_exact<double>()) return *number;
-  if (const auto truth = node.value_exact<bool>()) return *truth;
-  return TomlEntry::Other{};
-}
-
-void flatten(const toml::table& table, const std::vector<std::string>& path,
-             const std::string& file, std::vector<Line>& out) {
-  for (const auto& [name, node] : table) {
-    auto inner = path;
-    inner.emplace_back(name.str());
-    const auto line = std::max<std::uint32_t>(node.source().begin.line, 1);
-    out.push_back({line, {inner, file + ":" + std::to_string(line), value_of(node)}});
-    if (const auto* deeper = node.as_table()) flatten(*deeper, inner, file, out);
-  }
-}
 
 template <class Number>
 std::string number_text(Number number) {
@@ -66,29 +22,8 @@ tl::unexpected<Error> expected(const std::string& what) {
 
 }  // namespace
 
-std::string TomlEntry::name() const {
-  std::string out;
-  for (const auto& part : path)
-    out += (out.empty() ? "" : ".") + printable(part);
-  return out;
-}
-
 Result<std::vector<TomlEntry>> read_toml(std::string_view text, const std::string& file) {
-  std::vector<Line> lines;
-  const std::string shown = printable(file);
-  try {
-    flatten(toml::parse(text, file), {}, shown, lines);
-  } catch (const toml::parse_error& broken) {  // the library's only way to say so
-    const auto line = std::max<std::uint32_t>(broken.source().begin.line, 1);
-    return config_error(shown + ":" + std::to_string(line), printable(broken.description()));
-  }
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const Line& a, const Line& b) { return a.number < b.number; });
-  std::vector<TomlEntry> out;
-  out.reserve(lines.size());
-  for (auto& line : lines)
-    out.push_back(std::move(line.entry));
-  return out;
+  return jobward::read_toml(text, file, "configuration");
 }
 
 Result<std::string> text_value(const TomlEntry& entry, BareNumber bare, std::string_view example) {

@@ -1,32 +1,15 @@
-// TOML as a flat list of entries, so that the library is used in one place only.
+// What configuration and policy make of the values in a TOML file.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "cli/limit_options.h"
 #include "common/result.h"
+#include "common/toml.h"
 
 namespace jobward::cli {
-
-struct TomlEntry {
-  // A table; its entries follow as entries of their own.
-  struct Table {
-    bool empty = false;
-  };
-  // Dates and mixed arrays: nothing of ours is one.
-  struct Other {};
-
-  std::vector<std::string> path;  // "presets", "training", "mem"
-  std::string where;              // "FILE:LINE", printable
-  std::variant<Table, std::string, std::int64_t, double, bool, std::vector<std::string>, Other>
-      value;
-
-  [[nodiscard]] std::string name() const;  // "presets.training.mem"
-};
 
 // In the order of the lines. What is no TOML is an error with file and line.
 Result<std::vector<TomlEntry>> read_toml(std::string_view text, const std::string& file);
