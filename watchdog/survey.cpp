@@ -1,6 +1,7 @@
 #include "watchdog/survey.h"
 
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   list_ = units_.get();
   count_ = 0;
   job_count_ = 0;
-  if (config.unit == UnitKind::job && config.by != SizeBy::oom_score) add_jobs(config, snapshot);
+  if (config.unit == UnitKind::job) add_jobs(config, snapshot);
   collect(config, snapshot, nullptr);
   const std::size_t first = count_;
   bool found = examine_list(config, false);
@@ -118,8 +119,27 @@ void Survey::add_jobs(const Config& config, const Snapshot& snapshot) {
     unit.inode = job.inode;
     unit.cgroup = job.path.view();
     unit.run = job.run.view();
+    if (config.by == SizeBy::oom_score) {
+      const auto score = job_score(job);
+      if (!score) continue;
+      unit.score = *score;
+    }
     if (learn_facts(unit, config)) keep(unit);
   }
+}
+
+// A job's score: that of its largest process, and for the rest of its memory what the kernel would
+// give: two thirds of a thousandth of memory and swap each (fs/proc/base.c, proc_oom_score).
+std::optional<std::uint64_t> Survey::job_score(const host::JobFacts& job) {
+  const auto score = processes_.oom_score(job.largest);
+  const auto size = processes_.size(job.largest, true);
+  struct sysinfo info {};
+  if (!score || !size || ::sysinfo(&info) != 0) return std::nullopt;
+  const double total = static_cast<double>(std::uint64_t{info.totalram} + info.totalswap) *
+                       static_cast<double>(info.mem_unit);
+  const std::uint64_t own = size->rss + size->swap;
+  const auto rest = static_cast<double>(job.size() > own ? job.size() - own : 0);
+  return *score + static_cast<std::uint64_t>(rest / total * 1000 * 2 / 3);
 }
 
 void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit* after) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Survey {
   explicit Survey(host::ProcessScan processes, const host::MemoryTree& tree);
   void find_self();
   void add_jobs(const Config& config, const Snapshot& snapshot);
+  std::optional<std::uint64_t> job_score(const host::JobFacts& job);
   // The largest processes that come after `after` in the order (null: all), into *list_.
   void collect(const Config& config, const Snapshot& snapshot, const Unit* after);
   void consider(int pid, const Config& config, bool with_swap, const Unit* after);
