@@ -243,6 +243,7 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
   }
   if (parts.journal)
     if (auto settled = parts.journal->settle(); !settled) complain(settled.error().message());
+  parts.hooks->finish();
   return acted ? kActed : kNothingToDo;
 }
 

@@ -37,7 +37,7 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   count_ = 0;
   job_count_ = 0;
   if (config.unit == UnitKind::job) add_jobs(config, snapshot);
-  collect(config, snapshot, nullptr);
+  collect({config}, snapshot);
   const std::size_t first = count_;
   bool found = examine_list(config, false);
   // All of the largest are protected, or (by PSS, and among equals) one that comes after them may
@@ -46,7 +46,9 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
          (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
     count_ = 0;
-    collect(config, snapshot, &last_listed_);
+    // Where thousands are protected (to an ordinary user's watchdog all others are), list after
+    // list of them would take the square of the time.
+    collect({config, false, &last_listed_, !found}, snapshot);
     found = examine_list(config, found);
   }
   list_ = units_.get();
@@ -142,50 +144,55 @@ std::optional<std::uint64_t> Survey::job_score(const host::JobFacts& job) {
   return *score + static_cast<std::uint64_t>(rest / total * 1000 * 2 / 3);
 }
 
-void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit* after) {
+void Survey::collect(Pass pass, const Snapshot& snapshot) {
   // Reading what each process has in swap costs five times as much as what is resident: it is done
   // where swap holds enough to matter.
   constexpr std::uint64_t kOneIn = 100;
   const std::uint64_t used =
       snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
-  const bool with_swap = used > snapshot.memory_total / kOneIn;
+  pass.with_swap = used > snapshot.memory_total / kOneIn;
   if (snapshot.within.empty()) {
     if (!processes_.rewind()) return;
     while (const int pid = processes_.next())
-      consider(pid, config, with_swap, after);
+      consider(pid, pass);
     return;
   }
   struct Context {
     Survey& survey;
-    const Config& config;
-    bool with_swap;
-    const Unit* after;
-  } context{*this, config, with_swap, after};
+    const Pass& pass;
+  } context{*this, pass};
   const auto directory = host::open_cgroup(tree_, snapshot.within);
   if (!directory) return;
   host::each_process(
       directory.get(),
       [](void* data, int pid) {
         const auto& c = *static_cast<Context*>(data);
-        c.survey.consider(pid, c.config, c.with_swap, c.after);
+        c.survey.consider(pid, c.pass);
       },
       &context);
 }
 
-void Survey::consider(int pid, const Config& config, bool with_swap, const Unit* after) {
+void Survey::consider(int pid, const Pass& pass) {
   ++seen_;
-  const auto size = processes_.size(pid, with_swap);
+  const auto size = processes_.size(pid, pass.with_swap);
   if (!size) return;
   Unit& unit = candidate_;
+  unit.has_facts = false;
+  unit.start_ticks = 0;
+  unit.why = Why::smaller;
   unit.pid = pid;
   unit.size = size->rss + size->swap;
   unit.score = 0;
-  if (config.by == SizeBy::oom_score) {
+  if (pass.config.by == SizeBy::oom_score) {
     const auto score = processes_.oom_score(pid);
     if (!score) return;
     unit.score = *score;
   }
-  if (after != nullptr && !goes_before(*after, unit)) return;
+  if (pass.after != nullptr && !goes_before(*pass.after, unit)) return;
+  if (pass.unprotected_only) {
+    const bool is_listed = count_ < kMost || goes_before(unit, (*list_)[kMost - 1]);
+    if (!is_listed || !learn_facts(unit, pass.config) || is_protected(unit.why)) return;
+  }
   keep(unit);
 }
 

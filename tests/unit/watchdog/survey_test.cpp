@@ -123,6 +123,21 @@ TEST_CASE("survey: More protected large ones than it lists do not hide the victi
         std::min<std::size_t>(Survey::kMost, static_cast<std::size_t>(protected_ones) + 2));
 }
 
+TEST_CASE("survey: However many are protected, all are looked at twice at most") {
+  FakeMachine m;
+  constexpr int kMany = 300;
+  for (int i = 0; i < kMany; ++i)
+    m.process({.pid = kPid + i,
+               .rss_mib = std::uint64_t{500} - static_cast<std::uint64_t>(i),
+               .oom_score_adj = -1000});
+  Eyes eyes(m);
+  CHECK(eyes.victim_pid() == -1);
+  CHECK(eyes.survey.seen() <= 2 * kMany);
+  m.process({.pid = kPid + kMany, .rss_mib = 20});
+  CHECK(eyes.victim_pid() == kPid + kMany);
+  CHECK(eyes.survey.seen() <= 2 * (kMany + 1));
+}
+
 TEST_CASE("survey: All protected, also where they are many: nobody") {
   FakeMachine m;
   for (int i = 0; i < 70; ++i)
