@@ -193,7 +193,7 @@ class Reaper {
         const auto scope = host::CgroupDir::open(directory.parent.path() + "/" + directory.id);
         if (!scope) continue;
         static_cast<void>(host::remove_drained(*scope, "job", {"main"}));
-        stop_empty(*scope, directory.id);
+        end_scope(directory.parent, *scope, directory.id);
         continue;
       }
       auto removed =
@@ -210,22 +210,21 @@ class Reaper {
       static_cast<void>(stop_unit(scope));  // most often it was never made
   }
 
-  // systemd ends a scope with the last process in it; but of a supervisor that died before it was
-  // moved there it hears nothing, and nobody comes after us to see to it. A supervisor that has let
-  // go of its lock may take a moment to be gone.
-  void stop_empty(const host::CgroupDir& scope, const std::string& name) {
-    for (int left_ms = 1000; left_ms > 0; left_ms -= 5) {
+  // systemd ends a scope with the last process in it. But of a supervisor that died before it was
+  // moved there it hears nothing, and it gives up on a tree that somebody else is just taking down;
+  // nobody comes after us to see to either. A supervisor that has let go of its lock may take a
+  // moment to be gone.
+  void end_scope(const host::CgroupDir& parent, const host::CgroupDir& scope,
+                 const std::string& name) {
+    for (int left_ms = 1000;; left_ms -= 5) {
       const auto left = scope.processes_below(true);
-      if (!left) return;
-      if (left->empty()) {
-        const auto stopped = stop_unit(name);
-        struct stat info {};
-        const bool is_there = ::stat(scope.path().c_str(), &info) == 0;
-        if (!stopped && is_there && problem_.empty()) problem_ = stopped.error().message();
-        return;
-      }
+      if (!left || (!left->empty() && left_ms <= 0)) return;
+      if (left->empty()) break;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
+    const auto stopped = stop_unit(name);
+    const auto removed = host::remove_drained(parent, name, {"super"});
+    if (!removed && problem_.empty()) problem_ = (stopped ? removed : stopped).error().message();
   }
   static Status stop_unit(const std::string& name) {
     auto bus =

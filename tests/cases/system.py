@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 
 CGROUP_ROOT = "/sys/fs/cgroup"
@@ -128,6 +129,19 @@ def values_up_from(directory, name):
 def cgroup_directories(name):
     """Every directory of this name in any cgroup hierarchy."""
     return [os.path.join(parent, name) for parent, names, _ in os.walk(CGROUP_ROOT) if name in names]
+
+
+def describe_unit(name):
+    """What systemd says of it, and what is in its cgroup: for the message of a test that has failed."""
+    said = subprocess.run(["systemctl", "show", name, "-p", "ActiveState,SubState,Job,ControlGroup,Result,Slice"], capture_output=True,
+                          text=True, check=False)
+    lines = [said.stdout + said.stderr, *subprocess.run(["systemctl", "list-jobs", "--no-pager"], capture_output=True, text=True,
+                                                        check=False).stdout.splitlines()]
+    for top in cgroup_directories(name):
+        for directory, _, _ in os.walk(top):
+            pids = read_text(f"{directory}/cgroup.procs").split()
+            lines += [f"{directory}: {read_text(f'{directory}/cgroup.events').split()} {describe(pids) if pids else 'nobody'}"]
+    return "\n".join(lines)
 
 
 def remove_cgroup_tree(top):

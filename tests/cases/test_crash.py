@@ -62,7 +62,10 @@ class CrashCase(Crowded, LostCase):
         for row in rows:
             for name in (row["run"], f"jobward-{row['run']}.scope"):
                 if self.variant in ("scope", "system"):  # systemd removes them, in its own time
-                    wait_until(lambda: not system.cgroup_directories(name), f"{name} is gone", self.bound(5))
+                    try:
+                        wait_until(lambda: not system.cgroup_directories(name), f"{name} is gone", self.bound(5))
+                    except AssertionError as error:
+                        self.fail(f"{error}\n{system.describe_unit(name)}\n{row}")
                 self.assertEqual(system.cgroup_directories(name), [])
         self.assertEqual(crashes.integrity(self.path("state/jobward.db")), "ok")
 
