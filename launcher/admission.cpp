@@ -35,17 +35,20 @@ class Forecast {
   }
 
   // When this one can start, if all that were placed before it do so at their times; it is placed.
-  double place(const Candidate& candidate) {
+  // `not_before`: something else keeps it until then.
+  double place(const Candidate& candidate, double not_before = -kNever) {
     const double need = candidate.need.value_or(0);
     bool waited = false;
     // What ends at the very moment of its start makes room beside it.
-    while (!endings_.empty() && (need > free_ || (waited && endings_.top().at <= now_))) {
+    while (!endings_.empty() && (need > free_ || (waited && endings_.top().at <= now_) ||
+                                 endings_.top().at <= not_before)) {
       if (endings_.top().at == kNever) return now_ = kNever;
       now_ = std::max(now_, endings_.top().at);
       free_ += endings_.top().bytes;
       endings_.pop();
       waited = true;
     }
+    now_ = std::max(now_, not_before);
     free_ -= need;
     endings_.push({candidate.lasts ? now_ + *candidate.lasts : kNever, need});
     return now_;
@@ -67,11 +70,16 @@ std::optional<double> predicted_start(const Candidate& candidate, const Scene& s
   return at == kNever ? std::nullopt : std::optional(at);
 }
 
-// The first in the queue starts when it would have started without this one.
-bool may_go_ahead(const Candidate& candidate, const Scene& scene) {
-  Forecast forecast(scene);
-  const double start = forecast.place(scene.queue.front());
+// When the first in the queue could start.
+double first_start(const Scene& scene) {
+  return scene.queue.empty() ? 0 : Forecast(scene).place(scene.queue.front());
+}
+
+// The first in the queue starts when it would have started without this one, at `start`.
+bool may_go_ahead(const Candidate& candidate, const Scene& scene, double start) {
   if (start == kNever) return false;
+  Forecast forecast(scene);
+  forecast.place(scene.queue.front(), start > 0 ? start : -kNever);
   return (candidate.lasts && *candidate.lasts <= start) ||
          candidate.need.value_or(0) <= forecast.left();
 }
@@ -112,7 +120,10 @@ double Scene::balance() const {
 
 double Scene::free() const { return std::max(0.0, balance()); }
 
-Decision judge(const Candidate& candidate, const Scene& scene) {
+namespace {
+
+// `start`: of the first in the queue.
+Decision judge_one(const Candidate& candidate, const Scene& scene, double start) {
   if (!candidate.need)
     return {Verdict::fits, "nothing is known about its need, and no limit is set", 0, {}, {}};
   const std::string wanted = amount(*candidate.need);
@@ -141,7 +152,7 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
   const auto ahead = std::to_string(scene.queue.size()) +
                      (scene.queue.size() == 1 ? " run waits" : " runs wait") + " before it";
   if (!fits_now) return wait(candidate, scene, shortage + "; " + ahead);
-  if (may_go_ahead(candidate, scene))
+  if (may_go_ahead(candidate, scene, start))
     return {Verdict::fits,
             wanted + " of the " + amount(free) + " that are free, and nobody who waits is delayed",
             0,
@@ -152,14 +163,25 @@ Decision judge(const Candidate& candidate, const Scene& scene) {
                   ", and it would delay the first of them");
 }
 
+}  // namespace
+
+Decision judge(const Candidate& candidate, const Scene& scene) {
+  return judge_one(candidate, scene, first_start(scene));
+}
+
 Decision judge(const Candidate& candidate, const std::vector<Scene>& scenes) {
   const auto stricter = [](const Decision& a, const Decision& b) {
     if (a.verdict != b.verdict) return a.verdict > b.verdict;
     return a.starts_in.value_or(kNever) > b.starts_in.value_or(kNever);
   };
-  auto out = judge(candidate, scenes.front());
+  // As late as the last of the bounds lets it.
+  double start = 0;
+  for (const auto& scene : scenes)
+    start = std::max(start, first_start(scene));
+  auto out = judge_one(candidate, scenes.front(), start);
   for (std::size_t i = 1; i < scenes.size(); ++i)
-    if (auto other = judge(candidate, scenes[i]); stricter(other, out)) out = std::move(other);
+    if (auto other = judge_one(candidate, scenes[i], start); stricter(other, out))
+      out = std::move(other);
   return out;
 }
 

@@ -64,7 +64,8 @@ struct Decision {
 
 Decision judge(const Candidate& candidate, const Scene& scene);
 // Within several bounds at once (a limit around us, the machine): the strictest answer, and of two
-// that tell to wait the one whose end is later or unknown. `scenes`: at least one.
+// that tell to wait the one whose end is later or unknown. The first in the queue starts when all
+// bounds let it. `scenes`: at least one, with the same queue.
 Decision judge(const Candidate& candidate, const std::vector<Scene>& scenes);
 // The one with the least free.
 const Scene& tightest(const std::vector<Scene>& scenes);

@@ -87,7 +87,14 @@ class Crowded(Scene):
     def hold(self, name, share, *options, **popen):
         """A run that goes on and has this share reserved."""
         process = self.start(self.holder(name), *self.mem(share), *options, **popen)
-        self.wait_for_file(name)
+        try:
+            self.wait_for_file(name)
+        except AssertionError as error:
+            said = b""
+            if process.stderr:
+                os.set_blocking(process.stderr.fileno(), False)
+                said = process.stderr.read()
+            self.fail(f"{error}; it has said: {said!r}; {self.listed()}; memory: {system.read_text('/proc/meminfo')[:140]}")
         return process
 
     def queue(self, name, share, *options):

@@ -357,6 +357,23 @@ TEST_CASE("admission: Within two bounds the stricter answer counts") {
   CHECK(judge(wants(1), std::vector{roomy, full}).verdict == Verdict::fits);
 }
 
+TEST_CASE("admission: Who goes ahead is judged by when all bounds let the first one start") {
+  // Within the limit the first has to wait for `busy`; the machine alone would let it start now,
+  // and then have no room for another.
+  const std::vector<Candidate> queue{wants(7, kUnknown, "head")};
+  auto limit = machine(10, {holder("busy", 6, 100)}, queue);
+  const auto outside = machine(13.5, {holder("busy", 6, 100)}, queue);
+  CHECK(judge(wants(1), outside).verdict == Verdict::wait);
+  CHECK(judge(wants(1), std::vector{limit, outside}).verdict == Verdict::fits);
+  CHECK(judge(wants(1), std::vector{outside, limit}).verdict == Verdict::fits);
+  // It would still go on when `busy` has ended, and be in the way then.
+  CHECK(judge(wants(3.5), std::vector{limit, outside}).verdict == Verdict::wait);
+  CHECK(judge(wants(3.5, 99), std::vector{limit, outside}).verdict == Verdict::fits);
+  // Nobody knows when the first can start.
+  limit.running[0].ends_in = kUnknown;
+  CHECK(judge(wants(1), std::vector{limit, outside}).verdict == Verdict::wait);
+}
+
 TEST_CASE("admission: Of two bounds that tell to wait the later one tells when") {
   const auto soon = machine(10, {holder("busy", 8, 30)}, {});
   const auto late = machine(10, {holder("other", 8, 60)}, {});
