@@ -399,7 +399,8 @@ class Trials:
     def run_all(self):
         for name, job_name, number in self.plan["trials"]:
             print("BEGIN " + json.dumps([name, job_name, number]), flush=True)
-            faulthandler.dump_traceback_later(300, file=sys.stdout)  # where it is, if it hangs
+            longest = 300 + (self.plan["idle_seconds"] if job_name == "idle" else 0)
+            faulthandler.dump_traceback_later(longest, file=sys.stdout)  # where it is, if it hangs
             told = {"watchdog": name, "job": job_name, "trial": number}
             try:
                 told |= self.one(WATCHDOGS[name](), job_name)
