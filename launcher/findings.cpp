@@ -1,6 +1,7 @@
 #include "launcher/findings.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/exit_codes.h"
 #include "common/units.h"
@@ -15,11 +16,9 @@ Finding own(const char* source, const char* check, Severity severity, std::strin
 
 }  // namespace
 
-void add_own_findings(RunResult& result) {
-  auto& ending = result.ending;
-  if (!result.started) return;
+void add_own_findings(profiles::RunEnding& ending, const Estimate& estimate) {
   const auto need = ending.usage.get(Metric::memory_need);
-  const auto* predicted = result.request.estimate.by.find(Resource::memory);
+  const auto* predicted = estimate.by.find(Resource::memory);
   if (need && predicted != nullptr && *need > predicted->p99)
     ending.findings.push_back(own("launcher", "need_within_estimate", Severity::warn,
                                   "the job needed " + format_bytes(*need) + ", more than the " +

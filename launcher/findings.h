@@ -1,13 +1,15 @@
 // What is found about a run beside its outcome.
 #pragma once
 
+#include "common/job_types.h"
 #include "launcher/job_runner.h"
+#include "profiles/run_record.h"
 
 namespace jobward::launcher {
 
 // Jobward's own: that the job needed more than was predicted (WARN), that the watchdog had to end
 // it (HARD_FAIL).
-void add_own_findings(RunResult& result);
+void add_own_findings(profiles::RunEnding& ending, const Estimate& estimate);
 
 // Has what the job produced checked, where it ended well; a failed check that halts is the run's
 // own failure then.

@@ -31,7 +31,9 @@ std::string guess_line(const RunResult& result, const LimitPlan& plan) {
                            : " (nothing is known about this command yet)");
 }
 
-void record_end(const Workshop& shop, RunResult& result) {
+void record_end(const RunOrder& order, const Workshop& shop, RunResult& result) {
+  result.ending.findings.insert(result.ending.findings.begin(), order.findings.begin(),
+                                order.findings.end());
   result.at.ended = shop.clock.wall_ms();
   if (!result.recorded || result.earlier) return;
   JOBWARD_FAULT(closing);
@@ -156,11 +158,9 @@ void run_locked(const RunOrder& order, const Workshop& shop, const SignalGate& g
            try_again(order, shop, hooks, oom, time, result)) {
     }
     check_product(hooks, result);
-    add_own_findings(result);
+    if (result.started) add_own_findings(result.ending, result.request.estimate);
   }
-  result.ending.findings.insert(result.ending.findings.begin(), order.findings.begin(),
-                                order.findings.end());
-  record_end(shop, result);
+  record_end(order, shop, result);
 }
 
 }  // namespace
@@ -192,9 +192,8 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
                   const RunHooks& hooks) {
   auto result = planned(order, shop);
   if (!result.planned) {
-    result.ending.findings = order.findings;
     record_unstarted(shop, result);
-    record_end(shop, result);
+    record_end(order, shop, result);
     return result;
   }
   if (order.detached) result.request.survives_session = shop.backend.shelter(order.id);
@@ -202,7 +201,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
   if (!is_first_request(order, shop, gate, hooks, result)) {
     if (!result.earlier && result.ending.outcome == Outcome::refused) {
       record_unstarted(shop, result);
-      record_end(shop, result);
+      record_end(order, shop, result);
     }
     return result;
   }

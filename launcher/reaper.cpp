@@ -21,6 +21,7 @@
 #include "host/observe/kill_mark.h"
 #include "host/observe/process.h"
 #include "launcher/classify.h"
+#include "launcher/findings.h"
 #include "launcher/run_lock.h"
 
 namespace jobward::launcher {
@@ -236,6 +237,7 @@ class Reaper {
   std::string close(const std::string& cause) {
     ending_.cause = cause;
     ending_.exit_source = "jobward";
+    add_own_findings(ending_, run_.request.estimate);
     profiles::Timestamps at = run_.at;
     at.spawned = spawned_;
     at.ended = reaping_.clock.wall_ms();

@@ -43,10 +43,6 @@ bool Action::sense() {
   return false;
 }
 
-bool Action::begin(const Unit& victim, Level level, const Snapshot& snapshot) {
-  return prepare(victim, level, snapshot) && strike();
-}
-
 bool Action::prepare(const Unit& victim, Level level, const Snapshot& snapshot) {
   victim_ = victim;
   level_ = level;

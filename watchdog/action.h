@@ -45,8 +45,6 @@ class Action {
   Action(const Config& config, Sensor& sensor, Survey& survey)
       : config_(config), sensor_(sensor), survey_(survey) {}
 
-  // Both of the following.
-  bool begin(const Unit& victim, Level level, const Snapshot& snapshot);
   // Holds the victim and looks again. False: memory is back, or the victim is not who it was
   // (result().ended).
   bool prepare(const Unit& victim, Level level, const Snapshot& snapshot);

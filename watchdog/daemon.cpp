@@ -249,15 +249,19 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
 
 namespace {
 
+int not_started(const Lock& lock, const Config& config) {
+  complain((lock.holder_role == Role::once
+                ? "not started: a check has been going on for two minutes: "
+                : "it runs already: ") +
+           holder_words(lock) + " holds " + state_directory(config) + "/lock");
+  return kCannot;
+}
+
 // `lock`: taken already, or why it could not be.
 int serve(const Options& options, const Config& config, const host::KernelRoots& roots,
           Result<Lock> lock, Fd ready) {
   Parts parts;
-  if (lock && !lock->file) {
-    complain("it runs already: " + holder_words(*lock) + " holds " + state_directory(config) +
-             "/lock");
-    return kCannot;
-  }
+  if (lock && !lock->file) return not_started(*lock, config);
   if (!lock) parts.note("another one may be started beside it: " + lock.error().message());
   auto signals = open_signals();
   if (!signals) return cannot(signals.error());
@@ -301,12 +305,8 @@ int ensure_daemon(const Options& options, const Config& config, const host::Kern
   // Handed on to the child, so that nobody comes in between.
   auto lock = take_lock(state_directory(config), Role::daemon);
   if (!lock) return cannot(lock.error());
-  if (!lock->file && lock->holder_role == Role::once) {
-    complain("the watchdog is not started: a check has been going on for two minutes (" +
-             holder_words(*lock) + ")");
-    return kCannot;
-  }
-  if (!lock->file) return kNothingToDo;
+  if (!lock->file)
+    return lock->holder_role == Role::once ? not_started(*lock, config) : kNothingToDo;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return cannot(errno_error("make", "a pipe").value());
   Fd reads(ends[0]);

@@ -8,6 +8,7 @@ namespace jobward::watchdog {
 namespace {
 
 constexpr std::int64_t kMinuteMs = 60000;
+constexpr std::int64_t kVainMs = 1000;
 // A full look at least so often, however much is free.
 constexpr std::int64_t kFullLookMs = 10000;
 // Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
@@ -65,6 +66,7 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   last_wait_ = wait;
   out.wait_seconds = wait;
   out.low = level >= Level::term;
+  if (!out.low) in_vain_at_ = 0;
   if (level == Level::none) {
     if (now.memory_available > threshold_of(config, Level::warn, now) / 100 * 105) warned_ = false;
     return out;
@@ -72,14 +74,17 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   if (!warned_) report_.warning(config, now);
   warned_ = true;
   if (!out.low) return out;
+  // Memory is looked at as often as ever; all processes, where there was nobody to be ended, only
+  // when it has fallen further or a second has passed.
+  if (in_vain_at_ != 0 && !falls && monotonic_ms() - in_vain_at_ < kVainMs) {
+    out.wait_seconds = std::max(wait, kSteadyWait);
+    return out;
+  }
   const Done done = act(config, level, now);
   out.acted = done == Done::acted;
-  // Where there is nobody to be ended, looking at all processes again and again helps nobody; as
-  // soon as memory falls further it is done at the full pace.
-  in_vain_ = done == Done::nobody && !falls ? in_vain_ + 1 : 0;
+  in_vain_at_ = done == Done::nobody ? monotonic_ms() : 0;
   // After an action the memory is looked at again at once.
-  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait * (in_vain_ + 1));
-  out.wait_seconds = std::min(out.wait_seconds, kLongestWait);
+  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait);
   return out;
 }
 

@@ -53,7 +53,7 @@ class Watch {
   std::int64_t said_dry_run_ = 0;
   int said_victim_ = 0;
   std::int64_t said_recovered_ = 0;
-  unsigned in_vain_ = 0;  // looks in a row that found nobody to end
+  std::int64_t in_vain_at_ = 0;  // when all were looked at and nobody could be ended; 0: not so
 };
 
 }  // namespace jobward::watchdog

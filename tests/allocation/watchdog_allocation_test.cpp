@@ -111,7 +111,8 @@ void check_action(Config config, Sensor& sensor, Survey& survey, Level level, bo
   const Unit victim = unit_of(survey, child);
   const Snapshot snapshot = sensor.last();
   Action action(config, sensor, survey);
-  allocates_nothing(what, [&] { return action.begin(victim, level, snapshot); });
+  allocates_nothing(what,
+                    [&] { return (action.prepare(victim, level, snapshot) && action.strike()); });
   allocates_nothing("  and its end", [&] {
     action.finish();
     return action.result().ended == Ended::gone;

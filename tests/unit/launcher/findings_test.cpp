@@ -71,10 +71,10 @@ TEST_CASE("findings: A need above the bound is a WARN, within it nothing") {
   auto result = ended(Outcome::ok);
   result.request.estimate.by.set(Resource::memory, {80 * kMiB, 90 * kMiB, 100 * kMiB});
   result.ending.usage.set(Metric::memory_need, 100 * kMiB);
-  add_own_findings(result);
+  add_own_findings(result.ending, result.request.estimate);
   CHECK(result.ending.findings.empty());
   result.ending.usage.set(Metric::memory_need, 101 * kMiB);
-  add_own_findings(result);
+  add_own_findings(result.ending, result.request.estimate);
   REQUIRE(result.ending.findings.size() == 1);
   CHECK(result.ending.findings[0].effective == Severity::warn);
   CHECK_FALSE(result.ending.findings[0].passed);
@@ -85,7 +85,7 @@ TEST_CASE("findings: A need above the bound is a WARN, within it nothing") {
 TEST_CASE("findings: A kill by the watchdog is a HARD_FAIL") {
   auto result = ended(Outcome::watchdog_killed);
   result.ending.cause = "the watchdog ended it";
-  add_own_findings(result);
+  add_own_findings(result.ending, result.request.estimate);
   REQUIRE(result.ending.findings.size() == 1);
   CHECK(halts(result.ending.findings[0]));
   CHECK(result.ending.findings[0].message == "the watchdog ended it");

@@ -41,7 +41,7 @@ struct Scene {
   }
   bool begin(const Unit& victim) {
     const auto snapshot = eyes.sensor.last();
-    return action.begin(victim, level_of(config, snapshot), snapshot);
+    return (action.prepare(victim, level_of(config, snapshot), snapshot) && action.strike());
   }
   const ActionResult& result() { return action.result(); }
 
@@ -173,7 +173,7 @@ TEST_CASE("action: Memory that is back after choosing ends nobody") {
   const Unit victim = *found;
   const auto before = s.eyes.sensor.last();
   s.m.memory(kPlenty);
-  CHECK_FALSE(s.action.begin(victim, Level::term, before));
+  CHECK_FALSE((s.action.prepare(victim, Level::term, before) && s.action.strike()));
   CHECK(s.result().ended == Ended::recovered);
   CHECK(s.result().sent_count == 0);
   CHECK_FALSE(child.ended());
@@ -187,7 +187,7 @@ TEST_CASE("action: Memory that got worse after choosing is acted on as it is now
   const Unit victim = *found;
   const auto before = s.eyes.sensor.last();
   s.m.memory(kVeryLow);
-  CHECK(s.action.begin(victim, Level::term, before));
+  CHECK((s.action.prepare(victim, Level::term, before) && s.action.strike()));
   CHECK(s.result().sent[0].kill);
   CHECK(s.result().available_before == kVeryLow);
 }
@@ -230,7 +230,7 @@ TEST_CASE("action: A victim that we may not signal is told as such") {
     if (found == nullptr) return 1;
     const Unit victim = *found;
     Action action(config, eyes.sensor, eyes.survey);
-    if (action.begin(victim, Level::term, eyes.sensor.last())) return 2;
+    if (action.prepare(victim, Level::term, eyes.sensor.last()) && action.strike()) return 2;
     return action.result().ended == Ended::refused && action.result().errnum == EPERM ? 0 : 3;
   });
   if (answer) CHECK(*answer == 0);
@@ -253,7 +253,8 @@ struct JobScene {
     REQUIRE(found != nullptr);
     REQUIRE(found->is_job);
     const Unit victim = *found;
-    return action.begin(victim, level_of(config, eyes.sensor.last()), eyes.sensor.last());
+    return (action.prepare(victim, level_of(config, eyes.sensor.last()), eyes.sensor.last()) &&
+            action.strike());
   }
   void everybody_left() const {
     m.kernel.directory().write("/cg/jobward-0/r1/job/main/cgroup.procs", "");
@@ -344,7 +345,7 @@ TEST_CASE("action: A job's cgroup that was made anew is left alone") {
   remove_process(s.m.kernel, a.pid());
   remove_process(s.m.kernel, b.pid());
   s.m.job("r1", 500, {{.pid = a.pid(), .rss_mib = 200}, {.pid = b.pid(), .rss_mib = 200}});
-  CHECK_FALSE(s.action.begin(victim, Level::term, s.eyes.sensor.last()));
+  CHECK_FALSE((s.action.prepare(victim, Level::term, s.eyes.sensor.last()) && s.action.strike()));
   CHECK(s.action.result().ended == Ended::not_there);
   CHECK_FALSE(a.ended());
   CHECK_FALSE(b.ended());
@@ -359,7 +360,7 @@ TEST_CASE("action: Memory that is back after choosing leaves no mark on the job"
   const Unit victim = *found;
   const auto before = s.eyes.sensor.last();
   s.m.memory(kPlenty);
-  CHECK_FALSE(s.action.begin(victim, Level::term, before));
+  CHECK_FALSE((s.action.prepare(victim, Level::term, before) && s.action.strike()));
   CHECK(::getxattr(s.path().c_str(), host::kKillMarkName, nullptr, 0) < 0);
   CHECK_FALSE(a.ended());
 }
