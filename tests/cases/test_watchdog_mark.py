@@ -182,6 +182,8 @@ class Reaped(WatchdogCase):
         self.assertEqual((shown["outcome"], shown["state"]), ("watchdog_killed", "ended"), shown)
         self.assertRegex(shown["cause"], WORDS + ".*(?i:supervisor was gone)")
         self.assertEqual(shown["watchdog"]["level"], "kill")
+        found = [(finding["check"], finding["severity_effective"], finding["passed"]) for finding in shown["findings"]]
+        self.assertEqual(found, [("not_killed", "HARD_FAIL", False)])
         self.assertNotIn("exit_code", shown)
         self.assertEqual(system.cgroup_directories(run), [])
 
