@@ -72,7 +72,7 @@ Result<std::shared_ptr<const duckdb::Api>> functions_of(void* handle, const std:
   auto api = std::make_shared<duckdb::Api>();
   const char* missing = nullptr;
 #define JOBWARD_DUCKDB_LOOK_UP(name, result, parameters)                                \
-  api->name = reinterpret_cast<result(*) parameters>(::dlsym(handle, "duckdb_" #name)); \
+  api->name = reinterpret_cast<decltype(api->name)>(::dlsym(handle, "duckdb_" #name)); \
   if (api->name == nullptr) missing = "duckdb_" #name;
   JOBWARD_DUCKDB_FUNCTIONS(JOBWARD_DUCKDB_LOOK_UP)
 #undef JOBWARD_DUCKDB_LOOK_UP
