@@ -36,16 +36,18 @@ struct Progress {
 };
 
 // A VARCHAR in a vector: short ones inside, others pointed at.
-struct Text {
-  std::uint32_t length;
-  union {
-    char inlined[12];
-    struct {
-      char prefix[4];
-      const char* data;
-    } pointed;
-  };
+union Text {
+  struct {
+    std::uint32_t length;
+    char bytes[12];
+  } inlined;
+  struct {
+    std::uint32_t length;
+    char prefix[4];
+    const char* bytes;
+  } pointed;
 };
+static_assert(sizeof(Text) == 16, "as duckdb_string_t");
 inline constexpr std::uint32_t kInlinedLength = 12;
 
 inline constexpr int kErrorOutOfMemory = 33;  // DUCKDB_ERROR_OUT_OF_MEMORY

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "common/log.h"
 #include "common/text.h"
 #include "verify/sql.h"
 
@@ -22,8 +23,9 @@ bool is_valid(const std::uint64_t* validity, duckdb::Index row) {
 Cell cell_of(const duckdb::Text* texts, const std::uint64_t* validity, duckdb::Index row) {
   if (!is_valid(validity, row)) return std::nullopt;
   const auto& text = texts[row];
-  return std::string(text.length <= duckdb::kInlinedLength ? text.inlined : text.pointed.data,
-                     text.length);
+  const auto length = text.inlined.length;
+  return std::string(length <= duckdb::kInlinedLength ? text.inlined.bytes : text.pointed.bytes,
+                     length);
 }
 
 // Destroys a result once, whatever happens.
@@ -180,6 +182,7 @@ bool Engine::Busy::stopped() const {
 }
 
 Result<std::vector<Row>> Engine::fetch(const std::string& sql, bool rows) {
+  if (log::enabled(log::Level::debug)) log::debug("DuckDB: " + printable(sql));
   Answer answer(api_);
   duckdb::State state = duckdb::kError;
   {
