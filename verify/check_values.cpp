@@ -89,8 +89,7 @@ Result<Outcome> judge_nulls(const CheckContext& context, Opened& dataset,
     const auto count = dataset.scan.count(one.slot);
     const double rate = rate_of(count, rows);
     verdict.worst = std::max(verdict.worst, count);
-    if (count > 0 || watched.size() <= 100)
-      {
+    if (count > 0 || watched.size() <= 100) {
       columns.emplace_back().put("column", one.column.name);
       columns.back().put("nulls", count);
       columns.back().put("rate", rate);

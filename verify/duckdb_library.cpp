@@ -71,7 +71,7 @@ Result<void*> load_judged(const std::string& path, unsigned uid) {
 Result<std::shared_ptr<const duckdb::Api>> functions_of(void* handle, const std::string& path) {
   auto api = std::make_shared<duckdb::Api>();
   const char* missing = nullptr;
-#define JOBWARD_DUCKDB_LOOK_UP(name, result, parameters)                                \
+#define JOBWARD_DUCKDB_LOOK_UP(name, result, parameters)                               \
   api->name = reinterpret_cast<decltype(api->name)>(::dlsym(handle, "duckdb_" #name)); \
   if (api->name == nullptr) missing = "duckdb_" #name;
   JOBWARD_DUCKDB_FUNCTIONS(JOBWARD_DUCKDB_LOOK_UP)
