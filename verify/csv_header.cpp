@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "common/fd.h"
 
 namespace jobward::verify {
@@ -63,17 +65,16 @@ std::optional<std::vector<std::string>> read_csv_header(const std::string& path,
   if (path.ends_with(".gz") || path.ends_with(".zst")) return std::nullopt;
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return std::nullopt;
-  std::string text(kLongestHeader, '\0');
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const auto got = ::read(fd.get(), text.data() + have, text.size() - have);
+  std::string text;
+  while (text.size() < kLongestHeader) {
+    std::array<char, 16384> piece{};
+    const auto got = ::read(fd.get(), piece.data(), piece.size());
     if (got < 0) return std::nullopt;
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+    text.append(piece.data(), static_cast<std::size_t>(got));
+    if (auto header = parse_csv_header(text, got == 0, options)) return header;
+    if (got == 0) return std::nullopt;
   }
-  const bool whole = have < text.size();
-  text.resize(have);
-  return parse_csv_header(text, whole, options);
+  return std::nullopt;
 }
 
 }  // namespace jobward::verify

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
+#include <utility>
 
 #include "common/files.h"
 #include "common/text.h"
@@ -53,10 +53,9 @@ std::optional<std::vector<std::string>> true_header(const Source& source) {
 
 // Why detection failed; the engine only says that it did, so each file is read plainly until a line
 // is wrong.
-Error precise(Engine& engine, const Source& source, Error general) {
-  const auto names = true_header(source);
+Error precise(Engine& engine, const Source& source,
+              const std::optional<std::vector<std::string>>& names, Error general) {
   if (!names) return general;
-  std::map<std::string, int> count;
   std::vector<std::string> unique;
   for (const auto& name : *names)
     unique.push_back(std::to_string(unique.size()) + " " + name);
@@ -68,19 +67,34 @@ Error precise(Engine& engine, const Source& source, Error general) {
   return general;
 }
 
+// One header for all files: the engine would notice only what it happens to look into.
+Status expect_same_headers(const Source& source, const std::vector<std::string>& first) {
+  for (std::size_t i = 1; i < source.files.size(); ++i) {
+    const auto other = read_csv_header(source.files[i].path, source.spec->text);
+    if (other && *other != first)
+      return error("read", "the files of " + source.spec->name + " as one table",
+                   source.files[i].shown + " has another header than " + source.files[0].shown);
+  }
+  return {};
+}
+
 Status describe_csv(Engine& engine, Source& source) {
   auto columns =
       described(engine, sql_reader(*source.spec, paths_of(source), {}, source.csv_buffer));
-  if (!columns) return tl::unexpected(precise(engine, source, std::move(columns).error()));
+  const bool look = !columns || may_be_renamed(*columns) || source.files.size() > 1;
+  const auto header = look ? true_header(source) : std::nullopt;
+  if (header) JOBWARD_RETURN_IF_ERROR(expect_same_headers(source, *header));
+  if (!columns) return tl::unexpected(precise(engine, source, header, std::move(columns).error()));
+  const bool named = header && header->size() == columns->size();
+  // The types are settled here: no later statement may detect others. The reader knows a renamed
+  // column by no name; it stays detected.
   std::vector<TypedColumn> known;
-  for (const auto& column : *columns)
-    known.push_back({column.name, column.type});
-  // The types are settled here: no later statement may detect others.
+  for (std::size_t i = 0; i < columns->size(); ++i) {
+    auto& column = (*columns)[i];
+    const std::string of_engine = std::exchange(column.name, named ? (*header)[i] : column.name);
+    if (of_engine == column.name) known.push_back({column.name, column.type});
+  }
   source.relation = sql_reader(*source.spec, paths_of(source), known, source.csv_buffer);
-  if (may_be_renamed(*columns))
-    if (const auto names = true_header(source); names && names->size() == columns->size())
-      for (std::size_t i = 0; i < names->size(); ++i)
-        (*columns)[i].name = (*names)[i];
   source.columns = std::move(*columns);
   return {};
 }
