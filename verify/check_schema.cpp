@@ -115,16 +115,15 @@ struct NullCount {
 
 Result<Judge> prepare(const CheckContext& context, const Check& check, const SchemaMatch& demand) {
   auto& dataset = context.at(check.dataset);
-  auto& source = dataset.source;
   std::vector<NullCount> nulls;
   std::vector<std::string> types;
   for (const auto& expected : demand.columns) {
     auto type = exact_type(*context.engine, expected);
     if (!type) return tl::unexpected(std::move(type).error());
     types.push_back(std::move(*type));
-    const auto column = source.column(expected.name);
-    if (!column || !source.differences.empty()) continue;
-    const bool typed = is_text_format(*source.spec) && expected.type != "any";
+    const auto column = dataset.source.column(expected.name);
+    if (!column || !dataset.source.differences.empty()) continue;
+    const bool typed = is_text_format(*dataset.source.spec) && expected.type != "any";
     // What a text file has is known when all of it was read: the value is thrown away, the
     // conversion is not.
     if (typed) dataset.scan.add("count(" + (*column)->sql + ")");
