@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <utility>
 
 #include "common/files.h"
 #include "common/text.h"
@@ -91,7 +90,8 @@ Status describe_csv(Engine& engine, Source& source) {
   std::vector<TypedColumn> known;
   for (std::size_t i = 0; i < columns->size(); ++i) {
     auto& column = (*columns)[i];
-    const std::string of_engine = std::exchange(column.name, named ? (*header)[i] : column.name);
+    const std::string of_engine = column.name;
+    if (named) column.name = (*header)[i];
     if (of_engine == column.name) known.push_back({column.name, column.type});
   }
   source.relation = sql_reader(*source.spec, paths_of(source), known, source.csv_buffer);
