@@ -132,9 +132,6 @@ class Data(VerifyTest):
         self.write("t.csv", "A,a\n1,1\n1,2\n")
         self.assert_passed(self.unique())
         self.assert_failed(self.check({"t": "t.csv"}, {**self.UNIQUE, "columns": "A"}))
-        self.make("t.parquet", 'SELECT unnest([1, 1]) AS "A", unnest([1, 2]) AS a')
-        self.assert_passed(self.unique("t.parquet"))
-        self.assert_failed(self.check({"t": "t.parquet"}, {**self.UNIQUE, "columns": "A"}))
 
     def test_broken_json_lines(self):
         self.write("t.jsonl", '{"a": 1}\n{"a":\n')
