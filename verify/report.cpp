@@ -11,6 +11,19 @@
 
 namespace jobward::verify {
 
+void Facts::put(std::string name, bool value) { all_.emplace_back(std::move(name), value); }
+void Facts::put(std::string name, std::int64_t value) { all_.emplace_back(std::move(name), value); }
+void Facts::put(std::string name, double value) { all_.emplace_back(std::move(name), value); }
+void Facts::put(std::string name, std::string value) {
+  all_.emplace_back(std::move(name), std::move(value));
+}
+void Facts::put(std::string name, std::vector<std::string> value) {
+  all_.emplace_back(std::move(name), std::move(value));
+}
+void Facts::put(std::string name, std::vector<Facts> value) {
+  all_.emplace_back(std::move(name), std::move(value));
+}
+
 std::string_view to_string(State state) {
   static constexpr std::array<std::string_view, 3> kNames{"passed", "failed", "error"};
   return kNames[static_cast<std::size_t>(state)];

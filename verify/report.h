@@ -27,25 +27,17 @@ using Fact = std::variant<bool, std::int64_t, double, std::string, std::vector<s
                           std::vector<Facts>>;
 class Facts {
  public:
-  void put(std::string name, bool value) { add(std::move(name), value); }
-  void put(std::string name, std::int64_t value) { add(std::move(name), value); }
-  void put(std::string name, double value) { add(std::move(name), value); }
-  void put(std::string name, std::string value) { add(std::move(name), std::move(value)); }
-  void put(std::string name, std::vector<std::string> value) {
-    add(std::move(name), std::move(value));
-  }
-  void put(std::string name, std::vector<Facts> value) { add(std::move(name), std::move(value)); }
+  void put(std::string name, bool value);
+  void put(std::string name, std::int64_t value);
+  void put(std::string name, double value);
+  void put(std::string name, std::string value);
+  void put(std::string name, std::vector<std::string> value);
+  void put(std::string name, std::vector<Facts> value);
   [[nodiscard]] const std::vector<std::pair<std::string, Fact>>& all() const { return all_; }
 
  private:
-  template <class Value>
-  void add(std::string name, Value value);
   std::vector<std::pair<std::string, Fact>> all_;
 };
-template <class Value>
-void Facts::add(std::string name, Value value) {
-  all_.emplace_back(std::move(name), Fact(std::move(value)));
-}
 
 enum class State : std::uint8_t { passed, failed, error };
 std::string_view to_string(State state);
