@@ -21,5 +21,6 @@ int reap_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int profiles_command(const Arguments& arguments);
 int watchdog_command(const Arguments& arguments);
+int verify_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

@@ -44,6 +44,8 @@ constexpr std::array kCommands{
     Command{"profiles", "take what was learned from one machine to another", profiles_command},
     Command{"watchdog", "end the largest before memory runs out: once, install, uninstall, status",
             watchdog_command},
+    Command{"verify", "check data against a contract: columns, keys, rows, nulls, ranges, ...",
+            verify_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
 };
 

@@ -2,8 +2,11 @@
 
 #include <sodium/crypto_hash_sha256.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <vector>
 
 namespace jobward {
 
@@ -18,17 +21,41 @@ Result<std::string> new_run_id() {
   return id;
 }
 
-std::string sha256_hex(std::string_view bytes) {
+namespace {
+
+std::string hex_of(const std::array<unsigned char, crypto_hash_sha256_BYTES>& digest) {
   static constexpr std::string_view kHex = "0123456789abcdef";
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
   std::string text;
   for (const unsigned char byte : digest) {
     text += kHex[byte >> 4U];
     text += kHex[byte & 15U];
   }
   return text;
+}
+
+}  // namespace
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size());
+  return hex_of(digest);
+}
+
+Result<std::string> sha256_of_fd(int fd, const std::string& name) {
+  crypto_hash_sha256_state state;
+  crypto_hash_sha256_init(&state);
+  std::vector<unsigned char> piece(256U << 10U);
+  while (true) {
+    const auto got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("read", name);
+    if (got == 0) break;
+    crypto_hash_sha256_update(&state, piece.data(), static_cast<unsigned long long>(got));
+  }
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256_final(&state, digest.data());
+  return hex_of(digest);
 }
 
 }  // namespace jobward

@@ -16,5 +16,7 @@ Result<std::string> new_run_id();
 
 // SHA-256 (FIPS 180-4), as lower-case hexadecimal.
 std::string sha256_hex(std::string_view bytes);
+// Of all that can still be read from the descriptor, in pieces; `name` is for the error.
+Result<std::string> sha256_of_fd(int fd, const std::string& name);
 
 }  // namespace jobward

@@ -127,6 +127,16 @@ CREATE TABLE watchdog_broken(
                                  // See curve_rows.cpp, which has the same terms.
                                  Migration{"memory curves by kind", R"sql(
 CREATE INDEX runs_with_curve ON runs(fp_masked, seq) WHERE outcome='ok' AND length(curve)>0;
+)sql"},
+                                 // See accepted_rows.h.
+                                 Migration{"accepted row counts", R"sql(
+CREATE TABLE accepted_rows(
+  project BLOB NOT NULL,
+  contract TEXT NOT NULL,
+  check_id TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  accepted_ms INTEGER NOT NULL,
+  PRIMARY KEY(project, contract, check_id)) WITHOUT ROWID;
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

@@ -110,6 +110,21 @@ Status Statement::run() {
   return {};
 }
 
+Statement::Kind Statement::kind(int column) const {
+  switch (sqlite3_column_type(statement_.get(), column)) {
+    case SQLITE_INTEGER:
+      return Kind::integer;
+    case SQLITE_FLOAT:
+      return Kind::real;
+    case SQLITE_TEXT:
+      return Kind::text;
+    case SQLITE_BLOB:
+      return Kind::blob;
+    default:
+      return Kind::null;
+  }
+}
+
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
@@ -146,6 +161,27 @@ Result<Database> Database::open(const std::string& path, int busy_ms) {
   if (code != SQLITE_OK) return failure(raw, "open database", path);
   sqlite3_busy_timeout(raw, busy_ms);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  return db;
+}
+
+Result<Database> Database::open_for_reading(const std::string& path, bool settled, int busy_ms) {
+  // As a URI, whose special characters are escaped (https://www.sqlite.org/uri.html).
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '%' || c == '?' || c == '#' || byte < 0x20 || byte >= 0x7F)
+      uri += {'%', kDigits[byte / 16], kDigits[byte % 16]};
+    else
+      uri += c;
+  }
+  if (settled) uri += "?immutable=1";
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(
+      uri.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
+  Database db(raw, path);
+  if (code != SQLITE_OK) return failure(raw, "open database", path);
+  sqlite3_busy_timeout(raw, busy_ms);
   return db;
 }
 

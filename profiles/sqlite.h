@@ -45,6 +45,8 @@ class Statement {
   // For statements without rows.
   Status run();
 
+  enum class Kind { null, integer, real, text, blob };
+  [[nodiscard]] Kind kind(int column) const;
   [[nodiscard]] bool is_null(int column) const;
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] double real(int column) const;
@@ -70,6 +72,9 @@ class Database {
  public:
   // Creates the file (mode 0600) if it is missing. busy_ms: how long to wait for another process.
   static Result<Database> open(const std::string& path, int busy_ms);
+  // Somebody else's database, only to be read; nothing is made. `settled`: nobody writes it, so no
+  // lock is taken and nothing beside it is looked at.
+  static Result<Database> open_for_reading(const std::string& path, bool settled, int busy_ms);
   Result<Statement> prepare(std::string_view sql);
   Status execute(const char* sql);  // one or several statements without parameters
   Result<std::int64_t> integer(const char* sql);

@@ -1,0 +1,79 @@
+#include "cli/render_verify.h"
+
+#include <algorithm>
+
+#include "cli/render_text.h"
+#include "common/text.h"
+#include "common/units.h"
+
+namespace jobward::cli {
+namespace {
+
+using verify::CheckResult;
+using verify::State;
+
+std::string state_words(const CheckResult& check) {
+  switch (check.state) {
+    case State::passed:
+      return "ok";
+    case State::failed:
+      return std::string(to_string(check.effective));
+    case State::error:
+      return "ERROR";
+  }
+  return {};
+}
+
+std::string sample_words(const verify::Sample& sample) {
+  std::string out;
+  for (const auto& [name, cell] : sample)
+    out += (out.empty() ? "" : ", ") + printable(name) + " = " +
+           (cell ? shortened(printable(*cell), 60) : "NULL");
+  return out;
+}
+
+std::size_t widest(const std::vector<CheckResult>& checks, std::string CheckResult::*member) {
+  std::size_t out = 5;
+  for (const auto& check : checks)
+    out = std::max(out, std::min<std::size_t>((check.*member).size(), 40));
+  return out + 2;
+}
+
+std::string counted(std::ptrdiff_t count, const char* what) {
+  return std::to_string(count) + " " + what;
+}
+
+std::string verdict(const verify::Report& report) {
+  const auto count = [&](auto matches) {
+    return std::count_if(report.checks.begin(), report.checks.end(), matches);
+  };
+  std::string out =
+      counted(count([](const auto& one) { return one.state == State::passed; }), "passed");
+  for (const auto severity : {Severity::hard_fail, Severity::warn, Severity::info}) {
+    const auto failed = count([&](const CheckResult& one) {
+      return one.state == State::failed && one.effective == severity;
+    });
+    if (failed > 0) out += ", " + counted(failed, "failed as ") + std::string(to_string(severity));
+  }
+  const auto errors = count([](const auto& one) { return one.state == State::error; });
+  if (errors > 0) out += ", " + counted(errors, "could not be checked");
+  return out;
+}
+
+}  // namespace
+
+std::string verify_text(const verify::Report& report) {
+  std::string out = printable(report.contract) + " (" + printable(report.path) + ")\n";
+  const auto id = widest(report.checks, &CheckResult::id);
+  const auto primitive = widest(report.checks, &CheckResult::primitive);
+  for (const auto& check : report.checks) {
+    out += "  " + padded(state_words(check), 11) + padded(printable(check.id), id) +
+           padded(check.primitive, primitive) + check.message + "\n";
+    for (const auto& sample : check.samples)
+      out += std::string(15, ' ') + sample_words(sample) + "\n";
+  }
+  out += verdict(report) + "; " + format_duration(report.seconds) + "\n";
+  return out;
+}
+
+}  // namespace jobward::cli

@@ -1,0 +1,110 @@
+// The functions of DuckDB's C interface that are used here, as declared in duckdb.h of DuckDB 1.4.4
+// (npm duckdb@1.4.4, src/duckdb/src/include/duckdb.h, MIT licence); the interface is stable from
+// 1.2 on, and loaded at run time.
+#pragma once
+
+#include <cstdint>
+
+namespace jobward::verify::duckdb {
+
+using Index = std::uint64_t;
+enum State : int { kSuccess = 0, kError = 1 };
+
+// Opaque handles.
+using Config = struct ConfigBody*;
+using Database = struct DatabaseBody*;
+using Connection = struct ConnectionBody*;
+using DataChunk = struct DataChunkBody*;
+using Vector = struct VectorBody*;
+using Appender = struct AppenderBody*;
+using Statements = struct StatementsBody*;
+using Prepared = struct PreparedBody*;
+
+struct QueryResult {
+  Index deprecated_column_count;
+  Index deprecated_row_count;
+  Index deprecated_rows_changed;
+  void* deprecated_columns;
+  char* deprecated_error_message;
+  void* internal_data;
+};
+
+struct Progress {
+  double percentage;  // -1: not known
+  std::uint64_t rows_processed;
+  std::uint64_t total_rows_to_process;
+};
+
+// A VARCHAR in a vector: short ones inside, others pointed at.
+union Text {
+  struct {
+    std::uint32_t length;
+    char bytes[12];
+  } inlined;
+  struct {
+    std::uint32_t length;
+    char prefix[4];
+    const char* bytes;
+  } pointed;
+};
+static_assert(sizeof(Text) == 16, "as duckdb_string_t");
+inline constexpr std::uint32_t kInlinedLength = 12;
+
+inline constexpr int kErrorOutOfMemory = 33;  // DUCKDB_ERROR_OUT_OF_MEMORY
+inline constexpr int kErrorInterrupt = 29;    // DUCKDB_ERROR_INTERRUPT
+inline constexpr int kStatementSelect = 1;    // DUCKDB_STATEMENT_TYPE_SELECT
+
+// X(name without "duckdb_", result, parameters)
+#define JOBWARD_DUCKDB_FUNCTIONS(X)                                                 \
+  X(library_version, const char*, ())                                               \
+  X(create_config, State, (Config*))                                                \
+  X(set_config, State, (Config, const char*, const char*))                          \
+  X(destroy_config, void, (Config*))                                                \
+  X(open_ext, State, (const char*, Database*, Config, char**))                      \
+  X(close, void, (Database*))                                                       \
+  X(connect, State, (Database, Connection*))                                        \
+  X(disconnect, void, (Connection*))                                                \
+  X(interrupt, void, (Connection))                                                  \
+  X(query_progress, Progress, (Connection))                                         \
+  X(query, State, (Connection, const char*, QueryResult*))                          \
+  X(destroy_result, void, (QueryResult*))                                           \
+  X(result_error, const char*, (QueryResult*))                                      \
+  X(result_error_type, int, (QueryResult*))                                         \
+  X(column_count, Index, (QueryResult*))                                            \
+  X(column_name, const char*, (QueryResult*, Index))                                \
+  X(column_type, int, (QueryResult*, Index))                                        \
+  X(fetch_chunk, DataChunk, (QueryResult))                                          \
+  X(destroy_data_chunk, void, (DataChunk*))                                         \
+  X(data_chunk_get_size, Index, (DataChunk))                                        \
+  X(data_chunk_get_vector, Vector, (DataChunk, Index))                              \
+  X(vector_get_data, void*, (Vector))                                               \
+  X(vector_get_validity, std::uint64_t*, (Vector))                                  \
+  X(extract_statements, Index, (Connection, const char*, Statements*))              \
+  X(extract_statements_error, const char*, (Statements))                            \
+  X(destroy_extracted, void, (Statements*))                                         \
+  X(prepare_extracted_statement, State, (Connection, Statements, Index, Prepared*)) \
+  X(prepare_error, const char*, (Prepared))                                         \
+  X(prepared_statement_type, int, (Prepared))                                       \
+  X(nparams, Index, (Prepared))                                                     \
+  X(destroy_prepare, void, (Prepared*))                                             \
+  X(free, void, (void*))                                                            \
+  X(appender_create, State, (Connection, const char*, const char*, Appender*))      \
+  X(appender_error, const char*, (Appender))                                        \
+  X(appender_end_row, State, (Appender))                                            \
+  X(appender_destroy, State, (Appender*))                                           \
+  X(appender_close, State, (Appender))                                              \
+  X(append_int64, State, (Appender, std::int64_t))                                  \
+  X(append_double, State, (Appender, double))                                       \
+  X(append_varchar_length, State, (Appender, const char*, Index))                   \
+  X(append_blob, State, (Appender, const void*, Index))                             \
+  X(append_null, State, (Appender))
+
+struct Api {
+#define JOBWARD_DUCKDB_MEMBER(name, result, parameters) result(*name) parameters = nullptr;
+  JOBWARD_DUCKDB_FUNCTIONS(JOBWARD_DUCKDB_MEMBER)
+#undef JOBWARD_DUCKDB_MEMBER
+};
+
+inline constexpr int kTypeVarchar = 17;  // DUCKDB_TYPE_VARCHAR
+
+}  // namespace jobward::verify::duckdb

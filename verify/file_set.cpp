@@ -1,0 +1,165 @@
+#include "verify/file_set.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "common/fd.h"
+#include "common/identity.h"
+#include "common/text.h"
+#include "profiles/paths.h"
+
+namespace jobward::verify {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has_pattern(const std::string& word) { return word.find_first_of("*?[") != std::string::npos; }
+
+FileFacts facts_of(const std::string& path, const std::string& directory,
+                   const struct stat& facts) {
+  FileFacts out;
+  out.path = path;
+  out.shown = printable(profiles::path_within(directory, path));
+  out.bytes = static_cast<std::uint64_t>(facts.st_size);
+  out.mtime_ns =
+      static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1000000000 + facts.st_mtim.tv_nsec;
+  out.inode = facts.st_ino;
+  out.device = facts.st_dev;
+  return out;
+}
+
+// One pattern, walked word by word.
+class Walk {
+ public:
+  std::vector<std::string> found;
+
+  void from(const std::string& place, const std::vector<std::string>& words, std::size_t at) {
+    if (at == words.size()) {
+      found.push_back(place);
+      return;
+    }
+    const auto& word = words[at];
+    const bool last = at + 1 == words.size();
+    if (word == "**") return across(place, words, at);
+    if (!has_pattern(word)) {
+      const std::string next = place + "/" + word;
+      std::error_code failure;
+      if (fs::exists(next, failure)) from(next, words, at + 1);
+      return;
+    }
+    for (const auto& name : names_in(place)) {
+      if (::fnmatch(word.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
+      const std::string next = place + "/" + name;
+      std::error_code failure;
+      if (last ? !fs::is_directory(next, failure) : fs::is_directory(next, failure))
+        from(next, words, at + 1);
+    }
+  }
+
+ private:
+  // No directory, and any directory below; links are not followed, they may lead in circles.
+  void across(const std::string& place, const std::vector<std::string>& words, std::size_t at) {
+    from(place, words, at + 1);
+    for (const auto& name : names_in(place)) {
+      const std::string next = place + "/" + name;
+      std::error_code failure;
+      if (name[0] != '.' && fs::is_directory(fs::symlink_status(next, failure)))
+        across(next, words, at);
+    }
+  }
+
+  static std::vector<std::string> names_in(const std::string& place) {
+    std::vector<std::string> out;
+    std::error_code failure;
+    for (fs::directory_iterator entry(place, failure), end; !failure && entry != end;
+         entry.increment(failure))
+      out.push_back(entry->path().filename().string());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+};
+
+std::vector<std::string> matches(const std::string& absolute) {
+  std::vector<std::string> words;
+  for (const auto word : split(absolute, '/'))
+    if (!word.empty()) words.emplace_back(word);
+  Walk walk;
+  walk.from("", words, 0);
+  return std::move(walk.found);
+}
+
+}  // namespace
+
+Result<std::vector<FileFacts>> find_files(const std::string& directory,
+                                          const std::vector<std::string>& patterns) {
+  std::vector<FileFacts> out;
+  std::set<std::string> seen;
+  for (const auto& pattern : patterns) {
+    const std::string absolute = profiles::absolute_path(directory, pattern);
+    std::error_code failure;
+    const bool literal = fs::exists(absolute, failure);
+    const auto paths =
+        literal || !has_pattern(pattern) ? std::vector<std::string>{absolute} : matches(absolute);
+    if (paths.empty())
+      return error("find", printable(pattern),
+                   "no file matches this pattern in " + printable(directory));
+    for (const auto& path : paths) {
+      struct stat facts {};
+      if (::stat(path.c_str(), &facts) != 0) return errno_error("find", printable(path));
+      if (S_ISDIR(facts.st_mode))
+        return error("read", printable(path),
+                     "it is a directory; name its files, as in " + printable(pattern) + "/*");
+      if (!S_ISREG(facts.st_mode)) return error("read", printable(path), "it is no regular file");
+      if (!seen.insert(path).second)
+        return error("read", printable(path), "two of the dataset's paths mean it");
+      out.push_back(facts_of(path, directory, facts));
+    }
+  }
+  return out;
+}
+
+Status still_the_same(const std::vector<FileFacts>& files) {
+  for (const auto& file : files) {
+    struct stat facts {};
+    const bool there = ::stat(file.path.c_str(), &facts) == 0;
+    auto now = there ? facts_of(file.path, "/", facts) : FileFacts();
+    now.shown = file.shown;
+    if (!there || !(now == file))
+      return error("check", file.shown,
+                   "it was changed while it was read; nothing can be said "
+                   "about it; check again when nobody writes it");
+  }
+  return {};
+}
+
+Result<std::string> sha256_of_file(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return errno_error("open", printable(path));
+  return sha256_of_fd(fd.get(), printable(path));
+}
+
+Result<DatasetDigest> digest_of(const std::vector<FileFacts>& files, bool always_content) {
+  DatasetDigest out;
+  for (const auto& file : files) {
+    out.bytes += file.bytes;
+    out.newest_mtime_ms = std::max(out.newest_mtime_ms, file.mtime_ns / 1000000);
+  }
+  if (!always_content && out.bytes > kCheapDigestBytes) return out;
+  std::string lines;
+  for (const auto& file : files) {
+    auto one = sha256_of_file(file.path);
+    if (!one) return tl::unexpected(std::move(one).error());
+    if (files.size() == 1) out.sha256 = *one;
+    lines += *one + "  " + file.shown + "\n";
+  }
+  if (files.size() != 1) out.sha256 = sha256_hex(lines);
+  out.basis = DatasetDigest::Basis::content;
+  return out;
+}
+
+}  // namespace jobward::verify

@@ -1,0 +1,377 @@
+#include "verify/verify.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+
+#include "common/text.h"
+#include "verify/examination.h"
+#include "verify/sql.h"
+
+namespace jobward::verify {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+double seconds_since(Steady::time_point begin) {
+  return std::chrono::duration<double>(Steady::now() - begin).count();
+}
+
+// For what does not fit into memory; gone with the object.
+class SpillDirectory {
+ public:
+  static Result<SpillDirectory> make(const std::string& parent) {
+    std::string path = parent + "/jobward-verify-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr)
+      return errno_error("make a directory for spilling in", printable(parent));
+    return SpillDirectory(std::move(path));
+  }
+  SpillDirectory(SpillDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  SpillDirectory& operator=(SpillDirectory&&) = delete;
+  SpillDirectory(const SpillDirectory&) = delete;
+  SpillDirectory& operator=(const SpillDirectory&) = delete;
+  ~SpillDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  explicit SpillDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+bool needs_engine(const Check& check) {
+  return !std::holds_alternative<FileDigestCheck>(check.demand) &&
+         !std::holds_alternative<Stubs>(check.demand);
+}
+
+// What the progress line names.
+class Label {
+ public:
+  void set(std::string text) {
+    const std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+  }
+  std::string get() {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+class Verification {
+ public:
+  Verification(const Contract& contract, const Options& options)
+      : contract_(contract), options_(options), csv_buffer_(csv_buffer(options.memory_cap)) {}
+
+  Result<Report> run() {
+    const auto begin = Steady::now();
+    begin_report();
+    find_all();
+    if (std::any_of(contract_.checks.begin(), contract_.checks.end(), needs_engine))
+      JOBWARD_RETURN_IF_ERROR(open_engine());
+    if (engine_) JOBWARD_RETURN_IF_ERROR(describe_all());
+    prepare_all();
+    JOBWARD_RETURN_IF_ERROR(scan_all());
+    JOBWARD_RETURN_IF_ERROR(judge_all());
+    look_again();
+    take_facts();
+    report_.seconds = seconds_since(begin);
+    return std::move(report_);
+  }
+
+ private:
+  // The engine's own choice, 32 MB a thread, is too much for a small cap; a line has 2 MB at most.
+  static std::uint64_t csv_buffer(std::uint64_t cap) {
+    constexpr std::uint64_t kEnough = 1U << 30U;
+    return cap >= kEnough ? 0 : std::max<std::uint64_t>(engine_memory(cap) / 16, 2100000);
+  }
+
+  void begin_report() {
+    report_.contract = contract_.id;
+    report_.path = contract_.path;
+    report_.contract_sha256 = contract_.sha256;
+    report_.project = contract_.project;
+    report_.started = options_.now;
+    report_.memory_cap = options_.memory_cap;
+    context_.datasets = &opened_;
+    context_.contract = &contract_;
+    context_.samples = options_.samples;
+    context_.now = options_.now;
+    context_.last_accepted = options_.last_accepted;
+  }
+
+  // Only the datasets that a check uses.
+  void find_all() {
+    for (const auto& check : contract_.checks)
+      for (const auto& name : datasets_of(check)) {
+        const auto [entry, is_new] = opened_.try_emplace(name);
+        if (!is_new) continue;
+        order_.push_back(name);
+        const auto* dataset = contract_.dataset(name);
+        auto source = find_source(*dataset, contract_.directory);
+        if (source)
+          entry->second.source = std::move(*source);
+        else
+          entry->second.problem = std::move(source).error();
+        entry->second.source.spec = dataset;
+        entry->second.source.csv_buffer = csv_buffer_;
+      }
+  }
+
+  Status open_engine() {
+    auto library =
+        DuckdbLibrary::load(library_places(options_.environment, options_.program_directory));
+    if (!library) return tl::unexpected(std::move(library).error());
+    report_.engine_version = library->version();
+    report_.engine_path = library->path();
+    auto spill = SpillDirectory::make(options_.spill_parent);
+    if (!spill) return tl::unexpected(std::move(spill).error());
+    spill_.emplace(std::move(*spill));
+    EngineSettings settings;
+    settings.memory_limit = engine_memory(options_.memory_cap);
+    settings.threads = options_.threads;
+    settings.spill_directory = spill_->path();
+    if (options_.progress)
+      settings.progress = [this](std::optional<double> percent) {
+        return options_.progress(label_.get(), percent);
+      };
+    auto engine = Engine::open(*library, settings);
+    if (!engine) return tl::unexpected(std::move(engine).error());
+    engine_ = std::move(*engine);
+    context_.engine = engine_.get();
+    std::vector<std::string> files;
+    for (const auto& [name, one] : opened_)
+      for (const auto& file : one.source.files)
+        files.push_back(file.path);
+    return engine_->lock_down(files);
+  }
+
+  Status describe_all() {
+    for (const auto& name : order_) {
+      auto& one = opened_.at(name);
+      if (one.problem) continue;
+      label_.set("columns of " + name);
+      auto described = describe_source(*engine_, one.source);
+      if (!described && is_interrupted(described.error())) return described;
+      if (!described) one.problem = std::move(described).error();
+    }
+    return {};
+  }
+
+  std::optional<Error> problem_of(const Check& check) {
+    for (const auto& name : datasets_of(check)) {
+      const auto& one = opened_.at(name);
+      if (one.problem) return Error(*one.problem).with_context("dataset " + name);
+      // The digests of files and the comparison of schemas work on any of them.
+      const bool any = std::holds_alternative<SchemaMatch>(check.demand) || !needs_engine(check);
+      if (!any && !one.source.differences.empty())
+        return error("read", "the files of " + name + " as one table", one.source.differences[0])
+            .value();
+    }
+    return std::nullopt;
+  }
+
+  void prepare_all() {
+    for (const auto& check : contract_.checks) {
+      auto& ready = ready_.emplace_back();
+      ready.problem = problem_of(check);
+      if (ready.problem) continue;
+      auto judge = std::visit([&](const auto& demand) { return prepare(context_, check, demand); },
+                              check.demand);
+      if (judge)
+        ready.judge = std::move(*judge);
+      else
+        ready.problem = std::move(judge).error();
+      if (ready.judge && needs_engine(check))
+        for (const auto& name : datasets_of(check))
+          ++opened_.at(name).scan.users;
+    }
+  }
+
+  // A text is read once and kept where several statements need it; so is a table of SQLite.
+  Status load_if_needed(Opened& one) {
+    const bool columnar = one.source.spec->format == Format::parquet;
+    const bool sqlite = one.source.spec->format == Format::sqlite;
+    const int uses = one.queries + (one.scan.empty() ? 0 : 1);
+    if (columnar || uses == 0 || (!sqlite && uses == 1)) return {};
+    auto columns = one.whole ? std::vector<std::string>() : one.scan.columns();
+    if (!one.whole)
+      for (const auto& key : one.source.spec->key)
+        if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
+    // No column at all would mean all of them.
+    if (!one.whole && columns.empty()) columns.push_back(one.source.columns[0].name);
+    return load_source(*engine_, one.source, columns);
+  }
+
+  Status scan_one(const std::string& name, Opened& one) {
+    label_.set("reading " + name);
+    JOBWARD_RETURN_IF_ERROR(load_if_needed(one));
+    if (!one.scan.empty()) JOBWARD_RETURN_IF_ERROR(one.scan.run(*engine_, one.source));
+    if (!one.whole) return {};
+    return engine_->execute("CREATE TEMP VIEW " + sql_name(name) + " AS SELECT * FROM " +
+                            one.source.relation);
+  }
+
+  Status scan_all() {
+    if (!engine_) return {};
+    for (const auto& name : order_) {
+      auto& one = opened_.at(name);
+      if (one.problem) continue;
+      auto done = scan_one(name, one);
+      if (!done && is_interrupted(done.error())) return done;
+      if (!done) one.problem = std::move(done).error();
+    }
+    return {};
+  }
+
+  Status judge_all() {
+    for (std::size_t i = 0; i < contract_.checks.size(); ++i) {
+      const auto& check = contract_.checks[i];
+      label_.set("check " + check.id);
+      if (!ready_[i].problem) ready_[i].problem = problem_of(check);
+      auto result = judged(check, ready_[i]);
+      if (!result) return tl::unexpected(std::move(result).error());
+      report_.checks.push_back(std::move(*result));
+    }
+    return {};
+  }
+
+  CheckResult blank(const Check& check) {
+    CheckResult out;
+    out.id = check.id;
+    out.primitive = primitive_name(check.demand);
+    out.datasets = datasets_of(check);
+    out.declared = check.severity;
+    out.effective = check.severity;
+    return out;
+  }
+
+  static void make_error(CheckResult& out, const Error& problem) {
+    out.state = State::error;
+    out.effective = Severity::hard_fail;
+    out.message = "not checked: " + problem.message();
+  }
+
+  struct Ready {
+    Judge judge;
+    std::optional<Error> problem;
+  };
+
+  // An error: everything ends.
+  Result<CheckResult> judged(const Check& check, const Ready& ready) {
+    auto out = blank(check);
+    if (ready.problem) {
+      make_error(out, *ready.problem);
+      return out;
+    }
+    const auto begin = Steady::now();
+    auto outcome = ready.judge(context_);
+    out.seconds = seconds_since(begin);
+    if (!outcome && is_interrupted(outcome.error()))
+      return tl::unexpected(std::move(outcome).error());
+    if (!outcome) {
+      make_error(out, outcome.error());
+      return out;
+    }
+    add_scan_time(check, out);
+    out.state = outcome->passed ? State::passed : State::failed;
+    out.observed = std::move(outcome->observed);
+    out.threshold = std::move(outcome->threshold);
+    out.rows = outcome->rows;
+    out.failing = outcome->failing;
+    if (out.rows && out.failing && *out.rows > 0)
+      out.rate = static_cast<double>(*out.failing) / static_cast<double>(*out.rows);
+    out.samples = std::move(outcome->samples);
+    out.message = std::move(outcome->message);
+    out.details = std::move(outcome->details);
+    const auto* rows = std::get_if<RowCountParity>(&check.demand);
+    if (rows != nullptr && rows->last_accepted && outcome->passed && out.rows)
+      report_.accepted_rows.emplace_back(check.id, *out.rows);
+    return out;
+  }
+
+  void add_scan_time(const Check& check, CheckResult& out) {
+    if (!needs_engine(check)) return;
+    for (const auto& name : out.datasets) {
+      const auto& scan = opened_.at(name).scan;
+      out.seconds += scan.seconds;
+      out.shared_scan = out.shared_scan || (scan.users > 1 && scan.seconds > 0);
+    }
+  }
+
+  // Whatever was said about files that changed meanwhile is taken back.
+  void look_again() {
+    for (const auto& name : order_) {
+      auto& one = opened_.at(name);
+      if (one.problem) continue;
+      if (auto same = still_the_same(one.source.files); !same)
+        one.problem = std::move(same).error();
+      if (!one.problem) continue;
+      for (auto& check : report_.checks)
+        if (std::find(check.datasets.begin(), check.datasets.end(), name) != check.datasets.end() &&
+            check.state != State::error)
+          make_error(check, *one.problem);
+    }
+  }
+
+  void take_facts() {
+    for (const auto& name : order_) {
+      const auto& one = opened_.at(name);
+      DatasetFacts facts;
+      facts.name = name;
+      facts.file_count = one.source.files.size();
+      for (const auto& file : one.source.files) {
+        if (facts.files.size() < kShownFiles) facts.files.push_back(file.shown);
+        facts.bytes += file.bytes;
+      }
+      if (one.problem) facts.problem = one.problem->message();
+      if (!one.source.files.empty()) {
+        auto digest = digest_of(one.source.files, one.source.spec->digest_content);
+        if (digest) facts.digest = std::move(*digest);
+      }
+      facts.scans = one.source.scans;
+      facts.rows = one.source.rows;
+      for (const auto& check : report_.checks)
+        if (!facts.rows && check.rows && check.datasets.front() == name &&
+            check.primitive != "key_alignment")
+          facts.rows = check.rows;
+      report_.datasets.push_back(std::move(facts));
+    }
+  }
+
+  const Contract& contract_;
+  const Options& options_;
+  const std::uint64_t csv_buffer_;
+  Report report_;
+  CheckContext context_;
+  std::map<std::string, Opened> opened_;
+  std::vector<std::string> order_;
+  std::vector<Ready> ready_;
+  std::optional<SpillDirectory> spill_;
+  Label label_;
+  std::unique_ptr<Engine> engine_;  // last: it uses the two above until it is gone
+};
+
+}  // namespace
+
+std::uint64_t engine_memory(std::uint64_t cap) {
+  constexpr std::uint64_t kProgram = 64U << 20U;
+  return (std::max(cap, kLeastMemory) - kProgram) / 2;
+}
+
+Result<Report> verify(const Contract& contract, const Options& options) {
+  if (options.memory_cap < kLeastMemory)
+    return error("check data within", std::to_string(options.memory_cap) + " bytes of memory",
+                 "at least 128 MiB are needed");
+  return Verification(contract, options).run();
+}
+
+}  // namespace jobward::verify
