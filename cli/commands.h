@@ -19,6 +19,7 @@ int stop_command(const Arguments& arguments);
 int why_command(const Arguments& arguments);
 int reap_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
+int scan_command(const Arguments& arguments);
 int profiles_command(const Arguments& arguments);
 int watchdog_command(const Arguments& arguments);
 

@@ -42,6 +42,7 @@ constexpr std::array kCommands{
     Command{"reap", "close runs whose supervisor is gone", reap_command},
     Command{"import", "learn from runs that others have recorded", import_command},
     Command{"profiles", "take what was learned from one machine to another", profiles_command},
+    Command{"scan", "find functions that say they do something and do not", scan_command},
     Command{"watchdog", "end the largest before memory runs out: once, install, uninstall, status",
             watchdog_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
