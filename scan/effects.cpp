@@ -24,6 +24,7 @@ bool is_literal(const SyntaxTree& tree, Index node) {
     case Kind::tuple:
     case Kind::list:
     case Kind::dictionary:
+    case Kind::pair:
     case Kind::expression_list: {
       for (const Index part : tree.children(node))
         if (!is_literal(tree, part)) return false;

@@ -82,6 +82,7 @@ enum class Kind : std::uint8_t {
   none,
   nonlocal_statement,
   not_operator,
+  pair,
   parameters,
   parenthesized_expression,
   pass_statement,

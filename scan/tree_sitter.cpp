@@ -89,6 +89,7 @@ constexpr std::array kKinds{
     KindName{"none", Kind::none},
     KindName{"nonlocal_statement", Kind::nonlocal_statement},
     KindName{"not_operator", Kind::not_operator},
+    KindName{"pair", Kind::pair},
     KindName{"parameters", Kind::parameters},
     KindName{"parenthesized_expression", Kind::parenthesized_expression},
     KindName{"pass_statement", Kind::pass_statement},
