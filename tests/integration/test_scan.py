@@ -83,12 +83,13 @@ class Scan(harness.JobwardTest):
         self.scan("--against", record, self.work)  # named otherwise
         self.source("# A comment.\n" + GOOD.replace('"wb"', "'wb'"))
         self.scan("--against", record, ".")
-        self.source(GOOD.replace("file.flush()", "file.flush(); file.tell()"))
+        changed = GOOD.replace("file.flush()", "file.flush(); file.tell()")
+        self.source(changed)
         report = self.scan("--against", record, ".", status=1)
         self.assertEqual(self.reasons(report), ["calls_changed", "changed"])
         self.scan("--record", record, ".")
         self.scan("--against", record, ".")
-        self.source(GOOD.replace("    def resume(self):", "    def restore(self):"))
+        self.source(changed.replace("    def resume(self):", "    def restore(self):"))
         self.assertEqual(sorted(self.reasons(self.scan("--against", record, ".", status=1))),
                          ["gone", "missing"])
 
