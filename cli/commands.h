@@ -21,5 +21,10 @@ int reap_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int profiles_command(const Arguments& arguments);
 int watchdog_command(const Arguments& arguments);
+int ledger_command(const Arguments& arguments);
+int policy_command(const Arguments& arguments);
+int keys_command(const Arguments& arguments);
+int approve_command(const Arguments& arguments);
+int review_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

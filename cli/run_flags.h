@@ -23,6 +23,7 @@ struct RunFlags {
   std::string on_loss = "kill";
   std::optional<std::string> on_end;
   std::optional<std::string> kind;
+  std::optional<std::string> require_review;
 };
 
 // --kind, for all commands that have it.
