@@ -25,6 +25,7 @@
 #include "common/fault.h"
 #include "common/files.h"
 #include "common/identity.h"
+#include "common/text.h"
 #include "launcher/endings.h"
 #include "launcher/gatehouse.h"
 #include "launcher/supervisor.h"
@@ -300,6 +301,13 @@ int finish(const launcher::RunResult& result, const RunOptions& options, bool to
   if (!options.result_file.empty()) write_result(to_json(result), options.result_file);
   for (const auto& problem : result.problems)
     say(problem);
+  // What Jobward itself has found is in the closing line.
+  for (const auto& finding : result.ending.findings) {
+    const bool is_own = finding.source == "launcher" || finding.source == "watchdog";
+    if (finding.passed || is_own || (options.quiet && !halts(finding))) continue;
+    say(std::string(to_string(finding.effective)) + ": check " + printable(finding.check) + ": " +
+        printable(finding.message));
+  }
   // That the job was ended by a limit is no remark to be silenced.
   const bool is_error =
       !result.earlier && (!result.started || result.ending.exit_source == "jobward");
