@@ -45,6 +45,15 @@ constexpr std::array kCommands{
     Command{"scan", "find functions that say they do something and do not", scan_command},
     Command{"watchdog", "end the largest before memory runs out: once, install, uninstall, status",
             watchdog_command},
+    Command{"ledger", "findings, kills, overrides, approvals: what is on record, and untouched",
+            ledger_command},
+    Command{"policy", "what nobody can loosen here, and who may allow an exception",
+            policy_command},
+    Command{"keys", "keys to approve with, and whose keys count", keys_command},
+    Command{"stamp", "that an audit was run, on these very files, and what came of it",
+            stamp_command},
+    Command{"approve", "sign what a guard has refused, or a review", approve_command},
+    Command{"review", "have others sign off whatever you describe", review_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
 };
 

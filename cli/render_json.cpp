@@ -40,6 +40,24 @@ Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding
   return out;
 }
 
+Json findings_json(const std::vector<Finding>& findings) {
+  Json out = Json::array();
+  for (const auto& finding : findings) {
+    Json entry{{"source", finding.source},
+               {"check", finding.check},
+               {"primitive", finding.primitive},
+               {"severity", to_string(finding.declared)},
+               {"severity_effective", to_string(finding.effective)},
+               {"passed", finding.passed},
+               {"message", finding.message}};
+    // Ours, and so valid; a record that was meddled with must not break the rest.
+    if (auto details = Json::parse(finding.details, nullptr, false); details.is_object())
+      entry["details"] = std::move(details);
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 Json attempts_json(const std::vector<profiles::Attempt>& attempts) {
   Json out = Json::array();
   for (const auto& attempt : attempts) {
@@ -206,7 +224,7 @@ Json to_json(const launcher::RunResult& result) {
   put_ending(out, result.ending);
   put_request(out, result.request, result.at);
   out["digests"] = digests_json(result.request, &result.ending);
-  out["findings"] = Json::array();
+  out["findings"] = findings_json(result.ending.findings);
   out["recorded"] = result.recorded;
   auto problems = result.remarks;
   problems.insert(problems.end(), result.problems.begin(), result.problems.end());
@@ -228,7 +246,7 @@ Json to_json(const profiles::RunRecord& record, bool alive) {
   if (ended) put_ending(out, *record.ending);
   put_request(out, record.request, record.at);
   out["digests"] = digests_json(record.request, ended ? &*record.ending : nullptr);
-  out["findings"] = Json::array();
+  out["findings"] = ended ? findings_json(record.ending->findings) : Json::array();
   out["recorded"] = true;
   return out;
 }

@@ -183,4 +183,23 @@ Result<FoundStamp> check_stamp(TrustDesk& desk, const StampDemand& demand) {
   return out;
 }
 
+Status require_stamps(const std::vector<std::string>& names, const Session& session,
+                      launcher::RunOrder& order) {
+  if (names.empty() || order.refusal) return {};
+  const auto project = profiles::find_project(order.job.cwd, profiles::RealFileProbe());
+  auto desk = open_trust_desk(session.policy, project);
+  if (!desk) return tl::unexpected(std::move(desk).error());
+  for (const auto& name : names) {
+    const auto found = check_stamp(**desk, {name, std::nullopt, std::nullopt});
+    if (!found) return tl::unexpected(found.error());
+    if (found->objections.empty()) continue;
+    std::string words = "the stamp " + printable(name) + " does not hold: ";
+    for (std::size_t i = 0; i < found->objections.size(); ++i)
+      words += (i > 0 ? "; " : "") + found->objections[i];
+    order.refusal = std::move(words);
+    return {};
+  }
+  return {};
+}
+
 }  // namespace jobward::cli

@@ -38,6 +38,10 @@ struct StampDemand {
 };
 Result<FoundStamp> check_stamp(TrustDesk& desk, const StampDemand& demand);
 
+// Puts a refusal into `order` where one of them does not hold.
+Status require_stamps(const std::vector<std::string>& names, const Session& session,
+                      launcher::RunOrder& order);
+
 // "stamp:NAME", what its entries are about.
 std::string stamp_subject(const std::string& name);
 

@@ -3,6 +3,7 @@
 
 namespace jobward::exit_code {
 
+inline constexpr int kVerifyFailed = 1;  // a HARD_FAIL among the findings
 inline constexpr int kUsage = 2;         // everywhere but `run`, which uses kLauncherFailed
 inline constexpr int kNotAdmitted = 75;  // EX_TEMPFAIL: try again later
 inline constexpr int kRefused = 77;      // EX_NOPERM: refused by policy, guard, or could never fit

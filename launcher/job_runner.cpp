@@ -12,6 +12,7 @@
 #include "launcher/admit.h"
 #include "launcher/attempt.h"
 #include "launcher/endings.h"
+#include "launcher/findings.h"
 #include "launcher/requests.h"
 #include "launcher/retry.h"
 #include "launcher/run_lock.h"
@@ -154,7 +155,11 @@ void run_locked(const RunOrder& order, const Workshop& shop, const SignalGate& g
     while (run_attempt(order, shop, gate, noting, result) &&
            try_again(order, shop, hooks, oom, time, result)) {
     }
+    check_product(hooks, result);
+    add_own_findings(result);
   }
+  result.ending.findings.insert(result.ending.findings.begin(), order.findings.begin(),
+                                order.findings.end());
   record_end(shop, result);
 }
 
@@ -187,6 +192,7 @@ RunResult run_job(const RunOrder& order, const Workshop& shop, const SignalGate&
                   const RunHooks& hooks) {
   auto result = planned(order, shop);
   if (!result.planned) {
+    result.ending.findings = order.findings;
     record_unstarted(shop, result);
     record_end(shop, result);
     return result;

@@ -39,10 +39,12 @@ struct RunOrder {
   int retry_oom = 0;
   int retry_time = 0;
   bool detached = false;
-  std::vector<int> log_files;  // of a detached run, to be kept short; borrowed
-  bool keep_on_loss = false;   // the job may go on without its supervisor
-  std::string request_id;      // empty: none
+  std::vector<int> log_files;          // of a detached run, to be kept short; borrowed
+  bool keep_on_loss = false;           // the job may go on without its supervisor
+  std::string request_id;              // empty: none
+  std::optional<std::string> refusal;  // a guard's: it is on record, and not started
   bool restart_lost = false;
+  std::vector<Finding> findings;  // of checks that were made before it
 };
 
 // What there is to work with; borrowed for the run. `store` is null when it could not be opened,
@@ -91,6 +93,8 @@ struct RunHooks {
   std::function<void()> starting;
   // The job has been spawned.
   std::function<void()> started;
+  // It has ended well, and nothing of it is left: checks what it has produced.
+  std::function<std::vector<Finding>()> check_product;
 };
 
 // Runs the job to its end, in the calling thread, which must be the main one of a single-threaded

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "common/exit_codes.h"
@@ -205,19 +207,31 @@ class Reaper {
     const std::string scope = "jobward-" + run_.request.id + ".scope";
     if (directories_.empty() &&
         run_.request.where.cgroup.find("/" + scope + "/") != std::string::npos)
-      stop_unit(scope);
+      static_cast<void>(stop_unit(scope));  // most often it was never made
   }
 
-  // systemd ends a scope with the last process in it. Of a supervisor that died before it was moved
-  // there it hears nothing.
-  static void stop_empty(const host::CgroupDir& scope, const std::string& name) {
-    const auto left = scope.processes_below(true);
-    if (left && left->empty()) stop_unit(name);
+  // systemd ends a scope with the last process in it; but of a supervisor that died before it was
+  // moved there it hears nothing, and nobody comes after us to see to it. A supervisor that has let
+  // go of its lock may take a moment to be gone.
+  void stop_empty(const host::CgroupDir& scope, const std::string& name) {
+    for (int left_ms = 1000; left_ms > 0; left_ms -= 5) {
+      const auto left = scope.processes_below(true);
+      if (!left) return;
+      if (left->empty()) {
+        const auto stopped = stop_unit(name);
+        struct stat info {};
+        const bool is_there = ::stat(scope.path().c_str(), &info) == 0;
+        if (!stopped && is_there && problem_.empty()) problem_ = stopped.error().message();
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
-  static void stop_unit(const std::string& name) {
+  static Status stop_unit(const std::string& name) {
     auto bus =
         host::SystemdBus::connect(::geteuid() == 0 ? host::Manager::system : host::Manager::user);
-    if (bus) static_cast<void>(bus->stop_unit(name));  // it may have gone by itself
+    if (!bus) return tl::unexpected(std::move(bus).error());
+    return bus->stop_unit(name);
   }
 
   std::string close(const std::string& cause) {

@@ -244,6 +244,33 @@ KillMark read_mark(const Json& json) {
           optional_at<std::uint64_t>(json, "threshold"), optional_at<std::uint64_t>(json, "size")};
 }
 
+Json findings_json(const std::vector<Finding>& findings) {
+  Json out = Json::array();
+  for (const auto& finding : findings)
+    out.push_back({{"source", finding.source},
+                   {"check", finding.check},
+                   {"primitive", finding.primitive},
+                   {"declared", to_string(finding.declared)},
+                   {"effective", to_string(finding.effective)},
+                   {"passed", finding.passed},
+                   {"message", finding.message},
+                   {"details", finding.details}});
+  return out;
+}
+
+// A word that is no severity (of a later version) counts as the highest.
+std::vector<Finding> read_findings(const Json& json) {
+  std::vector<Finding> out;
+  const auto severity = [](const Json& one, const char* key) {
+    return parse_severity(one.at(key).get<std::string>()).value_or(Severity::hard_fail);
+  };
+  for (const auto& one : json)
+    out.push_back({one.at("source"), one.at("check"), one.at("primitive"),
+                   severity(one, "declared"), severity(one, "effective"), one.at("passed"),
+                   one.at("message"), one.at("details")});
+  return out;
+}
+
 }  // namespace
 
 std::string encode_request(const RunRequest& request) {
@@ -306,6 +333,7 @@ std::string encode_ending(const RunEnding& ending) {
             {"raises", raises_json(ending.raises)},
             {"digests", digests_json(ending.digests)}});
   if (ending.watchdog) out["watchdog"] = mark_json(*ending.watchdog);
+  if (!ending.findings.empty()) out["findings"] = findings_json(ending.findings);
   return dump(out);
 }
 
@@ -325,6 +353,7 @@ Result<RunEnding> decode_ending(std::string_view text) {
     if (json.contains("attempts")) out.attempts = read_attempts(json["attempts"]);
     if (json.contains("raises")) out.raises = read_raises(json["raises"]);
     if (json.contains("watchdog")) out.watchdog = read_mark(json["watchdog"]);
+    if (json.contains("findings")) out.findings = read_findings(json["findings"]);
   });
   if (!read) return tl::unexpected(std::move(read).error());
   return out;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/finding.h"
 #include "common/job_types.h"
 #include "common/kill_mark.h"
 #include "profiles/fingerprint.h"
@@ -121,6 +122,7 @@ struct RunEnding {
   std::optional<KillMark> watchdog;  // it had chosen the job, see Outcome::watchdog_killed
   std::vector<CurvePoint> curve;     // at most 256 points
   std::vector<FileDigest> digests;   // declared outputs
+  std::vector<Finding> findings;     // of checks before and after it, and Jobward's own
 };
 
 struct RunRecord {

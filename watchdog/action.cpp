@@ -10,6 +10,8 @@ namespace jobward::watchdog {
 namespace {
 
 constexpr int kPollMs = 5;
+// The longest pause between two looks while a victim has not gone.
+constexpr int kSlowPollMs = 50;
 // After its exit what a process held is free but for what counters still carry (per CPU, up to a
 // second's worth of vmstat updates).
 constexpr std::int64_t kCountersMs = 200;
@@ -42,6 +44,10 @@ bool Action::sense() {
 }
 
 bool Action::begin(const Unit& victim, Level level, const Snapshot& snapshot) {
+  return prepare(victim, level, snapshot) && strike();
+}
+
+bool Action::prepare(const Unit& victim, Level level, const Snapshot& snapshot) {
   victim_ = victim;
   level_ = level;
   now_ = snapshot;
@@ -58,6 +64,10 @@ bool Action::begin(const Unit& victim, Level level, const Snapshot& snapshot) {
     level_ = again;
     result_.available_before = now_.memory_available;
   }
+  return true;
+}
+
+bool Action::strike() {
   host::KillMark mark;
   mark.time_ms = now_.time_ms;
   mark.level = level_ == Level::kill ? KillLevel::kill : KillLevel::term;
@@ -68,6 +78,7 @@ bool Action::begin(const Unit& victim, Level level, const Snapshot& snapshot) {
   if (!send(level_ == Level::kill || config_.grace_seconds <= 0)) {
     result_.errnum = errno;
     result_.ended = errno == ESRCH ? Ended::not_there : Ended::refused;
+    target_.unmark();
     return false;
   }
   signalled_at_ = monotonic_ms();
@@ -90,6 +101,17 @@ void Action::finish() {
   await_memory();
 }
 
+// Who is gone is noticed at once all the same, where there is a pidfd. Until SIGKILL is out, as
+// long as memory needs at the fastest to fall to the KILL level.
+int Action::pace_ms(bool killed) const {
+  if (killed) return kPollMs;
+  const auto least = threshold_of(config_, Level::kill, now_);
+  if (now_.memory_available <= least) return kPollMs;
+  const double seconds =
+      static_cast<double>(now_.memory_available - least) / config_.fill_bytes_per_second;
+  return std::clamp(static_cast<int>(seconds * 1000), kPollMs, kSlowPollMs);
+}
+
 // Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level.
 void Action::await_exit() {
   const std::int64_t grace_end = signalled_at_ + to_ms(config_.grace_seconds);
@@ -98,7 +120,7 @@ void Action::await_exit() {
   std::int64_t end = killed ? signalled_at_ + settle : grace_end;
   result_.ended = Ended::still_there;
   while (true) {
-    if (target_.is_gone(kPollMs)) {
+    if (target_.is_gone(pace_ms(killed))) {
       result_.exited_after_ms = monotonic_ms() - signalled_at_;
       return;
     }

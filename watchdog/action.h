@@ -45,9 +45,13 @@ class Action {
   Action(const Config& config, Sensor& sensor, Survey& survey)
       : config_(config), sensor_(sensor), survey_(survey) {}
 
-  // Signals, if memory is still low and the victim is who it was. False: nothing was signalled, and
-  // result().ended says why.
+  // Both of the following.
   bool begin(const Unit& victim, Level level, const Snapshot& snapshot);
+  // Holds the victim and looks again. False: memory is back, or the victim is not who it was
+  // (result().ended).
+  bool prepare(const Unit& victim, Level level, const Snapshot& snapshot);
+  // Marks and signals it. False: nothing was signalled, and result().ended says why.
+  bool strike();
   // Waits until it is gone and the memory is back, or a bound has passed.
   void finish();
 
@@ -56,6 +60,7 @@ class Action {
  private:
   bool send(bool kill);
   void await_exit();
+  [[nodiscard]] int pace_ms(bool killed) const;
   void await_memory();
   // The snapshot of the same place as the one that was acted on; false: it cannot be read.
   bool sense();

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 
 #include "common/files.h"
 #include "watchdog/config_source.h"
+#include "watchdog/lock.h"
 #include "watchdog/notify.h"
 #include "watchdog/resident.h"
 #include "watchdog/state_directory.h"
@@ -92,41 +92,6 @@ struct Parts {
       note("NOTHING IS ON RECORD: " + made.error().message());
   }
 };
-
-struct Lock {
-  Fd file;
-  int holder = 0;  // its pid, where another holds it; 0: not known
-};
-
-Status name_holder(const Fd& file, const std::string& path) {
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
-    return errno_error("write", path);
-  return {};
-}
-
-// The daemon's lock, by which --ensure, --once and `jobward watchdog status` know that it runs. Not
-// valid: somebody else has it.
-Result<Lock> take_lock(const std::string& directory) {
-  JOBWARD_RETURN_IF_ERROR(make_private_directories(directory));
-  const std::string path = directory + "/lock";
-  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return errno_error("open", path);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return errno_error("lock", path);
-    Lock out;
-    std::array<char, 32> text{};
-    if (::pread(file.get(), text.data(), text.size() - 1, 0) > 0)
-      std::sscanf(text.data(), "%d", &out.holder);
-    return out;
-  }
-  JOBWARD_RETURN_IF_ERROR(name_holder(file, path));
-  return Lock{std::move(file), 0};
-}
-
-std::string holder_words(const Lock& lock) {
-  return lock.holder > 0 ? "process " + std::to_string(lock.holder) : "another process";
-}
 
 Result<Fd> open_signals() {
   sigset_t set;
@@ -219,12 +184,12 @@ class Loop {
       if (hooks) {
         *parts_.hooks = std::move(*hooks);
         config_ = std::move(loaded->config);
-        parts_.report->reload({});
+        parts_.report->reloaded(config_, *parts_.sensor);
       } else {
-        parts_.report->reload(hooks.error().message());
+        parts_.report->reload_refused(hooks.error().message());
       }
     } else {
-      parts_.report->reload(loaded.error().message());
+      parts_.report->reload_refused(loaded.error().message());
     }
     notify_.tell("READY=1");
   }
@@ -242,10 +207,13 @@ std::string swap_remark(const Config& config, const Sensor& sensor) {
   return "the thresholds for swap are ignored: there is no swap";
 }
 
-// Where the daemon runs, it acts: two that act at once would take two victims for one.
-int leave_to_daemon(const Lock& lock) {
-  complain("nothing done: the watchdog runs already (" + holder_words(lock) +
-           ") and acts by itself");
+// Two that act at once would take two victims for one.
+int leave_to_other(const Lock& lock) {
+  if (lock.holder_role == Role::once)
+    complain("nothing done: another check is going on (" + holder_words(lock) + ")");
+  else
+    complain("nothing done: the watchdog runs already (" + holder_words(lock) +
+             ") and acts by itself");
   return kNothingToDo;
 }
 
@@ -254,8 +222,8 @@ int leave_to_daemon(const Lock& lock) {
 int run_once(const Options& options, const Config& config, const host::KernelRoots& roots) {
   Lock lock;
   if (!options.dry_run && options.within.empty()) {
-    auto taken = take_lock(state_directory(config));
-    if (taken && !taken->file) return leave_to_daemon(*taken);
+    auto taken = take_lock(state_directory(config), Role::once);
+    if (taken && !taken->file) return leave_to_other(*taken);
     if (taken) lock = std::move(*taken);
   }
   Parts parts;
@@ -275,6 +243,7 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
   }
   if (parts.journal)
     if (auto settled = parts.journal->settle(); !settled) complain(settled.error().message());
+  parts.hooks->finish();
   return acted ? kActed : kNothingToDo;
 }
 
@@ -325,13 +294,18 @@ int await_start(pid_t child, const Fd& ready) {
 }  // namespace
 
 int run_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
-  return serve(options, config, roots, take_lock(state_directory(config)), Fd());
+  return serve(options, config, roots, take_lock(state_directory(config), Role::daemon), Fd());
 }
 
 int ensure_daemon(const Options& options, const Config& config, const host::KernelRoots& roots) {
   // Handed on to the child, so that nobody comes in between.
-  auto lock = take_lock(state_directory(config));
+  auto lock = take_lock(state_directory(config), Role::daemon);
   if (!lock) return cannot(lock.error());
+  if (!lock->file && lock->holder_role == Role::once) {
+    complain("the watchdog is not started: a check has been going on for two minutes (" +
+             holder_words(*lock) + ")");
+    return kCannot;
+  }
   if (!lock->file) return kNothingToDo;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return cannot(errno_error("make", "a pipe").value());
@@ -342,7 +316,7 @@ int ensure_daemon(const Options& options, const Config& config, const host::Kern
   if (child == 0) {
     reads.reset();
     ::setsid();
-    if (auto named = name_holder(lock->file, "lock"); !named) ::_exit(cannot(named.error()));
+    if (auto named = name_holder(lock->file, Role::daemon); !named) ::_exit(cannot(named.error()));
     ::_exit(serve(options, config, roots, std::move(lock), std::move(writes)));
   }
   writes.reset();

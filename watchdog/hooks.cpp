@@ -121,6 +121,7 @@ Result<Hooks> Hooks::start(const Config& config) {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return errno_error("make", "a socket for hooks");
   out.socket_ = Fd(ends[0]);
+  out.timeout_seconds_ = config.hook_timeout_seconds;
   Fd theirs(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return errno_error("start", "the runner of hooks");
@@ -128,10 +129,19 @@ Result<Hooks> Hooks::start(const Config& config) {
     close_all_but(theirs.get());
     serve(theirs, config);
   }
+  out.runner_ = host::open_process(child);
   return out;
 }
 
-bool Hooks::tell(HookMoment moment, std::string_view line) const {
+void Hooks::finish() {
+  socket_.reset();
+  if (!runner_ || told_ == 0) return;
+  constexpr double kToStart = 1;  // a program each
+  const double seconds = told_ * (timeout_seconds_ + kToStart);
+  static_cast<void>(host::has_exited(runner_, static_cast<int>(seconds * 1000)));
+}
+
+bool Hooks::tell(HookMoment moment, std::string_view line) {
   const bool wanted = moment == HookMoment::before ? has_before_ : has_after_;
   if (!wanted || !socket_) return true;
   char kind = moment == HookMoment::before ? 'b' : 'a';
@@ -139,7 +149,9 @@ bool Hooks::tell(HookMoment moment, std::string_view line) const {
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;
-  return ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  if (::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
+  ++told_;
+  return true;
 }
 
 }  // namespace jobward::watchdog

@@ -175,16 +175,8 @@ void Report::add_signals(const ActionResult& result) {
   line_.close(']');
 }
 
-void Report::start(const Config& config, const Sensor& sensor, std::string_view remarks) {
+void Report::add_settings(const Config& config, const Sensor& sensor) {
   const auto total = sensor.last().memory_total;
-  message_ = "watching ";
-  message_ +=
-      sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
-  message_ += "; SIGTERM at ";
-  (add_bytes(message_, config.memory_term.of(total)) += " available, SIGKILL at ");
-  add_bytes(message_, config.memory_kill.of(total));
-  if (!remarks.empty()) (message_ += "; ") += remarks;
-  begin(Severity::info, "start", message_);
   line_.number("memory_total_bytes", total);
   line_.number("memory_warn_bytes", config.memory_warn.of(total));
   line_.number("memory_term_bytes", config.memory_term.of(total));
@@ -200,6 +192,19 @@ void Report::start(const Config& config, const Sensor& sensor, std::string_view 
                    : config.by == SizeBy::pss ? "pss"
                                               : "oom_score");
   if (!sensor.last().within.empty()) line_.text("within", sensor.last().within);
+}
+
+void Report::start(const Config& config, const Sensor& sensor, std::string_view remarks) {
+  const auto total = sensor.last().memory_total;
+  message_ = "watching ";
+  message_ +=
+      sensor.last().within.empty() ? std::string_view("the machine") : sensor.last().within.view();
+  message_ += "; SIGTERM at ";
+  (add_bytes(message_, config.memory_term.of(total)) += " available, SIGKILL at ");
+  add_bytes(message_, config.memory_kill.of(total));
+  if (!remarks.empty()) (message_ += "; ") += remarks;
+  begin(Severity::info, "start", message_);
+  add_settings(config, sensor);
   line_.number("uid", ::geteuid());
   end();
 }
@@ -211,14 +216,16 @@ void Report::stop(std::string_view why) {
   end();
 }
 
-void Report::reload(std::string_view problem) {
-  if (problem.empty()) {
-    begin(Severity::info, "reload", "the configuration was read anew");
-  } else {
-    message_ = "the new configuration is refused, the old one stays: ";
-    message_ += problem;
-    begin(Severity::warn, "reload", message_);
-  }
+void Report::reloaded(const Config& config, const Sensor& sensor) {
+  begin(Severity::info, "reload", "the configuration was read anew");
+  add_settings(config, sensor);
+  end();
+}
+
+void Report::reload_refused(std::string_view problem) {
+  message_ = "the new configuration is refused, the old one stays: ";
+  message_ += problem;
+  begin(Severity::warn, "reload", message_);
   end();
 }
 

@@ -25,7 +25,8 @@ class Report {
 
   void start(const Config& config, const Sensor& sensor, std::string_view remarks);
   void stop(std::string_view why);
-  void reload(std::string_view problem);  // empty: the new configuration holds
+  void reloaded(const Config& config, const Sensor& sensor);
+  void reload_refused(std::string_view problem);
   void warning(const Config& config, const Snapshot& snapshot);
   void recovered(const Unit& victim, const ActionResult& result);
   // The number of the line, by which the outcome refers to it.
@@ -47,6 +48,7 @@ class Report {
                 bool chosen);
   void add_candidates(const Config& config, const Survey& survey, const Unit* victim);
   void add_signals(const ActionResult& result);
+  void add_settings(const Config& config, const Sensor& sensor);
 
   Journal* journal_;
   Hooks* hooks_;

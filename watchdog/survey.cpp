@@ -1,6 +1,7 @@
 #include "watchdog/survey.h"
 
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,8 +36,8 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
   list_ = units_.get();
   count_ = 0;
   job_count_ = 0;
-  if (config.unit == UnitKind::job && config.by != SizeBy::oom_score) add_jobs(config, snapshot);
-  collect(config, snapshot, nullptr);
+  if (config.unit == UnitKind::job) add_jobs(config, snapshot);
+  collect({config}, snapshot);
   const std::size_t first = count_;
   bool found = examine_list(config, false);
   // All of the largest are protected, or (by PSS, and among equals) one that comes after them may
@@ -45,7 +46,9 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
          (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
     count_ = 0;
-    collect(config, snapshot, &last_listed_);
+    // Where thousands are protected (to an ordinary user's watchdog all others are), list after
+    // list of them would take the square of the time.
+    collect({config, false, &last_listed_, !found}, snapshot);
     found = examine_list(config, found);
   }
   list_ = units_.get();
@@ -118,54 +121,78 @@ void Survey::add_jobs(const Config& config, const Snapshot& snapshot) {
     unit.inode = job.inode;
     unit.cgroup = job.path.view();
     unit.run = job.run.view();
+    if (config.by == SizeBy::oom_score) {
+      const auto score = job_score(job);
+      if (!score) continue;
+      unit.score = *score;
+    }
     if (learn_facts(unit, config)) keep(unit);
   }
 }
 
-void Survey::collect(const Config& config, const Snapshot& snapshot, const Unit* after) {
+// A job's score: that of its largest process, and for the rest of its memory what the kernel would
+// give: two thirds of a thousandth of memory and swap each (fs/proc/base.c, proc_oom_score).
+std::optional<std::uint64_t> Survey::job_score(const host::JobFacts& job) {
+  const auto score = processes_.oom_score(job.largest);
+  const auto size = processes_.size(job.largest, true);
+  struct sysinfo info {};
+  if (!score || !size || ::sysinfo(&info) != 0) return std::nullopt;
+  const double total = static_cast<double>(std::uint64_t{info.totalram} + info.totalswap) *
+                       static_cast<double>(info.mem_unit);
+  const std::uint64_t own = size->rss + size->swap;
+  const auto rest = static_cast<double>(job.size() > own ? job.size() - own : 0);
+  return *score + static_cast<std::uint64_t>(rest / total * 1000 * 2 / 3);
+}
+
+void Survey::collect(Pass pass, const Snapshot& snapshot) {
   // Reading what each process has in swap costs five times as much as what is resident: it is done
   // where swap holds enough to matter.
   constexpr std::uint64_t kOneIn = 100;
   const std::uint64_t used =
       snapshot.swap_total - std::min(snapshot.swap_free, snapshot.swap_total);
-  const bool with_swap = used > snapshot.memory_total / kOneIn;
+  pass.with_swap = used > snapshot.memory_total / kOneIn;
   if (snapshot.within.empty()) {
     if (!processes_.rewind()) return;
     while (const int pid = processes_.next())
-      consider(pid, config, with_swap, after);
+      consider(pid, pass);
     return;
   }
   struct Context {
     Survey& survey;
-    const Config& config;
-    bool with_swap;
-    const Unit* after;
-  } context{*this, config, with_swap, after};
+    const Pass& pass;
+  } context{*this, pass};
   const auto directory = host::open_cgroup(tree_, snapshot.within);
   if (!directory) return;
   host::each_process(
       directory.get(),
       [](void* data, int pid) {
         const auto& c = *static_cast<Context*>(data);
-        c.survey.consider(pid, c.config, c.with_swap, c.after);
+        c.survey.consider(pid, c.pass);
       },
       &context);
 }
 
-void Survey::consider(int pid, const Config& config, bool with_swap, const Unit* after) {
+void Survey::consider(int pid, const Pass& pass) {
   ++seen_;
-  const auto size = processes_.size(pid, with_swap);
+  const auto size = processes_.size(pid, pass.with_swap);
   if (!size) return;
   Unit& unit = candidate_;
+  unit.has_facts = false;
+  unit.start_ticks = 0;
+  unit.why = Why::smaller;
   unit.pid = pid;
   unit.size = size->rss + size->swap;
   unit.score = 0;
-  if (config.by == SizeBy::oom_score) {
+  if (pass.config.by == SizeBy::oom_score) {
     const auto score = processes_.oom_score(pid);
     if (!score) return;
     unit.score = *score;
   }
-  if (after != nullptr && !goes_before(*after, unit)) return;
+  if (pass.after != nullptr && !goes_before(*pass.after, unit)) return;
+  if (pass.unprotected_only) {
+    const bool is_listed = count_ < kMost || goes_before(unit, (*list_)[kMost - 1]);
+    if (!is_listed || !learn_facts(unit, pass.config) || is_protected(unit.why)) return;
+  }
   keep(unit);
 }
 

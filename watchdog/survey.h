@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -46,9 +47,17 @@ class Survey {
   explicit Survey(host::ProcessScan processes, const host::MemoryTree& tree);
   void find_self();
   void add_jobs(const Config& config, const Snapshot& snapshot);
+  std::optional<std::uint64_t> job_score(const host::JobFacts& job);
   // The largest processes that come after `after` in the order (null: all), into *list_.
-  void collect(const Config& config, const Snapshot& snapshot, const Unit* after);
-  void consider(int pid, const Config& config, bool with_swap, const Unit* after);
+  struct Pass {
+    const Config& config;
+    bool with_swap = false;
+    const Unit* after = nullptr;
+    // Only those that may be ended: each that would be listed is looked at closely first.
+    bool unprotected_only = false;
+  };
+  void collect(Pass pass, const Snapshot& snapshot);
+  void consider(int pid, const Pass& pass);
   void keep(const Unit& unit);
   int examine(const Config& config);
   bool examine_list(const Config& config, bool found);

@@ -81,6 +81,12 @@ void Target::mark(const host::KillMark& mark) const {
   if (unified_) host::write_kill_mark(unified_.get(), mark);
 }
 
+void Target::unmark() const {
+  if (!is_job_) return;
+  host::remove_kill_mark(handle_.get());
+  if (unified_) host::remove_kill_mark(unified_.get());
+}
+
 bool Target::send(int signal) {
   if (!is_job_) return host::signal_process(handle_, signal);
   // Against forks: cgroup.kill where there is one; else again and again until nobody new is there.

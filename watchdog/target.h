@@ -19,6 +19,8 @@ class Target {
   [[nodiscard]] bool valid() const { return static_cast<bool>(handle_); }
   // For the job's supervisor: what ended it. Nothing on a process.
   void mark(const host::KillMark& mark) const;
+  // Takes that back: nothing was signalled.
+  void unmark() const;
   // To the process, or to every process of the job. False: nobody could be signalled (errno).
   bool send(int signal);
   // Gives back the memory of those that were sent SIGKILL.

@@ -51,9 +51,11 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   // The place where it is worst; of equals the machine.
   const Snapshot* worst = &snapshots[0];
   double wait = kLongestWait;
+  bool falls = false;
   for (const auto& snapshot : snapshots) {
     const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 <
                          (last_.within == snapshot.within.view() ? last_.memory_available : 0);
+    falls = falls || falling;
     wait = std::min(wait, seconds_until(config, snapshot, falling));
     if (level_of(config, snapshot) > level_of(config, *worst)) worst = &snapshot;
   }
@@ -70,9 +72,14 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   if (!warned_) report_.warning(config, now);
   warned_ = true;
   if (!out.low) return out;
-  out.acted = act(config, level, now);
+  const Done done = act(config, level, now);
+  out.acted = done == Done::acted;
+  // Where there is nobody to be ended, looking at all processes again and again helps nobody; as
+  // soon as memory falls further it is done at the full pace.
+  in_vain_ = done == Done::nobody && !falls ? in_vain_ + 1 : 0;
   // After an action the memory is looked at again at once.
-  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait);
+  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait * (in_vain_ + 1));
+  out.wait_seconds = std::min(out.wait_seconds, kLongestWait);
   return out;
 }
 
@@ -88,24 +95,25 @@ void Watch::remember(const Snapshot& machine, Level level) {
   said_nobody_ = 0;
   said_tmpfs_ = 0;
   said_dry_run_ = 0;
+  said_recovered_ = 0;
 }
 
 bool Watch::is_news(std::int64_t& said_at) const {
   return said_at == 0 || monotonic_ms() - said_at >= kMinuteMs;
 }
 
-bool Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
+Watch::Done Watch::act(const Config& config, Level level, const Snapshot& snapshot) {
   const Unit* victim = survey_.find_victim(config, snapshot);
   const auto* before = victim;
   victim = spare_innocents(config, snapshot, victim);
-  if (victim == nullptr && before != nullptr) return false;
+  if (victim == nullptr && before != nullptr) return Done::nobody;
   if (victim != nullptr) return end(config, *victim, level, snapshot);
   if (is_news(said_nobody_)) {
     said_nobody_ = monotonic_ms();
     survey_.complete(config, 10);
     report_.no_victim(config, survey_, level, snapshot);
   }
-  return false;
+  return Done::nobody;
 }
 
 // Where files in a tmpfs are what fills the machine, nobody who does not hold them has to go for
@@ -139,22 +147,31 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
   return nullptr;
 }
 
-bool Watch::end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot) {
+Watch::Done Watch::end(const Config& config, const Unit& victim, Level level,
+                       const Snapshot& snapshot) {
   if (dry_run_) {
     // It goes on being low: the same victim is told once a minute.
-    if (victim.pid == said_victim_ && !is_news(said_dry_run_)) return true;
+    if (victim.pid == said_victim_ && !is_news(said_dry_run_)) return Done::acted;
     said_victim_ = victim.pid;
     said_dry_run_ = monotonic_ms();
     survey_.complete(config, 10);
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
-    return true;
+    return Done::acted;
   }
-  report_.announce(victim, level);
   Action action(config, sensor_, survey_);
-  if (!action.begin(victim, level, snapshot)) {
-    if (action.result().ended == Ended::refused) survey_.leave_out(victim, Why::untouchable);
+  bool struck = action.prepare(victim, level, snapshot);
+  if (struck) {
+    report_.announce(victim, level);
+    struck = action.strike();
+  }
+  if (!struck) {
+    const bool refused = action.result().ended == Ended::refused;
+    if (refused) survey_.leave_out(victim, Why::untouchable);
+    // Memory that hovers at the threshold would fill the journal.
+    if (!refused && !is_news(said_recovered_)) return Done::missed;
+    if (!refused) said_recovered_ = monotonic_ms();
     report_.recovered(victim, action.result());
-    return false;
+    return Done::missed;
   }
   survey_.complete(config, 10);
   const auto number =
@@ -162,7 +179,7 @@ bool Watch::end(const Config& config, const Unit& victim, Level level, const Sna
   action.finish();
   if (action.result().ended == Ended::still_there) survey_.leave_out(victim, Why::stuck);
   report_.outcome(number, victim, action.result());
-  return true;
+  return Done::acted;
 }
 
 }  // namespace jobward::watchdog

@@ -27,8 +27,9 @@ class Watch {
 
  private:
   bool is_plenty(const Config& config, double& wait) const;
-  bool act(const Config& config, Level level, const Snapshot& snapshot);
-  bool end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot);
+  enum class Done : std::uint8_t { acted, missed, nobody };
+  Done act(const Config& config, Level level, const Snapshot& snapshot);
+  Done end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot);
   const Unit* spare_innocents(const Config& config, const Snapshot& snapshot, const Unit* victim);
   void remember(const Snapshot& machine, Level level);
   // At most once a minute, or after memory was back.
@@ -51,6 +52,8 @@ class Watch {
   std::int64_t said_trouble_ = 0;
   std::int64_t said_dry_run_ = 0;
   int said_victim_ = 0;
+  std::int64_t said_recovered_ = 0;
+  unsigned in_vain_ = 0;  // looks in a row that found nobody to end
 };
 
 }  // namespace jobward::watchdog

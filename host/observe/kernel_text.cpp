@@ -32,7 +32,7 @@ std::optional<std::string_view> after_key(std::string_view text, std::string_vie
   return std::nullopt;
 }
 
-std::optional<std::string_view> read_from_start(int fd, std::span<char> buffer, bool to_end) {
+std::optional<std::string_view> reread_whole(int fd, std::span<char> buffer) {
   std::size_t size = 0;
   while (size < buffer.size()) {
     const ssize_t got =
@@ -43,7 +43,7 @@ std::optional<std::string_view> read_from_start(int fd, std::span<char> buffer, 
     size += static_cast<std::size_t>(got);
     // A kernel file gives all it has at once, unless it is longer than a page.
     constexpr std::size_t kLessThanPage = 3500;
-    if (!to_end && size < kLessThanPage) return std::string_view(buffer.data(), size);
+    if (size < kLessThanPage) return std::string_view(buffer.data(), size);
   }
   errno = EFBIG;
   return std::nullopt;
@@ -52,20 +52,13 @@ std::optional<std::string_view> read_from_start(int fd, std::span<char> buffer, 
 }  // namespace
 
 std::optional<std::string_view> reread_into(int fd, std::span<char> buffer) {
-  return read_from_start(fd, buffer, false);
+  return reread_whole(fd, buffer);
 }
 
 std::optional<std::string_view> read_into(int directory, const char* name, std::span<char> buffer) {
   const Fd fd(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return std::nullopt;
   return reread_into(fd.get(), buffer);
-}
-
-std::optional<std::string_view> read_long_into(int directory, const char* name,
-                                               std::span<char> buffer) {
-  const Fd fd(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return std::nullopt;
-  return read_from_start(fd.get(), buffer, true);
 }
 
 std::optional<std::uint64_t> to_number(std::string_view text) {

@@ -11,11 +11,9 @@
 namespace jobward::host {
 
 // The content of a file below `directory` (AT_FDCWD: anywhere), read into `buffer`. Absent: it
-// cannot be read (errno says why), or does not fit (EFBIG). Files whose lines may be longer than a
-// few hundred bytes (mountinfo) take read_long_into: it asks until the end.
+// cannot be read (errno says why), or does not fit (EFBIG). For files whose lines have a few
+// hundred bytes at most: what is shorter than a page by that is taken for all there is.
 std::optional<std::string_view> read_into(int directory, const char* name, std::span<char> buffer);
-std::optional<std::string_view> read_long_into(int directory, const char* name,
-                                               std::span<char> buffer);
 // The same of a kernel file that is kept open: its current content.
 std::optional<std::string_view> reread_into(int fd, std::span<char> buffer);
 

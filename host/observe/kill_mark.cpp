@@ -102,6 +102,8 @@ bool write_kill_mark(int directory, const KillMark& mark) {
   return ::fsetxattr(directory, kKillMarkName, text.data(), text.size(), 0) == 0;
 }
 
+bool remove_kill_mark(int directory) { return ::fremovexattr(directory, kKillMarkName) == 0; }
+
 Result<std::optional<KillMark>> read_kill_mark(int directory, const std::string& path) {
   std::array<char, 4096> buffer;
   const ssize_t size = ::fgetxattr(directory, kKillMarkName, buffer.data(), buffer.size());

@@ -32,6 +32,8 @@ Result<KillMark> parse_kill_mark(std::string_view text);
 // earlier one. No allocation and no lock: for use between deciding and killing. False: errno says
 // why.
 bool write_kill_mark(int directory, const KillMark& mark);
+// False: there is none, or errno says why it stays. No allocation.
+bool remove_kill_mark(int directory);
 // Absent where there is none. `path` is for messages.
 Result<std::optional<KillMark>> read_kill_mark(int directory, const std::string& path);
 

@@ -125,8 +125,12 @@ class Case(unittest.TestCase):
     # -- small things
 
     def bound(self, seconds):
-        """A time within which something must have happened: more under emulation."""
-        return seconds * (4 if self.slow else 1)
+        """How long to wait for what must happen: a machine with much else to do is no failure."""
+        return seconds * (12 if self.slow else 3)
+
+    def soon(self, seconds):
+        """A time that something must not have taken longer than: more under emulation."""
+        return seconds * (6 if self.slow else 1.5)
 
     def path(self, name):
         return os.path.join(self.work, name)

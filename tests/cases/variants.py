@@ -12,6 +12,10 @@ CGROUPS = tuple(name for name in ALL if name != "none")
 FRONT_END = "the front end is the same on every backend: tested on one kind of v1 and one of v2"
 SAME_CODE = ("v1 runs the same code as hybrid here, delegated as unified, system as scope; what differs is where and how runs are "
              "held, and other cases look at that")
+# What is run rarely (the label `full`): of variants that share their code with another, what looks least at where and how runs
+# are held. Each of these modules is run for landing on hybrid, unified, scope and none.
+RARELY = {name: ("test_run_cases", "test_misbehaving", "test_stress", "test_lost") for name in ("v1", "delegated", "system")}
+
 NO_SWAP = "this machine has no swap, so nothing could be kept out of it"
 NO_CGROUP = "without a cgroup the kernel keeps no such limit, and no counter that could be polled"
 

@@ -70,6 +70,8 @@ inline profiles::RunEnding full_ending() {
   ending.watchdog = {1500, KillLevel::kill, 312 << 20, 400 << 20, 240 << 20};
   ending.curve = {{0, 1024}, {0.5, 4096}};
   ending.digests = {{"output", "/home/u/p/model", 99, 77, "abcd"}};
+  ending.findings = {{"verify", "rows", "row_count_parity", Severity::hard_fail, Severity::warn,
+                      false, "3 rows, not 4", R"({"rows":3})"}};
   return ending;
 }
 

@@ -108,9 +108,10 @@ def list_tests(args):
         raise GroundError(f"no {runner}: --tests must name the directory with the tests")
     tests = {}
     for variant in args.variant or GROUNDS[args.ground]:
-        listed = cache.run([sys.executable, "-B", runner, "--list", variant], "the tests could not be listed")
+        tier = ["--tier", args.tier] if args.tier else []
+        listed = cache.run([sys.executable, "-B", runner, "--list", variant, *tier], "the tests could not be listed")
         tests[variant] = [name for name in listed.split() if re.search(args.only, name)]
-        if not tests[variant] and not args.only:
+        if not tests[variant] and not args.only and args.tier != "full":
             raise GroundError(f"no tests for {variant}: see {runner} --list {variant}")
     return tests
 
@@ -259,8 +260,9 @@ def parse_arguments():
     run.add_argument("--out", required=True, help="the directory for the logs")
     run.add_argument("--variant", action="append", choices=sum(GROUNDS.values(), ()))
     run.add_argument("--only", default="", metavar="PATTERN", help="only tests in whose id this matches")
-    run.add_argument("--test-seconds", type=float, default=60, help="bound of one test (60)")
-    run.add_argument("--total-seconds", type=float, default=720, help="bound of all tests (720)")
+    run.add_argument("--tier", choices=("ci", "full"), help="only those that are run to land, or only the others")
+    run.add_argument("--test-seconds", type=float, default=150, help="bound of one test (150)")
+    run.add_argument("--total-seconds", type=float, default=1200, help="bound of all tests (1200)")
     run.add_argument("--env", action="append", default=[], type=pair("="), metavar="NAME=VALUE",
                      help="in the environment of the tests")
     run.add_argument("--strict", action="store_true", help="exit status 1 if a test has not passed")

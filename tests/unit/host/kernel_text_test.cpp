@@ -191,7 +191,6 @@ TEST_CASE("kernel_text: A file that is missing or too long is absent, and errno 
   dir.write("more", most + "yz");
   CHECK_FALSE(read_into(at.get(), "more", buffer));
   CHECK(errno == EFBIG);
-  CHECK_FALSE(read_long_into(at.get(), "more", buffer));
 }
 
 TEST_CASE("kernel_text: A file that is kept open tells what it holds now") {

@@ -117,6 +117,17 @@ TEST_CASE("run_codec: What a request does not say stays absent") {
   CHECK(got.digests.empty());
 }
 
+TEST_CASE("run_codec: A severity that this version does not know counts as the highest") {
+  RunEnding ending;
+  ending.findings = {{"verify", "x", "unique", Severity::info, Severity::info, false, "m", ""}};
+  auto text = encode_ending(ending);
+  for (auto at = text.find("INFO"); at != std::string::npos; at = text.find("INFO"))
+    text.replace(at, 4, "mild");
+  const auto got = decoded(decode_ending(text).value());
+  REQUIRE(got.findings.size() == 1);
+  CHECK(got.findings[0].effective == Severity::hard_fail);
+}
+
 TEST_CASE("run_codec: An ending survives encoding") {
   const auto want = test::full_ending();
   const auto got = decoded(want);
@@ -132,6 +143,16 @@ TEST_CASE("run_codec: An ending survives encoding") {
   CHECK(!got.observation.used.find(Resource::wall)->censored);
   CHECK(got.observation.used.find(Resource::wall)->value == 0.1);
   check_same(got.digests, want.digests);
+  REQUIRE(got.findings.size() == 1);
+  const auto& finding = got.findings[0];
+  CHECK(finding.source == "verify");
+  CHECK(finding.check == "rows");
+  CHECK(finding.primitive == "row_count_parity");
+  CHECK(finding.declared == Severity::hard_fail);
+  CHECK(finding.effective == Severity::warn);
+  CHECK_FALSE(finding.passed);
+  CHECK(finding.message == "3 rows, not 4");
+  CHECK(finding.details == R"({"rows":3})");
 }
 
 TEST_CASE("run_codec: What was not measured stays absent, and a measured 0 stays 0") {

@@ -12,6 +12,7 @@
 
 using namespace jobward;
 using namespace jobward::trust;
+using jobward::test::TemporaryDirectory;
 
 namespace {
 
@@ -145,7 +146,8 @@ TEST_CASE("stamp: a failed audit, another project, another name, another command
   project.stamp.exit_code = 1;
   project.stamp.outcome = "failed";
   project.check_objects("did not pass");
-  project = Project();
+  project.stamp.exit_code = 0;
+  project.stamp.outcome = "ok";
   project.question.project = "/other";
   project.check_objects("another project");
   project.question.project = project.stamp.project;

@@ -290,6 +290,24 @@ TEST_CASE("action: All of a job is signalled, and the mark is there before") {
   CHECK(s.action.result().verified);
 }
 
+TEST_CASE("action: A job that could not be signalled keeps no mark") {
+  Child a;
+  Child b;
+  JobScene s(a, b);
+  const auto* found = s.eyes.victim(s.config);
+  REQUIRE(found != nullptr);
+  const Unit victim = *found;
+  REQUIRE(s.action.prepare(victim, Level::term, s.eyes.sensor.last()));
+  s.everybody_left();
+  CHECK_FALSE(s.action.strike());
+  CHECK(s.action.result().ended == Ended::not_there);
+  const Fd directory(::open(s.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto mark = host::read_kill_mark(directory.get(), "job");
+  REQUIRE(mark);
+  CHECK_FALSE(*mark);
+  CHECK_FALSE(a.ended());
+}
+
 TEST_CASE("action: A job of which one ignores SIGTERM is killed after the grace") {
   Child a;
   Child b(ignore_term);

@@ -37,7 +37,7 @@ TEST_CASE("hooks: Each gets its own line on standard input, whole") {
   config.hook_before.argv = {copier(dir, "before")};
   config.hook_after.argv = {copier(dir, "after")};
   config.hook_timeout_seconds = 10;
-  const auto hooks = started(config);
+  auto hooks = started(config);
   const std::string large = "{\"x\":\"" + std::string(30000, 'y') + "\"}";
   CHECK(hooks.tell(HookMoment::before, "{\"a\":1}"));
   CHECK(hooks.tell(HookMoment::after, large));
@@ -46,7 +46,7 @@ TEST_CASE("hooks: Each gets its own line on standard input, whole") {
 }
 
 TEST_CASE("hooks: None configured, none told, and that is fine") {
-  const auto hooks = started({});
+  auto hooks = started({});
   CHECK(hooks.tell(HookMoment::before, "{}"));
   CHECK(hooks.tell(HookMoment::after, "{}"));
 }
@@ -57,7 +57,7 @@ TEST_CASE("hooks: One that is missing or fails does not keep the next from runni
   config.hook_before.argv = {dir.path("absent")};
   config.hook_after.argv = {copier(dir, "after"), "--flag", "with blank"};
   config.hook_timeout_seconds = 10;
-  const auto hooks = started(config);
+  auto hooks = started(config);
   CHECK(hooks.tell(HookMoment::before, "{}"));
   CHECK(hooks.tell(HookMoment::after, "{}"));
   CHECK(eventually([&] { return content(dir.path("after")) == "{}\n"; }));
@@ -71,7 +71,7 @@ TEST_CASE("hooks: One that hangs is ended with all that it started, and telling 
                   dir.path("pid") + ".part " + dir.path("pid") + "\nwait\n")};
   config.hook_after.argv = {copier(dir, "after")};
   config.hook_timeout_seconds = 0.5;
-  const auto hooks = started(config);
+  auto hooks = started(config);
   const auto begun = std::chrono::steady_clock::now();
   CHECK(hooks.tell(HookMoment::before, "{}"));
   CHECK(hooks.tell(HookMoment::after, "{}"));
@@ -92,7 +92,7 @@ TEST_CASE("hooks: A runner that is far behind loses messages, and says so, but b
   const std::string line(30000, 'x');
   bool lost = false;
   const auto begun = std::chrono::steady_clock::now();
-  const auto hooks = started(config);
+  auto hooks = started(config);
   for (int i = 0; i < 1000; ++i)
     lost = lost || !hooks.tell(HookMoment::before, line);
   CHECK(lost);
@@ -110,7 +110,7 @@ TEST_CASE("hooks: A hook has nothing open that is ours, and no signal held back"
   config.hook_before.argv = {to_file("fds", "ls -l /proc/self/fd")};
   config.hook_after.argv = {to_file("signals", "grep SigBlk: /proc/self/status")};
   config.hook_timeout_seconds = 10;
-  const auto hooks = started(config);
+  auto hooks = started(config);
   CHECK(hooks.tell(HookMoment::before, "{}"));
   CHECK(hooks.tell(HookMoment::after, "{}"));
   CHECK(eventually([&] { return !content(dir.path("signals")).empty(); }));
@@ -127,7 +127,7 @@ TEST_CASE("hooks: What was told before the end is done, and in time") {
   config.hook_after.argv = {copier(dir, "after")};
   config.hook_timeout_seconds = 0.5;
   const Child watchdog([&](const Child::Notify& notify) {
-    const auto hooks = started(config);
+    auto hooks = started(config);
     notify(hooks.tell(HookMoment::before, "{}") && hooks.tell(HookMoment::after, "{}") ? 0 : 1);
     ::_exit(0);  // as --once does
   });

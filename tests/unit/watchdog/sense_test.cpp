@@ -1,8 +1,12 @@
 #include "watchdog/sense.h"
 
+#include <sys/vfs.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <string>
 
+#include "common/files.h"
 #include "tests/unit/watchdog/fake_machine.h"
 #include "watchdog/tmpfs.h"
 
@@ -185,4 +189,27 @@ TEST_CASE("tmpfs: Lines that are no mounts, cut or of other kinds name none") {
     m.kernel.proc("self/mountinfo", text);
     CHECK_FALSE(fullest_tmpfs(m.kernel.roots()));
   }
+}
+
+TEST_CASE("tmpfs: However many mounts there are, the one that holds most is found") {
+  constexpr const char* kReal = "/dev/shm";  // a tmpfs on every Linux with POSIX shared memory
+  struct statfs info {};
+  REQUIRE(::statfs(kReal, &info) == 0);
+  REQUIRE(info.f_type == 0x01021994);
+  const std::string path = std::string(kReal) + "/jobward-test-" + std::to_string(::getpid());
+  REQUIRE(write_file_atomic(path, std::string(1U << 20U, 'x')));
+  std::string text;
+  for (int i = 0; i < 2000; ++i)
+    text += "36 25 0:" + std::to_string(100 + i) + " / /no/such/place/" + std::to_string(i) +
+            " rw,relatime shared:1 - " + (i % 2 == 0 ? "tmpfs" : "overlay") + " none rw\n";
+  text += "36 25 0:99 / /long rw - overlay none lowerdir=" + std::string(20000, 'l') + "\n";
+  const std::string real = "36 25 0:31 / /dev/shm rw - tmpfs shm rw\n";
+  FakeMachine m;
+  m.kernel.proc("self/mountinfo", text + real + real);
+  const auto found = fullest_tmpfs(m.kernel.roots());
+  ::unlink(path.c_str());
+  REQUIRE(found);
+  CHECK(found->point == kReal);
+  CHECK(found->used >= 1U << 20U);
+  CHECK(found->used_by_all == found->used);  // mounted twice, counted once
 }

@@ -1,5 +1,7 @@
 #include "watchdog/survey.h"
 
+#include <sys/sysinfo.h>
+
 #include <filesystem>
 #include <string>
 
@@ -121,6 +123,21 @@ TEST_CASE("survey: More protected large ones than it lists do not hide the victi
         std::min<std::size_t>(Survey::kMost, static_cast<std::size_t>(protected_ones) + 2));
 }
 
+TEST_CASE("survey: However many are protected, all are looked at twice at most") {
+  FakeMachine m;
+  constexpr int kMany = 300;
+  for (int i = 0; i < kMany; ++i)
+    m.process({.pid = kPid + i,
+               .rss_mib = std::uint64_t{500} - static_cast<std::uint64_t>(i),
+               .oom_score_adj = -1000});
+  Eyes eyes(m);
+  CHECK(eyes.victim_pid() == -1);
+  CHECK(eyes.survey.seen() <= 2 * kMany);
+  m.process({.pid = kPid + kMany, .rss_mib = 20});
+  CHECK(eyes.victim_pid() == kPid + kMany);
+  CHECK(eyes.survey.seen() <= 2 * (kMany + 1));
+}
+
 TEST_CASE("survey: All protected, also where they are many: nobody") {
   FakeMachine m;
   for (int i = 0; i < 70; ++i)
@@ -191,6 +208,34 @@ TEST_CASE("survey: by oom_score the kernel's own order counts") {
   m.process({.pid = kPid + 2, .rss_mib = 200, .oom_score = 800});
   Eyes eyes(m);
   CHECK(eyes.victim_pid(config) == kPid + 2);
+}
+
+TEST_CASE("survey: by oom_score a job counts for all it holds") {
+  Config config;
+  config.by = SizeBy::oom_score;
+  FakeMachine m;
+  // The kernel gives two thirds of a thousandth of all memory and swap each.
+  struct sysinfo info {};
+  REQUIRE(::sysinfo(&info) == 0);
+  const auto thousandth =
+      (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit / 1000 / kMiB;
+  m.job("r1", 100 + 90 * thousandth,
+        {{.pid = kPid, .rss_mib = 100, .oom_score = 700},
+         {.pid = kPid + 1, .rss_mib = 20, .oom_score = 690}});
+  m.process({.pid = kPid + 5, .rss_mib = 400, .oom_score = 750});
+  SECTION("larger than any process") {
+    Eyes eyes(m);
+    const auto* victim = eyes.victim(config);
+    REQUIRE(victim != nullptr);
+    CHECK(victim->is_job);
+    CHECK(victim->score >= 758);
+    CHECK(victim->score <= 761);
+  }
+  SECTION("smaller than one") {
+    m.process({.pid = kPid + 6, .rss_mib = 10, .oom_score = 800});
+    Eyes eyes(m);
+    CHECK(eyes.victim_pid(config) == kPid + 6);
+  }
 }
 
 TEST_CASE("survey: A job is one unit, its processes are no others") {

@@ -211,8 +211,26 @@ TEST_CASE("watch: A victim that is gone when it is to be signalled is no kill") 
   s.m.process({.pid = kPid, .rss_mib = 500});  // there is no such process
   s.m.memory(kLow);
   CHECK_FALSE(s.tick().acted);
-  for (const auto& event : s.events())
-    CHECK(event != "kill");
+  CHECK(s.events() == Events{"warning", "recovered"});
+  // It goes on like that: once a minute is enough.
+  for (int i = 0; i < 5; ++i)
+    CHECK_FALSE(s.tick().acted);
+  CHECK(s.events().size() == 2);
+}
+
+TEST_CASE("watch: Where nobody may be ended it looks less often, until memory falls further") {
+  Scene s;
+  s.m.process({.pid = kPid, .rss_mib = 500, .oom_score_adj = -1000});
+  s.m.memory(kLow);
+  const double first = s.tick().wait_seconds;
+  CHECK(first <= 0.2);
+  double later = first;
+  for (int i = 0; i < 20; ++i)
+    later = s.tick().wait_seconds;
+  CHECK(later >= 0.9);
+  CHECK(later <= 1.0);
+  s.m.memory(kLow / 2);
+  CHECK(s.tick().wait_seconds <= 0.1);
 }
 
 TEST_CASE("watch: The fuller memory is, the sooner it looks again") {
