@@ -19,8 +19,15 @@ int stop_command(const Arguments& arguments);
 int why_command(const Arguments& arguments);
 int reap_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
+int stamp_command(const Arguments& arguments);
+int scan_command(const Arguments& arguments);
 int profiles_command(const Arguments& arguments);
 int watchdog_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
+int ledger_command(const Arguments& arguments);
+int policy_command(const Arguments& arguments);
+int keys_command(const Arguments& arguments);
+int approve_command(const Arguments& arguments);
+int review_command(const Arguments& arguments);
 
 }  // namespace jobward::cli

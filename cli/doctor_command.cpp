@@ -9,6 +9,7 @@
 #include "cli/render_json.h"
 #include "cli/render_support.h"
 #include "cli/session.h"
+#include "cli/trust_tier.h"
 #include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
@@ -53,6 +54,9 @@ Json describe(const Session& session) {
   out["aggregate_cap"] = aggregate_json(session.config.settings.aggregate);
   out["admission_cannot_see"] = launcher::blind_spots(session.records.store.get(), session.tree);
   out["policy"] = policy_json(session.policy, session.policy_problem);
+  const auto tier = trust_tier(session.policy, session.records.directory.path);
+  out["trust"] = {
+      {"tier", tier.words.substr(0, 2)}, {"words", tier.words}, {"reasons", tier.reasons}};
   out["configuration"] = session.config.files;
   out["presets"] = preset_names(session.config);
   describe_memory(session.snapshot, out);
@@ -87,6 +91,10 @@ std::string text_of(const Session& session) {
   for (const auto& spot : launcher::blind_spots(session.records.store.get(), session.tree))
     text += "unseen     " + spot + "\n";
   text += "policy     " + policy_words(session.policy, session.policy_problem) + "\n";
+  const auto tier = trust_tier(session.policy, session.records.directory.path);
+  text += "trust      " + tier.words + "\n";
+  for (const auto& reason : tier.reasons)
+    text += "           " + reason + "\n";
   text += "config     " + list_words(session.config.files) + "\n";
   if (!session.config.presets.empty())
     text += "presets    " + list_words(preset_names(session.config)) + "\n";

@@ -87,6 +87,7 @@ std::string list_words(const std::vector<std::string>& entries) {
 std::string policy_words(const LoadedPolicy& policy, const std::string& problem) {
   if (!problem.empty()) return "nothing can be started: " + printable(problem);
   std::string text = policy.file.empty() ? "none" : printable(policy.file);
+  if (policy.from_project) text += " (the project's: tamper-evident only)";
   if (!policy.warning.empty()) text += "; " + printable(policy.warning);
   return text;
 }
@@ -94,6 +95,7 @@ std::string policy_words(const LoadedPolicy& policy, const std::string& problem)
 Json policy_json(const LoadedPolicy& policy, const std::string& problem) {
   Json out = Json::object();
   if (!policy.file.empty()) out["file"] = policy.file;
+  if (policy.from_project) out["tamper_evident_only"] = true;
   if (!policy.warning.empty()) out["warning"] = policy.warning;
   if (!problem.empty()) out["problem"] = problem;
   return out;

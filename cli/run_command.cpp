@@ -18,7 +18,9 @@
 #include "cli/render_plan.h"
 #include "cli/render_text.h"
 #include "cli/run_flags.h"
+#include "cli/run_guard.h"
 #include "cli/session.h"
+#include "cli/stamp_desk.h"
 #include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/fault.h"
@@ -134,6 +136,7 @@ struct Prepared {
   launcher::RunOrder order;
   std::vector<std::string> remarks;
   std::vector<std::string> on_end;  // the command to run after its end
+  RunGuard guard;
 };
 
 Result<std::vector<std::string>> end_command(const RunOptions& options,
@@ -162,6 +165,7 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   auto resolved = resolve_wishes(**session, std::move(*flags), options.limits.preset);
   if (!resolved) return stop(resolved.error());
   order->name = options.name;
+  const bool no_wall_limit = resolved->no_wall_limit;
   order->wishes = std::move(resolved->wishes);
   order->settings = std::move(resolved->settings);
   order->inputs = options.inputs;
@@ -176,13 +180,26 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   auto id = new_run_id();
   if (!id) return stop(id.error());
   order->id = std::move(*id);
+  trust::RunTerms terms;
+  terms.no_memory_limit = order->wishes.no_memory_limit;
+  terms.no_time_limit = no_wall_limit;
+  terms.has_time_limit = order->wishes.limits.contains(Resource::wall);
+  terms.require_stamp = options.flags.require_stamps;
+  if (auto held = require_stamps(options.flags.require_stamps, **session, *order); !held)
+    return stop(held.error());
+  // What is refused anyway must not use up an approval.
+  Result<RunGuard> guard = RunGuard();
+  if (!order->refusal)
+    guard = guard_run(**session, *order, std::move(terms), options.flags.require_review,
+                      options.dry_run);
+  if (!guard) return stop(guard.error());
   const auto attachment =
       order->detached ? host::Attachment::detached : host::Attachment::with_caller;
   if (!options.dry_run) (*session)->choice.backend->announce(order->id, attachment);
   JOBWARD_FAULT(place_announced);
   (*session)->records = open_records((*session)->clock);
   return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks),
-                  std::move(*on_end)};
+                  std::move(*on_end), std::move(*guard)};
 }
 
 // A detached run: its streams and its parent, who waits until it is under way.
@@ -242,7 +259,11 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
   }
   for (const auto& remark : prepared->remarks)
     hooks.tell(remark);
+  for (const auto& remark : prepared->guard.remarks)
+    hooks.tell(remark);
   auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, hooks);
+  if (auto problem = accept_run(prepared->guard, result); !problem.empty())
+    result.problems.push_back(std::move(problem));
   JOBWARD_FAULT(on_end_wanted);
   if (auto problem =
           run_on_end(result.earlier ? std::vector<std::string>() : prepared->on_end, result);

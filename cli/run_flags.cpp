@@ -76,6 +76,17 @@ void declare(CLI::App& parent, RunFlags& flags) {
          "--on-end", [&flags](const std::string& text) { flags.on_end = text; },
          "Run this after its end (words as a shell would split them, no shell)")
       ->type_name("CMD");
+  CLI::App& checks = add_group(parent, "What has to be so before it starts");
+  checks
+      .add_option_function<std::string>(
+          "--require-review", [&flags](const std::string& text) { flags.require_review = text; },
+          "Start only if this review is approved, which is used up by it: else 77")
+      ->type_name("DECISION");
+  checks
+      .add_option("--require-stamp", flags.require_stamps,
+                  "Start only if this stamp holds (repeatable): else 77; see `jobward stamp`")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
 }
 
 Status apply(const RunFlags& flags, const launcher::LimitSettings& settings,

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "launcher/job_runner.h"
 
@@ -23,6 +24,8 @@ struct RunFlags {
   std::string on_loss = "kill";
   std::optional<std::string> on_end;
   std::optional<std::string> kind;
+  std::optional<std::string> require_review;
+  std::vector<std::string> require_stamps;
 };
 
 // --kind, for all commands that have it.

@@ -50,7 +50,9 @@ std::map<std::string, std::string> parse_claims(const std::string& text) {
   return claims;
 }
 
-// The directory as the shell sees it, symbolic links kept, if $PWD really is this directory.
+}  // namespace
+
+// Symbolic links are kept, if $PWD really is this directory.
 Result<std::string> working_directory() {
   std::error_code failure;
   auto physical = std::filesystem::current_path(failure);
@@ -64,6 +66,8 @@ Result<std::string> working_directory() {
   return physical.string();
 }
 
+namespace {
+
 // The project's configuration is that of the working directory; where that is gone, there is none.
 std::string project_root(const profiles::FileProbe& files) {
   const auto cwd = working_directory();
@@ -71,12 +75,13 @@ std::string project_root(const profiles::FileProbe& files) {
 }
 
 Status read_configuration(Session& session) {
-  auto config = load_config(::geteuid(), environment_variable, project_root(session.files));
+  const std::string project = project_root(session.files);
+  auto config = load_config(::geteuid(), environment_variable, project);
   if (!config) return tl::unexpected(std::move(config).error());
   session.config = std::move(*config);
   for (const auto& warning : session.config.warnings)
     say(warning);
-  auto policy = load_policy(environment_variable);
+  auto policy = load_policy(environment_variable, {kSystemPolicy, project, ::geteuid()});
   if (!policy) {
     session.policy_problem = policy.error().message();
     return {};
@@ -161,6 +166,20 @@ Records open_records(const Clock& clock) {
 
 profiles::Learner learner() { return {estimator::state_version(), estimator::learn}; }
 
+Result<profiles::StateDirectory> ready_state_directory() {
+  auto [directory, ready] = ready_directory();
+  if (!ready) return tl::unexpected(std::move(ready).error());
+  return std::move(directory);
+}
+
+profiles::Actor current_actor() {
+  profiles::Actor actor;
+  actor.uid = ::getuid();
+  if (const auto claims = environment_variable("JOBWARD_ACTOR"))
+    actor.claims = parse_claims(*claims);
+  return actor;
+}
+
 Result<std::unique_ptr<profiles::LessonStore>> open_lessons(const Clock& clock) {
   auto [directory, ready] = ready_directory();
   if (!ready) return tl::unexpected(std::move(ready).error());
@@ -223,9 +242,7 @@ Result<launcher::RunOrder> make_order(std::vector<std::string> command,
   order.job = {std::move(command), std::move(*cwd)};
   for (char** entry = environ; *entry != nullptr; ++entry)
     order.environment.emplace_back(*entry);
-  order.actor.uid = ::getuid();
-  if (const auto claims = environment_variable("JOBWARD_ACTOR"))
-    order.actor.claims = parse_claims(*claims);
+  order.actor = current_actor();
   return order;
 }
 

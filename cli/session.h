@@ -35,6 +35,12 @@ struct Records {
   std::string problem;
   std::string lock_directory;
 };
+// The state directory, made and checked. A note about it goes to stderr.
+Result<profiles::StateDirectory> ready_state_directory();
+// Who we are, and what JOBWARD_ACTOR claims.
+profiles::Actor current_actor();
+// The directory that a job started now would begin in, as the shell sees it.
+Result<std::string> working_directory();
 // Notices (a corrupt database was set aside, a network file system) go to stderr at once.
 Records open_records(const Clock& clock);
 // The estimator, for the stores.

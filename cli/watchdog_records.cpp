@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/trust_desk.h"
+
 namespace jobward::cli {
 namespace {
 
@@ -38,6 +40,8 @@ void take_in_watchdog(const Records& records, const Clock& clock) {
     say("the watchdog's journal: " + problem);
   for (const auto& line : intake->broken)
     say(line.message());
+  if (const auto taken = take_kills_into_ledger(records, clock); !taken)
+    say("the watchdog's kills are not in the ledger yet: " + taken.error().message());
 }
 
 void take_in_watchdog_quickly(const Clock& clock) {

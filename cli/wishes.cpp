@@ -167,6 +167,7 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
   Resolved out;
   out.wishes.limits = layer.limits;
   out.wishes.no_memory_limit = layer.no_memory_limit.value_or(false);
+  out.no_wall_limit = layer.no_wall_limit.value_or(false);
   out.settings.nice = layer.nice;
   out.settings.oom_score_adj = layer.oom_score;
   out.settings.oom_kills_job = layer.oom_kills_job.value_or(true);

@@ -56,6 +56,7 @@ WishLayer over(WishLayer upper, const WishLayer& lower);
 // What a run is ordered with.
 struct Resolved {
   launcher::LimitWishes wishes;
+  bool no_wall_limit = false;  // asked for, as by --no-time
   JobSettings settings;
   int retry_oom = 0;
   int retry_time = 0;

@@ -3,6 +3,7 @@ option(JOBWARD_BUILD_TESTS "Build the tests" OFF)
 option(JOBWARD_FAULT_POINTS "Points at which a test can kill the programs (common/fault.h): never in a release" OFF)
 option(JOBWARD_BUILD_BENCH "Build the benchmarks" OFF)
 option(JOBWARD_WERROR "Warnings are errors (development presets)" OFF)
+set(JOBWARD_GRAMMARS "${CMAKE_SOURCE_DIR}/.cache/grammars" CACHE PATH "Where scripts/fetch-grammars puts what `scan` parses with")
 set(JOBWARD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 20)

@@ -39,9 +39,10 @@ struct RunOrder {
   int retry_oom = 0;
   int retry_time = 0;
   bool detached = false;
-  std::vector<int> log_files;  // of a detached run, to be kept short; borrowed
-  bool keep_on_loss = false;   // the job may go on without its supervisor
-  std::string request_id;      // empty: none
+  std::vector<int> log_files;          // of a detached run, to be kept short; borrowed
+  bool keep_on_loss = false;           // the job may go on without its supervisor
+  std::string request_id;              // empty: none
+  std::optional<std::string> refusal;  // a guard's: it is on record, and not started
   bool restart_lost = false;
   std::vector<Finding> findings;  // of checks that were made before it
 };

@@ -189,6 +189,19 @@ std::string limit_words(Resource resource, const Limit& limit) {
          (resource == Resource::cpuset ? limit.detail : quantity_words(resource, limit.value));
 }
 
+std::vector<BeyondCap> beyond_caps(const Limits& asked, const Policy& policy) {
+  std::vector<BeyondCap> out;
+  policy.caps.for_each([&](Resource resource, const Limit& cap) {
+    const Limit* limit = asked.find(resource);
+    const bool rate = info(resource).unit == Unit::bytes_per_second;
+    if (limit != nullptr && !rate && limit->origin == LimitOrigin::asked &&
+        exceeds(*limit, cap, resource))
+      out.push_back({resource, limit_words(resource, *limit) + " (" + limit->source + ")",
+                     cap_words(resource, cap)});
+  });
+  return out;
+}
+
 LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, const Bounds& bounds,
                       const LimitSettings& settings, const Policy& policy) {
   LimitPlan plan;

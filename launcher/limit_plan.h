@@ -99,6 +99,15 @@ struct Bounds {
 LimitPlan plan_limits(const LimitWishes& wishes, const Estimate& estimate, const Bounds& bounds,
                       const LimitSettings& settings, const Policy& policy);
 
+// What was asked for beyond the policy's caps, in words: a guard (trust/guard.h) may let it pass.
+// Not the rates of disks, which are no numbers alone.
+struct BeyondCap {
+  Resource resource = Resource::memory;
+  std::string asked;  // "memory limit of 16 GiB (--mem)"
+  std::string cap;    // "8 GiB (/etc/jobward/policy.toml:2)"
+};
+std::vector<BeyondCap> beyond_caps(const Limits& asked, const Policy& policy);
+
 // "memory limit of 512 MiB", "CPUs limit of 1.5"
 std::string limit_words(Resource resource, const Limit& limit);
 

@@ -203,6 +203,7 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
   if (auto named = resolve_limits(shop.roots, order.job.cwd, policy.caps); !named)
     out.obstacle = named.error().message();
   out.plan = plan_limits(wishes, request.estimate, bounds_of(order, shop), shop.settings, policy);
+  if (order.refusal) out.plan.refusal = order.refusal;
   request.limits = out.plan.limits;
   request.reservation = out.plan.reservation;
   request.enforcement = host::enforcements(shop.backend.support());

@@ -137,6 +137,47 @@ CREATE TABLE accepted_rows(
   rows INTEGER NOT NULL,
   accepted_ms INTEGER NOT NULL,
   PRIMARY KEY(project, contract, check_id)) WITHOUT ROWID;
+)sql"},
+                                 // See trust/ledger.h and trust/decisions.h. All that is said of an
+                                 // entry stands in `body`, which is hashed: the other columns are
+                                 // read from it. The triggers are against accidents, not attackers.
+                                 Migration{"ledger and decisions", R"sql(
+CREATE TABLE ledger(
+  seq INTEGER PRIMARY KEY,
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  kind TEXT AS (iif(json_valid(body), json_extract(body, '$.kind'), NULL)) VIRTUAL,
+  run TEXT AS (iif(json_valid(body), json_extract(body, '$.run'), NULL)) VIRTUAL,
+  check_id TEXT AS (iif(json_valid(body), json_extract(body, '$.check'), NULL)) VIRTUAL,
+  subject TEXT AS (iif(json_valid(body), json_extract(body, '$.subject'), NULL)) VIRTUAL,
+  ref TEXT AS (iif(json_valid(body), json_extract(body, '$.ref'), NULL)) VIRTUAL);
+CREATE INDEX ledger_runs ON ledger(run, seq) WHERE run IS NOT NULL;
+CREATE INDEX ledger_checks ON ledger(check_id, seq) WHERE check_id IS NOT NULL;
+CREATE INDEX ledger_subjects ON ledger(subject, seq) WHERE subject IS NOT NULL;
+CREATE INDEX ledger_kinds ON ledger(kind, seq) WHERE kind<>'finding';
+CREATE INDEX ledger_heads ON ledger(seq) WHERE kind='head';
+CREATE UNIQUE INDEX ledger_refs ON ledger(ref) WHERE ref IS NOT NULL;
+CREATE TRIGGER ledger_keeps BEFORE UPDATE ON ledger
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_forgets_nothing BEFORE DELETE ON ledger
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TABLE ledger_exports(
+  place TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL,
+  problem TEXT NOT NULL);
+CREATE TABLE decisions(
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  project TEXT NOT NULL,
+  action_sha256 TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  request TEXT NOT NULL,
+  envelope TEXT,
+  refusal TEXT);
+CREATE INDEX decisions_of_action ON decisions(action_sha256);
+CREATE INDEX decisions_open ON decisions(created_ms) WHERE state='open';
 )sql"}};
 
 Status apply(sqlite::Database& db, const Migration& migration, UnixMillis now) {

@@ -33,6 +33,10 @@ std::string NotedLine::message() const {
          ": the line cannot be used: " + line.problem;
 }
 
+std::string ledger_ref(const WatchdogEvent& event) {
+  return "watchdog:" + event.instance + ":" + std::to_string(event.seq);
+}
+
 Result<std::unique_ptr<WatchdogStore>> WatchdogStore::open(const std::string& directory,
                                                            const Clock& clock, const Notice& notice,
                                                            int patience_ms) {
@@ -196,6 +200,23 @@ Result<std::optional<WatchdogEvent>> WatchdogStore::kill_of(const std::string& r
   if (!statement) return tl::unexpected(std::move(statement).error());
   statement->bind(run);
   return one(*statement);
+}
+
+Result<std::vector<WatchdogEvent>> WatchdogStore::kills_beyond_ledger() {
+  auto statement = db_.prepare(
+      std::string(kColumns) +
+      "WHERE event='kill' AND json_valid(line) AND NOT"
+      " COALESCE(json_extract(line, '$.dry_run'), 0) AND NOT EXISTS(SELECT 1 FROM ledger l WHERE"
+      " l.ref IS NOT NULL AND l.ref='watchdog:' || e.instance || ':' ||"
+      " e.seq) ORDER BY id");
+  if (!statement) return tl::unexpected(std::move(statement).error());
+  std::vector<WatchdogEvent> out;
+  while (true) {
+    auto row = statement->step();
+    if (!row) return tl::unexpected(std::move(row).error());
+    if (!*row) return out;
+    out.push_back(read_event(*statement));
+  }
 }
 
 Result<std::optional<WatchdogEvent>> WatchdogStore::last(const std::string& event) {

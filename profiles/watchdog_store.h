@@ -22,6 +22,9 @@ struct NotedLine {
   [[nodiscard]] std::string message() const;  // "FILE:LINE: the line cannot be used: WHY"
 };
 
+// By which the ledger knows an event: "watchdog:INSTANCE:SEQ".
+std::string ledger_ref(const WatchdogEvent& event);
+
 // Not thread-safe; several processes may use one database at once.
 class WatchdogStore {
  public:
@@ -50,6 +53,9 @@ class WatchdogStore {
   Result<std::optional<WatchdogEvent>> outcome_of(const WatchdogEvent& kill);
   // The newest one that was meant.
   Result<std::optional<WatchdogEvent>> kill_of(const std::string& run);
+  // Kills that were meant, oldest first, of which the ledger (the same database) has no entry whose
+  // ref is ledger_ref().
+  Result<std::vector<WatchdogEvent>> kills_beyond_ledger();
   // The newest of this name.
   Result<std::optional<WatchdogEvent>> last(const std::string& event);
   // Newest first.

@@ -61,6 +61,8 @@ declare -gA package_use=(
   [libtomlplusplus-dev]='the configuration file'
   [libsodium-dev]='signatures and hashes'
   [zlib1g-dev]='reading histories that are packed with gzip'
+  [libtree-sitter-dev]='parsing sources, for `jobward scan`'
+  [npm]='fetches what Debian does not have, from the npm registry'
   [libsystemd-dev]='asking systemd for scopes (loaded at run time, when there is one)'
   [catch2]='the unit tests'
   [curl]='downloads the engine of the verification for its tests'
@@ -81,7 +83,7 @@ declare -gA package_use=(
 {
   build_packages=(g++ cmake ninja-build ccache libcgroup-dev libboost-dev libspdlog-dev libfmt-dev
     nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev
-    zlib1g-dev)
+    zlib1g-dev libtree-sitter-dev)
   test_packages=(catch2 curl python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
   lint_packages=(clang-format clang-tidy)
   bench_packages=(libbenchmark-dev cgroup-tools hyperfine)
@@ -157,9 +159,16 @@ use_ccache() {
   export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
 }
 
+# What is built in and is no Debian package. Without the network the build goes on and leaves `scan` out.
+fetch_parts() {
+  "$root_dir/scripts/fetch-grammars" ||
+    printf '%s: this build will have no `jobward scan`: its grammar could not be fetched (above)\n' "${0##*/}" >&2
+}
+
 # Configures build/PRESET. Quick when nothing changed.
 configure_preset() {
   local preset=$1
+  fetch_parts
   use_ccache
   (cd -- "$root_dir" && run_quietly cmake --preset "$preset") || die "cmake --preset $preset failed (above)"
 }

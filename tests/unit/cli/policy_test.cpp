@@ -22,7 +22,7 @@ Policy parsed(const std::string& text) {
   const auto policy = parse_policy(text, "p.toml");
   INFO(text);
   REQUIRE(policy);
-  return *policy;
+  return policy->limits;
 }
 
 std::string refusal(const std::string& text) {
@@ -38,7 +38,7 @@ Result<LoadedPolicy> load(const std::string& system, const std::string& named = 
         return std::string(name) == "JOBWARD_POLICY" && !named.empty() ? std::optional(named)
                                                                        : std::nullopt;
       },
-      system);
+      {system, {}, ::geteuid()});
 }
 
 OpenedFile owned(mode_t mode, uid_t owner, mode_t directory_mode = 0755,

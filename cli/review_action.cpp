@@ -1,0 +1,56 @@
+#include "cli/review_action.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/session.h"
+#include "common/fd.h"
+#include "common/text.h"
+#include "profiles/paths.h"
+#include "trust/canonical.h"
+#include "trust/encoding.h"
+
+namespace jobward::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+Result<Json> file_json(const std::string& path) {
+  auto digest = trust::sha256_of_file(path);
+  if (!digest) return tl::unexpected(std::move(digest).error());
+  return Json{{"path", trust::json_text(path)}, {"sha256", trust::hex(*digest)}};
+}
+
+}  // namespace
+
+Result<std::string> review_action(const std::string& describe,
+                                  const std::vector<std::string>& files) {
+  auto cwd = working_directory();
+  if (!cwd) return tl::unexpected(std::move(cwd).error());
+  Json list = Json::array();
+  for (const auto& file : files) {
+    auto one = file_json(profiles::absolute_path(*cwd, file));
+    if (!one) return tl::unexpected(std::move(one).error());
+    list.push_back(std::move(*one));
+  }
+  return trust::canonical(
+      {{"kind", "review"}, {"describe", trust::json_text(describe)}, {"files", std::move(list)}});
+}
+
+std::optional<std::string> changed_since(const trust::Decision& decision) {
+  const auto action = Json::parse(decision.request.action, nullptr, false);
+  if (!action.is_object() || !action.contains("files") || !action["files"].is_array())
+    return std::nullopt;
+  for (const auto& file : action["files"]) {
+    const std::string path = trust::text_member(file, "path");
+    const auto now = trust::sha256_of_file(path);
+    if (!now) return now.error().message();
+    if (trust::hex(*now) != trust::text_member(file, "sha256"))
+      return printable(path) + " has changed since it was asked for";
+  }
+  return std::nullopt;
+}
+
+}  // namespace jobward::cli
