@@ -22,6 +22,10 @@ Result<int> run_program(const std::vector<std::string>& argv);
 // With `input` as its standard input; what it writes is returned.
 Result<ProgramEnd> ask_program(const std::vector<std::string>& argv, const std::string& input);
 
+// Without input; what it writes to standard output is returned, its errors go where ours go. Signals
+// that we hold back reach it: one of those that would end us ends it.
+Result<ProgramEnd> ask_program_aloud(const std::vector<std::string>& argv);
+
 // The absolute path of this executable.
 Result<std::string> own_executable();
 

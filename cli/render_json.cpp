@@ -40,24 +40,6 @@ Json digests_json(const profiles::RunRequest& request, const profiles::RunEnding
   return out;
 }
 
-Json findings_json(const std::vector<Finding>& findings) {
-  Json out = Json::array();
-  for (const auto& finding : findings) {
-    Json entry{{"source", finding.source},
-               {"check", finding.check},
-               {"primitive", finding.primitive},
-               {"severity", to_string(finding.declared)},
-               {"severity_effective", to_string(finding.effective)},
-               {"passed", finding.passed},
-               {"message", finding.message}};
-    // Ours, and so valid; a record that was meddled with must not break the rest.
-    if (auto details = Json::parse(finding.details, nullptr, false); details.is_object())
-      entry["details"] = std::move(details);
-    out.push_back(std::move(entry));
-  }
-  return out;
-}
-
 Json attempts_json(const std::vector<profiles::Attempt>& attempts) {
   Json out = Json::array();
   for (const auto& attempt : attempts) {
@@ -149,6 +131,42 @@ Json header(const std::string& run, bool started) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json findings_json(const std::vector<Finding>& findings) {
+  Json out = Json::array();
+  for (const auto& finding : findings) {
+    Json entry{{"source", finding.source},
+               {"check", finding.check},
+               {"primitive", finding.primitive},
+               {"severity", to_string(finding.declared)},
+               {"severity_effective", to_string(finding.effective)},
+               {"passed", finding.passed},
+               {"message", finding.message}};
+    // Ours, and so valid; a record that was meddled with must not break the rest.
+    if (auto details = Json::parse(finding.details, nullptr, false); details.is_object())
+      entry["details"] = std::move(details);
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+Result<std::vector<Finding>> findings_from_json(const Json& json) {
+  std::vector<Finding> out;
+  try {
+    for (const auto& one : json) {
+      const auto severity = [&](const char* key) {
+        return parse_severity(one.at(key).get<std::string>()).value_or(Severity::hard_fail);
+      };
+      const auto details = one.find("details");
+      out.push_back({one.at("source"), one.at("check"), one.at("primitive"), severity("severity"),
+                     severity("severity_effective"), one.at("passed"), one.at("message"),
+                     details == one.end() ? std::string() : dump(*details, false)});
+    }
+  } catch (const Json::exception& problem) {
+    return error("read", "findings", problem.what());
+  }
+  return out;
+}
 
 std::string state_name(const profiles::RunRecord& run, bool alive) {
   if (!alive) return "supervisor_gone";

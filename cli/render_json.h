@@ -4,8 +4,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
+#include "common/finding.h"
 #include "common/job_types.h"
+#include "common/result.h"
 #include "launcher/admission.h"
 #include "launcher/job_runner.h"
 #include "profiles/run_record.h"
@@ -24,6 +27,10 @@ nlohmann::ordered_json to_json(const profiles::RunRecord& record, bool alive);
 nlohmann::ordered_json limits_json(const Limits& limits);
 // Limits that are set say who holds them; memory also says "none" when it is not limited at all.
 nlohmann::ordered_json enforcement_json(const profiles::RunRequest& request);
+
+// Of checks, as `findings` of a run; and back.
+nlohmann::ordered_json findings_json(const std::vector<Finding>& findings);
+Result<std::vector<Finding>> findings_from_json(const nlohmann::ordered_json& json);
 
 // One line or indented; always valid UTF-8 (other bytes become U+FFFD).
 std::string dump(const nlohmann::ordered_json& json, bool indented);

@@ -60,10 +60,17 @@ std::string verdict(const verify::Report& report) {
   return out;
 }
 
-}  // namespace
+std::string guard_words(const std::vector<Finding>& findings) {
+  std::string out;
+  for (const auto& finding : findings)
+    if (finding.source == "guard")
+      out += "  " + padded(std::string(to_string(finding.effective)), 11) +
+             printable(finding.check) + "  " + printable(finding.message) + "\n";
+  return out;
+}
 
-std::string verify_text(const verify::Report& report) {
-  std::string out = printable(report.contract) + " (" + printable(report.path) + ")\n";
+std::string report_text(const verify::Report& report) {
+  std::string out;
   const auto id = widest(report.checks, &CheckResult::id);
   const auto primitive = widest(report.checks, &CheckResult::primitive);
   for (const auto& check : report.checks) {
@@ -72,8 +79,16 @@ std::string verify_text(const verify::Report& report) {
     for (const auto& sample : check.samples)
       out += std::string(15, ' ') + sample_words(sample) + "\n";
   }
-  out += verdict(report) + "; " + format_duration(report.seconds) + "\n";
-  return out;
+  return out + verdict(report) + "; " + format_duration(report.seconds) + "\n";
+}
+
+}  // namespace
+
+std::string verify_text(const ContractVerdict& verdict) {
+  const std::string head = printable(verdict.contract) + " (" + printable(verdict.path) + ")\n" +
+                           guard_words(verdict.findings);
+  return head + (verdict.report ? report_text(*verdict.report)
+                                : std::string("refused; no data were looked at\n"));
 }
 
 }  // namespace jobward::cli

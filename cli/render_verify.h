@@ -3,11 +3,12 @@
 
 #include <string>
 
-#include "verify/report.h"
+#include "cli/contract_check.h"
 
 namespace jobward::cli {
 
-// A line for each check, failed ones with samples below; then the verdict.
-std::string verify_text(const verify::Report& report);
+// What the guard has to say, a line for each check, failed ones with samples below; then the
+// verdict.
+std::string verify_text(const ContractVerdict& verdict);
 
 }  // namespace jobward::cli

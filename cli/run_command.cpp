@@ -17,6 +17,7 @@
 #include "cli/render_json.h"
 #include "cli/render_plan.h"
 #include "cli/render_text.h"
+#include "cli/run_contracts.h"
 #include "cli/run_flags.h"
 #include "cli/run_guard.h"
 #include "cli/session.h"
@@ -72,10 +73,11 @@ void declare(CLI::App& app, RunOptions& options) {
   app.add_flag("-q,--quiet", options.quiet,
                "No lines about limits and the end of the run; errors still appear");
   app.footer(
-      "Exit status: the command's own; 75 no room now; 77 refused (policy, block, can never fit); "
-      "124 wall,\nCPU time or stall limit; 125 jobward failed; 126 not executable; 127 not found; "
-      "128+n killed by signal n (137 at the memory limit). "
-      "--result tells\nwhose it is (exit_source). --dry-run: 0 it would start, 75, 77, 125.\n"
+      "Exit status: the command's own; 1 a HARD_FAIL of --verify; 75 no room now; 77 refused\n"
+      "(policy, block, guard, --require, can never fit); 124 wall, CPU time or stall limit; 125\n"
+      "jobward failed; 126 not executable; 127 not found; 128+n killed by signal n (137 at the\n"
+      "memory limit). --result tells whose it is (exit_source). --dry-run: 0 it would start, 75,\n"
+      "77, 125.\n"
       "Example: jobward run --mem 8G --time 2h -- python3 train.py --data big.csv");
 }
 
@@ -130,13 +132,19 @@ void write_result(const nlohmann::ordered_json& result, const std::string& file)
         "; `jobward show --json` has it");
 }
 
+// What it was judged by before it starts, and will be after it.
+struct Judged {
+  RunContracts contracts;
+  RunGuard guard;
+};
+
 // A run that could begin now.
 struct Prepared {
   std::unique_ptr<Session> session;
   launcher::RunOrder order;
   std::vector<std::string> remarks;
   std::vector<std::string> on_end;  // the command to run after its end
-  RunGuard guard;
+  Judged judged;
 };
 
 Result<std::vector<std::string>> end_command(const RunOptions& options,
@@ -146,6 +154,29 @@ Result<std::vector<std::string>> end_command(const RunOptions& options,
   auto words = split_words(*options.flags.on_end);
   if (!words) return rethrow(std::move(words).error(), "--on-end");
   return words;
+}
+
+// What speaks against it goes into the order as a refusal. What is refused anyway must not use up
+// an approval: the guard of runs comes last.
+Result<Judged> judge(const RunOptions& options, bool no_wall_limit, Session& session,
+                     launcher::RunOrder& order) {
+  const auto& flags = options.flags;
+  trust::RunTerms terms;
+  terms.no_memory_limit = order.wishes.no_memory_limit;
+  terms.no_time_limit = no_wall_limit;
+  terms.has_time_limit = order.wishes.limits.contains(Resource::wall);
+  terms.require_stamp = flags.require_stamps;
+  auto contracts = read_run_contracts(flags.require, flags.verify, terms);
+  if (!contracts) return tl::unexpected(std::move(contracts).error());
+  JOBWARD_RETURN_IF_ERROR(require_stamps(flags.require_stamps, session, order));
+  if (!order.refusal)
+    JOBWARD_RETURN_IF_ERROR(require_contracts(*contracts, order, options.dry_run));
+  Judged out{std::move(*contracts), {}};
+  if (order.refusal) return out;
+  auto guard = guard_run(session, order, std::move(terms), flags.require_review, options.dry_run);
+  if (!guard) return tl::unexpected(std::move(guard).error());
+  out.guard = std::move(*guard);
+  return out;
 }
 
 // Else the result of a run that never starts.
@@ -165,7 +196,6 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   auto resolved = resolve_wishes(**session, std::move(*flags), options.limits.preset);
   if (!resolved) return stop(resolved.error());
   order->name = options.name;
-  const bool no_wall_limit = resolved->no_wall_limit;
   order->wishes = std::move(resolved->wishes);
   order->settings = std::move(resolved->settings);
   order->inputs = options.inputs;
@@ -180,26 +210,18 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   auto id = new_run_id();
   if (!id) return stop(id.error());
   order->id = std::move(*id);
-  trust::RunTerms terms;
-  terms.no_memory_limit = order->wishes.no_memory_limit;
-  terms.no_time_limit = no_wall_limit;
-  terms.has_time_limit = order->wishes.limits.contains(Resource::wall);
-  terms.require_stamp = options.flags.require_stamps;
-  if (auto held = require_stamps(options.flags.require_stamps, **session, *order); !held)
-    return stop(held.error());
-  // What is refused anyway must not use up an approval.
-  Result<RunGuard> guard = RunGuard();
-  if (!order->refusal)
-    guard = guard_run(**session, *order, std::move(terms), options.flags.require_review,
-                      options.dry_run);
-  if (!guard) return stop(guard.error());
+  auto judged = judge(options, resolved->no_wall_limit, **session, *order);
+  if (!judged) return stop(judged.error());
+  if (options.dry_run)
+    for (auto& remark : judged->contracts.remarks())
+      resolved->remarks.push_back(std::move(remark));
   const auto attachment =
       order->detached ? host::Attachment::detached : host::Attachment::with_caller;
   if (!options.dry_run) (*session)->choice.backend->announce(order->id, attachment);
   JOBWARD_FAULT(place_announced);
   (*session)->records = open_records((*session)->clock);
   return Prepared{std::move(*session), std::move(*order), std::move(resolved->remarks),
-                  std::move(*on_end), std::move(*guard)};
+                  std::move(*on_end), std::move(*judged)};
 }
 
 // A detached run: its streams and its parent, who waits until it is under way.
@@ -259,11 +281,20 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
   }
   for (const auto& remark : prepared->remarks)
     hooks.tell(remark);
-  for (const auto& remark : prepared->guard.remarks)
+  for (const auto& remark : prepared->judged.guard.remarks)
     hooks.tell(remark);
+  if (!prepared->judged.contracts.verified.empty())
+    hooks.check_product = [&] {
+      return verify_product(prepared->judged.contracts, prepared->order.id);
+    };
   auto result = launcher::run_job(prepared->order, prepared->session->workshop(), gate, hooks);
-  if (auto problem = accept_run(prepared->guard, result); !problem.empty())
+  if (auto problem = accept_run(prepared->judged.guard, result); !problem.empty())
     result.problems.push_back(std::move(problem));
+  if (!result.earlier)
+    if (auto kept = take_findings_into_ledger(prepared->session->policy, result.request,
+                                              result.ending.findings);
+        !kept)
+      result.problems.push_back("what was found is NOT in the ledger: " + kept.error().message());
   JOBWARD_FAULT(on_end_wanted);
   if (auto problem =
           run_on_end(result.earlier ? std::vector<std::string>() : prepared->on_end, result);

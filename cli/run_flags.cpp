@@ -76,7 +76,18 @@ void declare(CLI::App& parent, RunFlags& flags) {
          "--on-end", [&flags](const std::string& text) { flags.on_end = text; },
          "Run this after its end (words as a shell would split them, no shell)")
       ->type_name("CMD");
-  CLI::App& checks = add_group(parent, "What has to be so before it starts");
+  CLI::App& checks = add_group(parent, "What has to be so before it starts, and after it");
+  checks
+      .add_option("--require", flags.require,
+                  "Start only if this contract holds (repeatable): else 77; see `jobward verify`")
+      ->type_name("CONTRACT")
+      ->allow_extra_args(false);
+  checks
+      .add_option("--verify", flags.verify,
+                  "Check this contract after it has ended well (repeatable); a HARD_FAIL is the "
+                  "run's own failure: 1, verify_failed")
+      ->type_name("CONTRACT")
+      ->allow_extra_args(false);
   checks
       .add_option_function<std::string>(
           "--require-review", [&flags](const std::string& text) { flags.require_review = text; },

@@ -26,6 +26,8 @@ struct RunFlags {
   std::optional<std::string> kind;
   std::optional<std::string> require_review;
   std::vector<std::string> require_stamps;
+  std::vector<std::string> require;  // contracts
+  std::vector<std::string> verify;
 };
 
 // --kind, for all commands that have it.

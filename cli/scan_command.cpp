@@ -12,8 +12,7 @@
 #include "common/text.h"
 #include "common/units.h"
 #include "scan/record.h"
-#include "scan/sources.h"
-#include "scan/stubs.h"
+#include "scan/request.h"
 
 namespace jobward::cli {
 namespace {
@@ -35,9 +34,7 @@ struct Options {
   bool json = false;
 };
 
-struct Scan {
-  scan::Sources sources;
-  scan::StubReport report;
+struct Scan : scan::StubScan {
   std::string recorded_to;
 };
 
@@ -75,74 +72,6 @@ void declare(CLI::App& app, Options& options) {
       "usage,\nor something could not be judged. docs/stubs.md tells what is caught and what not.");
 }
 
-Result<std::vector<scan::Marker>> markers_of(const Options& options) {
-  std::vector<scan::Marker> out;
-  const auto find = [&](std::string_view name) {
-    return std::find_if(out.begin(), out.end(), [&](const auto& one) { return one.name == name; });
-  };
-  for (const auto& name : options.markers) {
-    if (!scan::is_marker_name(name))
-      return error("use", "--markers", printable(name) + " is nothing that a function is called");
-    if (find(name) == out.end()) out.push_back(scan::standard_marker(name));
-  }
-  for (const auto& text : options.required) {
-    const auto equals = text.find('=');
-    const auto marker = find(text.substr(0, equals));
-    if (equals == std::string::npos || equals + 1 == text.size())
-      return error("use", "--require " + printable(text),
-                   "it is no NAME=CALL, such as checkpoint=torch.save|.save");
-    if (marker == out.end())
-      return error("use", "--require " + printable(text),
-                   printable(text.substr(0, equals)) + " is not among --markers");
-    scan::RequiredCalls calls{"a required call", {}};
-    for (const auto call : split(std::string_view(text).substr(equals + 1), '|'))
-      if (!trim(call).empty()) calls.any_of.emplace_back(trim(call));
-    if (calls.any_of.empty())
-      return error("use", "--require " + printable(text), "it names no call");
-    marker->required.push_back(std::move(calls));
-  }
-  return out;
-}
-
-Result<std::set<std::string>> known_bodies(const Options& options, std::size_t max_bytes) {
-  std::set<std::string> out;
-  for (const auto& path : options.known_stubs) {
-    auto sources = scan::read_sources({path}, max_bytes);
-    for (const auto& problem : sources.problems)
-      return error("read", printable(problem.file), problem.message);
-    for (auto& file : sources.files) {
-      auto bodies = scan::bodies_of(std::move(file));
-      if (!bodies) {
-        const auto& problem = bodies.error();
-        return error("read", printable(problem.file) + ":" + std::to_string(problem.line),
-                     problem.message);
-      }
-      out.merge(*bodies);
-    }
-  }
-  return out;
-}
-
-Result<scan::StubRules> rules_of(const Options& options, const scan::Sources& sources,
-                                 std::size_t max_bytes) {
-  scan::StubRules rules;
-  auto markers = markers_of(options);
-  if (!markers) return tl::unexpected(std::move(markers).error());
-  rules.markers = *std::move(markers);
-  rules.trusted_decorators.insert(options.trusted.begin(), options.trusted.end());
-  auto known = known_bodies(options, max_bytes);
-  if (!known) return tl::unexpected(std::move(known).error());
-  rules.known_stubs = *std::move(known);
-  if (options.against.empty()) return rules;
-  const auto text = read_file(options.against);
-  if (!text) return tl::unexpected(text.error());
-  auto record = scan::read_record(*text, options.against);
-  if (!record) return tl::unexpected(std::move(record).error());
-  scan::from_record_paths(*record, options.against, sources.files);
-  rules.against = *std::move(record);
-  return rules;
-}
-
 Status write_down(const Options& options, Scan& scan) {
   if (options.record.empty() || !scan.report.passed()) return {};
   std::vector<scan::RecordedBody> functions;
@@ -156,21 +85,23 @@ Status write_down(const Options& options, Scan& scan) {
 }
 
 Result<Scan> scan_sources(const Options& options) {
-  std::size_t max_bytes = scan::kMaxSourceBytes;
+  scan::StubRequest request;
+  request.paths = options.paths;
+  request.markers = options.markers;
+  request.required = options.required;
+  request.trusted_decorators = options.trusted;
+  request.known_stubs = options.known_stubs;
+  request.against = options.against;
   if (!options.max_bytes.empty()) {
     const auto parsed = parse_bytes(options.max_bytes);
     if (!parsed) return rethrow(parsed.error(), "--max-bytes");
     if (*parsed == 0 || *parsed > UINT32_MAX / 2)
       return error("use", "--max-bytes", "more than 0 and less than 2GiB is possible");
-    max_bytes = *parsed;
+    request.max_bytes = *parsed;
   }
-  Scan out;
-  out.sources = scan::read_sources(options.paths, max_bytes);
-  auto rules = rules_of(options, out.sources, max_bytes);
-  if (!rules) return tl::unexpected(std::move(rules).error());
-  out.report = scan::find_stubs(out.sources.files, *rules);
-  auto& problems = out.report.problems;
-  problems.insert(problems.begin(), out.sources.problems.begin(), out.sources.problems.end());
+  auto scanned = scan::scan_stubs(request);
+  if (!scanned) return tl::unexpected(std::move(scanned).error());
+  Scan out{std::move(*scanned), {}};
   JOBWARD_RETURN_IF_ERROR(write_down(options, out));
   return out;
 }
@@ -246,8 +177,6 @@ std::string scan_text(const Scan& scan) {
 }
 
 int stubs(const Options& options) {
-  if (!scan::can_parse())
-    return failure("scan stubs", std::string(scan::how_to_parse()), kUnreadable);
   const auto scan = scan_sources(options);
   if (!scan) return failure("scan stubs", scan.error().message(), kUnreadable);
   const auto text = options.json ? dump(scan_json(*scan), true) : scan_text(*scan);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/watchdog_records.h"
@@ -94,10 +95,15 @@ Status note_policy(TrustDesk& desk) {
 }
 
 Result<std::unique_ptr<TrustDesk>> open_trust_desk(Tolerance tolerance) {
-  auto desk = std::make_unique<TrustDesk>();
   auto cwd = working_directory();
   if (!cwd) return tl::unexpected(std::move(cwd).error());
-  desk->project = profiles::find_project(*cwd, profiles::RealFileProbe());
+  return open_trust_desk_at(*cwd, tolerance);
+}
+
+Result<std::unique_ptr<TrustDesk>> open_trust_desk_at(const std::string& directory,
+                                                      Tolerance tolerance) {
+  auto desk = std::make_unique<TrustDesk>();
+  desk->project = profiles::find_project(directory, profiles::RealFileProbe());
   auto policy = load_policy(environment_variable, {kSystemPolicy, desk->project.root, ::geteuid()});
   if (!policy && tolerance == Tolerance::strict) return tl::unexpected(std::move(policy).error());
   if (policy)
@@ -137,6 +143,29 @@ Status take_kills_into_ledger(const Records& records, const Clock& clock) {
     JOBWARD_RETURN_IF_ERROR(batch->commit());
   }
   return {};
+}
+
+Status take_findings_into_ledger(const LoadedPolicy& policy, const profiles::RunRequest& request,
+                                 const std::vector<Finding>& findings) {
+  const auto is_own = [](const Finding& one) {
+    return !one.passed && (one.source == "launcher" || one.source == "watchdog");
+  };
+  if (std::none_of(findings.begin(), findings.end(), is_own)) return {};
+  const auto desk =
+      open_trust_desk(policy, profiles::find_project(request.cwd, profiles::RealFileProbe()));
+  if (!desk) return tl::unexpected(desk.error());
+  auto batch = (*desk)->ledger->begin();
+  if (!batch) return tl::unexpected(std::move(batch).error());
+  for (const auto& finding : findings) {
+    if (!is_own(finding)) continue;
+    auto entry = trust::entry_of(finding);
+    entry.actor = request.actor;
+    entry.run = request.id;
+    entry.project = trust::json_text((*desk)->project.identity);
+    auto appended = batch->append(entry);
+    if (!appended) return tl::unexpected(std::move(appended).error());
+  }
+  return batch->commit();
 }
 
 }  // namespace jobward::cli

@@ -9,6 +9,7 @@
 #include "cli/policy.h"
 #include "cli/session.h"
 #include "common/clock.h"
+#include "common/finding.h"
 #include "profiles/project.h"
 #include "trust/decisions.h"
 #include "trust/key_file.h"
@@ -36,12 +37,19 @@ struct TrustDesk {
 // policy_problem.
 enum class Tolerance { strict, tolerant };
 Result<std::unique_ptr<TrustDesk>> open_trust_desk(Tolerance tolerance = Tolerance::strict);
+// The same for the project that encloses this directory (absolute).
+Result<std::unique_ptr<TrustDesk>> open_trust_desk_at(const std::string& directory,
+                                                      Tolerance tolerance = Tolerance::strict);
 // With the policy, and for the project of a run.
 Result<std::unique_ptr<TrustDesk>> open_trust_desk(const LoadedPolicy& policy,
                                                    const profiles::Project& project);
 
 // Kills by the watchdog that are on record and not in the ledger yet. Each once, whoever calls.
 Status take_kills_into_ledger(const Records& records, const Clock& clock);
+
+// What Jobward itself has found of a run and did not pass; checks are there already.
+Status take_findings_into_ledger(const LoadedPolicy& policy, const profiles::RunRequest& request,
+                                 const std::vector<Finding>& findings);
 
 // Of all policy files that could be in force here, whether one has changed since it was seen last.
 Status note_policy(TrustDesk& desk);

@@ -12,6 +12,7 @@
 
 #include "cli/child_program.h"
 #include "cli/commands.h"
+#include "cli/contract_check.h"
 #include "cli/render_json.h"
 #include "cli/render_verify.h"
 #include "cli/session.h"
@@ -28,6 +29,8 @@ namespace {
 struct VerifyFlags {
   std::vector<std::string> contracts;
   VerifyLimits limits;
+  std::string run;
+  std::string expected;  // digest of the contract
   bool json = false;
   bool dry_run = false;
 };
@@ -42,59 +45,86 @@ void declare(CLI::App& app, VerifyFlags& flags) {
       ->check(CLI::Range(1, 256));
   app.add_option("--samples", flags.limits.samples, "Offending rows or keys shown of a check (5)")
       ->check(CLI::Range(0, 1000));
+  app.add_option("--run", flags.run, "The run that it is part of, for the ledger ($JOBWARD_RUN_ID)")
+      ->type_name("ID");
+  app.add_option("--expect-sha256", flags.expected, "Refuse a contract with another content")
+      ->type_name("DIGEST");
   app.add_flag("--json", flags.json, "One JSON object instead of text");
   app.add_flag("--dry-run", flags.dry_run, "Only read the contracts; look at no data");
   app.footer(
-      "Of several contracts those after a HARD_FAIL are not checked.\n"
+      "Of several contracts those after a HARD_FAIL are not checked. A contract that demands less\n"
+      "than it did is a HARD_FAIL. What was found is in the ledger (jobward ledger).\n"
       "Exit status: 0 no HARD_FAIL, 1 HARD_FAIL, 2 a contract or data cannot be read.");
 }
 
 // What is printed at the end.
 struct Printed {
-  std::vector<verify::Report> reports;
+  std::vector<ContractVerdict> verdicts;
   std::vector<std::string> not_run;
   std::string problem;
   int status = 0;
 };
 
-int print(const Printed& what, bool json) {
-  if (!what.problem.empty())
-    std::fprintf(stderr, "jobward: verify: %s\n", printable(what.problem).c_str());
-  if (!json) {
-    for (const auto& report : what.reports)
-      std::fputs(verify_text(report).c_str(), stdout);
-    for (const auto& path : what.not_run)
-      std::printf("%s: not checked, because of the above\n", printable(path).c_str());
-    return what.status;
-  }
+void print_text(const Printed& what) {
+  for (const auto& verdict : what.verdicts)
+    std::fputs(verify_text(verdict).c_str(), stdout);
+  for (const auto& path : what.not_run)
+    std::printf("%s: not checked, because of the above\n", printable(path).c_str());
+}
+
+nlohmann::ordered_json printed_json(const Printed& what) {
   nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"exit_code", what.status}};
   out["verdict"] = what.status == 0 ? "ok" : what.status == 1 ? "HARD_FAIL" : "error";
   if (!what.problem.empty()) out["error"] = what.problem;
   out["reports"] = nlohmann::ordered_json::array();
-  for (const auto& report : what.reports)
-    out["reports"].push_back(verify::to_json(report));
+  out["refused"] = nlohmann::ordered_json::array();
+  std::vector<Finding> found;
+  for (const auto& verdict : what.verdicts) {
+    found.insert(found.end(), verdict.findings.begin(), verdict.findings.end());
+    if (verdict.report)
+      out["reports"].push_back(verify::to_json(*verdict.report));
+    else
+      out["refused"].push_back({{"contract", verdict.contract}, {"contract_path", verdict.path}});
+  }
+  out["findings"] = findings_json(found);
   out["not_run"] = what.not_run;
-  std::fputs(dump(out, true).c_str(), stdout);
+  return out;
+}
+
+int print(const Printed& what, bool json) {
+  if (!what.problem.empty())
+    std::fprintf(stderr, "jobward: verify: %s\n", printable(what.problem).c_str());
+  if (json)
+    std::fputs(dump(printed_json(what), true).c_str(), stdout);
+  else
+    print_text(what);
   return what.status;
 }
 
-Result<verify::Report> check_one(const std::string& path, const VerifyFlags& flags,
-                                 VerifyWatch& watch) {
+// Absent: nothing was to be checked.
+Result<std::optional<ContractVerdict>> check_one(const std::string& path, const VerifyFlags& flags,
+                                                 VerifyWatch& watch) {
   auto contract = verify::read_contract(path);
   if (!contract) return tl::unexpected(std::move(contract).error());
+  if (!flags.expected.empty() && contract->sha256 != flags.expected)
+    return error("use", printable(path), "its content is not the expected one: SHA-256 " +
+                                             contract->sha256 + ", not " +
+                                             printable(flags.expected));
   if (flags.dry_run) {
     if (!flags.json)
       std::printf("%s: contract %s, %zu checks on %zu datasets; nothing was looked at\n",
                   printable(path).c_str(), contract->id.c_str(), contract->checks.size(),
                   contract->datasets.size());
-    return verify::Report();
+    return std::nullopt;
   }
   auto options = verify_options(flags.limits);
   if (!options) return tl::unexpected(std::move(options).error());
   options->progress = [&](const std::string& what, std::optional<double> percent) {
     return watch.tick(what, percent);
   };
-  return verify_contract(*contract, std::move(*options));
+  auto at = bring_contract(std::move(*contract), flags.run);
+  if (!at) return tl::unexpected(std::move(at).error());
+  return check_contract(*at, std::move(*options));
 }
 
 Printed check_all(const VerifyFlags& flags, VerifyWatch& watch) {
@@ -104,14 +134,16 @@ Printed check_all(const VerifyFlags& flags, VerifyWatch& watch) {
       out.not_run.push_back(path);
       continue;
     }
-    auto report = check_one(path, flags, watch);
+    auto verdict = check_one(path, flags, watch);
     watch.clear();
-    if (!report) {
-      out.problem = report.error().message();
+    if (!verdict) {
+      out.problem = verdict.error().message();
       out.status = exit_code::kUsage;
-    } else if (!flags.dry_run) {
-      out.status = report->exit_status();
-      out.reports.push_back(std::move(*report));
+    } else if (*verdict) {
+      out.status = (*verdict)->exit_status();
+      if (!(*verdict)->not_on_record.empty())
+        out.problem = "what was found is NOT in the ledger: " + (*verdict)->not_on_record;
+      out.verdicts.push_back(std::move(**verdict));
     }
   }
   return out;
@@ -130,6 +162,7 @@ int verify_command(const Arguments& arguments) {
   if (flags.limits.memory)
     if (const auto memory = verify_memory(*flags.limits.memory); !memory)
       return usage_error("verify", "--memory: " + memory.error().message(), exit_code::kUsage);
+  if (flags.run.empty()) flags.run = environment_variable("JOBWARD_RUN_ID").value_or("");
   VerifyWatch watch;
   const auto printed = check_all(flags, watch);
   if (watch.signal() != 0) {

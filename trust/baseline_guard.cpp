@@ -90,8 +90,9 @@ bool is_signed(const Kept& kept, const Circumstances& at) {
 
 class Judging {
  public:
-  Judging(Ledger& ledger, Decisions& decisions, const ContractUse& use)
-      : ledger_(ledger),
+  Judging(Ledger& ledger, Decisions& decisions, const ContractUse& use, Approvals approvals)
+      : looks_only_(approvals == Approvals::look_only),
+        ledger_(ledger),
         decisions_(decisions),
         use_(use),
         at_(decisions.circumstances()),
@@ -99,7 +100,9 @@ class Judging {
         required_(at_.policy.requires_baseline(use.terms.id)) {}
 
   Result<BaselineVerdict> run() {
-    JOBWARD_RETURN_IF_ERROR(take_approved_baseline());
+    auto approved = take_approved_baseline();
+    if (!approved) return tl::unexpected(std::move(approved).error());
+    if (*approved && looks_only_) return allowed_by_approval();
     auto own = kept_baselines(ledger_, subject_of(use_.terms.id));
     if (!own) return tl::unexpected(std::move(own).error());
     const Kept* newest = nullptr;
@@ -129,8 +132,16 @@ class Judging {
  private:
   [[nodiscard]] std::string shown() const { return "\"" + printable(use_.terms.id) + "\""; }
 
-  // An approved decision to make these terms the baseline is carried out at their first use.
-  Status take_approved_baseline() {
+  static BaselineVerdict allowed_by_approval() {
+    BaselineVerdict out;
+    out.allowed = true;
+    out.overridden = true;
+    return out;
+  }
+
+  // An approved decision to make these terms the baseline is carried out at their first use. Is
+  // there one?
+  Result<bool> take_approved_baseline() {
     const std::string action = action_of(DecisionKind::baseline, use_.terms, nullptr);
     NewEntry entry;
     entry.kind = EntryKind::baseline;
@@ -140,9 +151,10 @@ class Judging {
     entry.message = "baseline of contract " + shown() + ", approved";
     auto found = decisions_.approved(DecisionKind::baseline, action);
     if (!found) return tl::unexpected(std::move(found).error());
-    if (!*found) return {};
+    if (!*found || looks_only_) return found->has_value();
     entry.details = details_of(use_, to_json((*found)->envelope));
-    return decisions_.consume(**found, action, std::move(entry));
+    JOBWARD_RETURN_IF_ERROR(decisions_.consume(**found, action, std::move(entry)));
+    return true;
   }
 
   Result<BaselineVerdict> unsigned_baseline(const Kept* newest) {
@@ -224,18 +236,27 @@ class Judging {
       if (!passed) return tl::unexpected(std::move(passed).error());
       if (*passed) return out;
     }
+    if (looks_only_) {
+      out.finding = finding(false, what + list, out.loosened);
+      return out;
+    }
     return ask(what + list, before, std::move(out));
   }
 
   Result<bool> pass_once(const std::string& what, const ContractTerms& before,
                          BaselineVerdict& out) {
+    const std::string action = action_of(DecisionKind::downgrade, use_.terms, &before);
+    if (looks_only_) {
+      auto approved = decisions_.approved(DecisionKind::downgrade, action);
+      if (!approved) return tl::unexpected(std::move(approved).error());
+      if (*approved) out = allowed_by_approval();
+      return approved->has_value();
+    }
     const auto found = finding(true, what + "; it passes this once, as approved", out.loosened);
     auto entry = evidence(found);
     entry.kind = EntryKind::override_;
     entry.details.clear();
-    auto used = decisions_.consume(DecisionKind::downgrade,
-                                   action_of(DecisionKind::downgrade, use_.terms, &before),
-                                   std::move(entry));
+    auto used = decisions_.consume(DecisionKind::downgrade, action, std::move(entry));
     if (!used) return tl::unexpected(std::move(used).error());
     if (!*used) return false;
     out.allowed = true;
@@ -270,6 +291,7 @@ class Judging {
     return out;
   }
 
+  bool looks_only_;
   Ledger& ledger_;
   Decisions& decisions_;
   const ContractUse& use_;
@@ -281,8 +303,8 @@ class Judging {
 }  // namespace
 
 Result<BaselineVerdict> judge_contract(Ledger& ledger, Decisions& decisions,
-                                       const ContractUse& use) {
-  return Judging(ledger, decisions, use).run();
+                                       const ContractUse& use, Approvals approvals) {
+  return Judging(ledger, decisions, use, approvals).run();
 }
 
 Status accept_contract(Ledger& ledger, const Decisions& decisions, const ContractUse& use,

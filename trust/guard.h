@@ -23,7 +23,7 @@ struct RunTerms {
   bool no_memory_limit = false;
   bool no_time_limit = false;       // --no-time
   bool has_time_limit = false;      // asked for
-  std::vector<std::string> verify;  // contracts, as given
+  std::vector<std::string> verify;  // ids of contracts
   std::vector<std::string> require;
   std::vector<std::string> require_stamp;
   std::vector<std::string> guarded_flags;  // of the job itself, see split_guarded()

@@ -1,4 +1,4 @@
-// freshness, file_digest, stubs, custom_sql.
+// freshness, file_digest, custom_sql.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -180,10 +180,6 @@ Result<Judge> prepare(const CheckContext& context, const Check& check,
     return demand.manifest.empty() ? judge_one_digest(dataset.source, demand)
                                    : judge_manifest(*at.contract, dataset.source, demand);
   };
-}
-
-Result<Judge> prepare(const CheckContext&, const Check&, const Stubs&) {
-  return error("look for", "stubs", "this build has no scanner for them; nothing was checked");
 }
 
 namespace {

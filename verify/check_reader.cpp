@@ -4,6 +4,8 @@
 
 #include "common/identity.h"
 #include "common/text.h"
+#include "scan/record.h"
+#include "scan/request.h"
 #include "verify/type_names.h"
 
 namespace jobward::verify {
@@ -251,12 +253,32 @@ Result<Demand> read_file_digest(Context& at) {
   return out;
 }
 
+scan::StubRequest request_of(const Stubs& demand) {
+  scan::StubRequest out;
+  out.markers = demand.markers;
+  out.required = demand.required;
+  return out;
+}
+
 Result<Demand> read_stubs(Context& at) {
   Stubs out;
   out.markers = at.fields.texts("markers");
   out.paths = at.fields.texts("paths");
   at.fields.require("markers", "for instance [\"checkpoint\"]");
   at.fields.require("paths");
+  out.required = at.fields.texts("require");
+  out.trusted_decorators = at.fields.texts("trust_decorators");
+  out.known_stubs = at.fields.texts("known_stubs");
+  out.against = at.fields.text("against").value_or("");
+  if (const auto words = scan::check_words(request_of(out)); !words)
+    at.fail("markers", words.error().message());
+  if (out.against.empty()) return out;
+  auto text = at.read(out.against);
+  if (!text)
+    at.fail("against", text.error().message());
+  else if (auto record = scan::read_record(*text, out.against); !record)
+    at.fail("against", record.error().message());
+  out.record = text.value_or("");
   return out;
 }
 

@@ -155,9 +155,16 @@ struct FileDigestCheck {
   std::vector<std::pair<std::string, std::string>> listed;
 };
 
+// Functions that say they do something (scan/stubs.h).
 struct Stubs {
   std::vector<std::string> markers;
-  std::vector<std::string> paths;  // as written
+  std::vector<std::string> paths;               // as written
+  std::vector<std::string> required;            // "MARKER=CALL|CALL"
+  std::vector<std::string> trusted_decorators;  // they call what they wrap
+  std::vector<std::string> known_stubs;         // files, as written
+  // What `jobward scan stubs --record` wrote: its file, and its text, read with the contract.
+  std::string against;
+  std::string record;
 };
 
 struct CustomSql {

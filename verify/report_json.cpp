@@ -60,7 +60,7 @@ Json check_json(const CheckResult& check) {
            {"primitive", check.primitive},
            {"datasets", check.datasets},
            {"severity", to_string(check.declared)},
-           {"effective_severity", to_string(check.effective)},
+           {"severity_effective", to_string(check.effective)},
            {"status", to_string(check.state)},
            {"passed", check.state == State::passed},
            {"message", check.message}};

@@ -203,6 +203,16 @@ struct Describe {
     for (const auto& path : demand.paths)
       paths.push_back(place(contract, path));
     out.sets["paths"] = set_of(std::move(paths), false);
+    out.sets["require"] = set_of(demand.required, false);
+    out.sets["trust_decorators"] = set_of(demand.trusted_decorators, true);
+    std::vector<std::string> known;
+    for (const auto& path : demand.known_stubs)
+      known.push_back(place(contract, path));
+    out.sets["known_stubs"] = set_of(std::move(known), false);
+    // Who could put another record there could put any body into it.
+    out.fixed["against"] = demand.against.empty()
+                               ? ""
+                               : place(contract, demand.against) + " " + sha256_hex(demand.record);
   }
 
   void operator()(const CustomSql& demand) const {

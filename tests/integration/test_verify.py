@@ -464,7 +464,7 @@ class Command(VerifyTest):
                 self.assertEqual(run.returncode, status, run)
                 checks = run.json["reports"][0]["checks"]
                 self.assertEqual([check["status"] for check in checks], ["failed", "passed"], "all are checked")
-                self.assertEqual((checks[0]["severity"], checks[0]["effective_severity"]), (severity, severity))
+                self.assertEqual((checks[0]["severity"], checks[0]["severity_effective"]), (severity, severity))
 
     def test_a_hard_fail_halts_what_comes_after(self):
         first = self.contract({"t": "t.csv"}, self.two("HARD_FAIL"), "first.toml")

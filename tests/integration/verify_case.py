@@ -108,7 +108,7 @@ class VerifyTest(harness.JobwardTest):
         run = self.verify(self.contract(datasets, {"one": check}), **options)
         self.assertTrue(run.json and run.json["reports"], run)
         result = run.json["reports"][0]["checks"][0]
-        expected = {"passed": 0, "failed": 1 if result["effective_severity"] == "HARD_FAIL" else 0, "error": 2}
+        expected = {"passed": 0, "failed": 1 if result["severity_effective"] == "HARD_FAIL" else 0, "error": 2}
         self.assertEqual(run.returncode, expected[result["status"]], run)
         self.assertEqual(result["passed"], result["status"] == "passed")
         result["report"] = run.json["reports"][0]
@@ -124,6 +124,6 @@ class VerifyTest(harness.JobwardTest):
 
     def assert_error(self, result, *words):
         self.assertEqual(result["status"], "error", result["message"])
-        self.assertEqual(result["effective_severity"], "HARD_FAIL")
+        self.assertEqual(result["severity_effective"], "HARD_FAIL")
         for word in words:
             self.assertIn(word, result["message"])

@@ -33,6 +33,7 @@ GUEST_TESTS = "/ground/tests/cases"
 HELD = "ALL HELD"  # these say so
 CUTS = {"runs": "power_cut.py", "watchdog": "watchdog_cut.py"}
 BROKEN = 125
+MACHINES = 3  # one after the other, for one set of tests
 
 
 def time_factor():
@@ -117,9 +118,27 @@ def list_tests(args):
 
 
 def command_run(args):
-    factor, started = time_factor(), time.monotonic()
+    """A machine that breaks down fails the test that ran then; another machine runs those that are left."""
+    started = time.monotonic()
     tests = list_tests(args)
     kept = results.Results(args.out, tests)
+    for machines_left in reversed(range(MACHINES)):
+        try:
+            run_in_a_machine(args, kept.left(tests), kept)
+            break
+        except GroundError as error:
+            if not kept.broke_down(str(error)) or not machines_left:
+                raise
+            print(f"{args.ground}: {error}\n{args.ground}: once more, for the tests that are left", flush=True)
+    if missing := kept.missing():
+        raise GroundError("the machine ran to its end, but nothing was told of:\n" + "\n".join(missing))
+    counts = ", ".join(f"{count} {status}" for status, count in kept.counts.items() if count)
+    print(f"{args.ground}: {counts}; {time.monotonic() - started:.1f} s in all; logs in {args.out}")
+    return 1 if args.strict and kept.counts["PASS"] < sum(map(len, tests.values())) else 0
+
+
+def run_in_a_machine(args, tests, kept):
+    factor, started = time_factor(), time.monotonic()
     test_seconds, total_seconds = args.test_seconds * factor, args.total_seconds * factor
     with working_directory() as directory:
         disk = make_payload(args, directory, "tests", [(args.tests, GUEST_TESTS)], variants=tests, environment=dict(args.env),
@@ -128,11 +147,6 @@ def command_run(args):
             print(f"{args.ground}: built in {running.started - started:.1f} s", flush=True)
             boot = BOOT_SECONDS * factor
             follow_tests(running, kept, (boot, test_seconds + 60, total_seconds + boot + 60), args.out)
-    if missing := kept.missing():
-        raise GroundError("the machine ran to its end, but nothing was told of:\n" + "\n".join(missing))
-    counts = ", ".join(f"{count} {status}" for status, count in kept.counts.items() if count)
-    print(f"{args.ground}: {counts}; {time.monotonic() - started:.1f} s in all; logs in {args.out}")
-    return 1 if args.strict and kept.counts["PASS"] < sum(map(len, tests.values())) else 0
 
 
 def follow_tests(running, kept, bounds, out):
@@ -143,9 +157,6 @@ def follow_tests(running, kept, bounds, out):
                 print(f"booted in {time.monotonic() - running.started:.1f} s", flush=True)
             elif line := kept.take(message):
                 print(line, flush=True)
-    except GroundError as error:
-        kept.broke_down(str(error))
-        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(running.console_log, Path(out) / "console.log")

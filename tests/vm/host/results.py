@@ -36,9 +36,17 @@ class Results:
         return f"{message['status']} {message['seconds']:6.2f} s  {key[0]}: {key[1]}"
 
     def broke_down(self, why):
-        """The machine is gone: the test that ran then failed; the others keep having no log."""
-        if self._running:
-            self._write(*self._running, "FAIL", 0.0, f"the machine broke down in this test: {why}\n")
+        """The machine is gone: the test that ran then failed; the others keep having no log. Did one run?"""
+        broken, self._running = self._running, None
+        if broken:
+            self._write(*broken, "FAIL", 0.0, f"the machine broke down in this test: {why}\n")
+        return broken is not None
+
+    def left(self, tests):
+        """Those of {variant: [test id]} of which nothing is known yet."""
+        open_ones = {variant: [name for name in names if (variant, name) in self._open]
+                     for variant, names in tests.items()}
+        return {variant: names for variant, names in open_ones.items() if names}
 
     def missing(self):
         return sorted(f"{variant}: {test}" for variant, test in self._open)

@@ -1,0 +1,129 @@
+#include "cli/run_contracts.h"
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "cli/child_program.h"
+#include "cli/contract_check.h"
+#include "cli/render_json.h"
+#include "common/exit_codes.h"
+#include "common/text.h"
+#include "verify/contract_reader.h"
+
+namespace jobward::cli {
+namespace {
+
+Finding not_checked(const RunContracts::One& contract, const std::string& why) {
+  Finding out;
+  out.source = "verify";
+  out.check = contract.id;
+  out.primitive = "contract";
+  out.message = "contract " + printable(contract.path) + " could not be checked: " + why;
+  return out;
+}
+
+// `jobward verify` prints its errors itself, and also has them in its JSON.
+std::vector<Finding> check_apart(const RunContracts::One& contract, const std::string& run) {
+  const auto program = own_executable();
+  if (!program) return {not_checked(contract, program.error().message())};
+  const auto end = ask_program_aloud({*program, "verify", "--json", "--run", run, "--expect-sha256",
+                                      contract.sha256, "--", contract.path});
+  if (!end) return {not_checked(contract, end.error().message())};
+  const auto json = nlohmann::ordered_json::parse(end->output, nullptr, false);
+  if (!json.is_object())
+    return {not_checked(contract, end->status > exit_code::kSignalBase
+                                      ? "it was ended by signal " +
+                                            std::to_string(end->status - exit_code::kSignalBase)
+                                      : "it ended with exit status " +
+                                            std::to_string(end->status) + " and no result")};
+  auto found = findings_from_json(json.value("findings", nlohmann::ordered_json::array()));
+  if (!found) return {not_checked(contract, found.error().message())};
+  if (json.contains("error")) found->push_back(not_checked(contract, json["error"]));
+  // Never more than it said itself.
+  if (end->status != 0 && std::none_of(found->begin(), found->end(), halts))
+    found->push_back(
+        not_checked(contract, "it ended with exit status " + std::to_string(end->status)));
+  return std::move(*found);
+}
+
+std::vector<Finding> check_in_order(const std::vector<RunContracts::One>& contracts,
+                                    const std::string& run) {
+  std::vector<Finding> out;
+  for (const auto& contract : contracts) {
+    auto found = check_apart(contract, run);
+    std::move(found.begin(), found.end(), std::back_inserter(out));
+    if (std::any_of(out.begin(), out.end(), halts)) break;
+  }
+  return out;
+}
+
+Result<std::vector<RunContracts::One>> read_all(const std::vector<std::string>& paths,
+                                                const char* flag, std::vector<std::string>& ids) {
+  std::vector<RunContracts::One> out;
+  for (const auto& path : paths) {
+    auto contract = verify::read_contract(path);
+    if (!contract) return rethrow(std::move(contract).error(), flag);
+    ids.push_back(contract->id);
+    out.push_back({path, contract->id, contract->sha256});
+  }
+  return out;
+}
+
+// Why the run is not to start; absent: nothing speaks against it.
+Result<std::optional<std::string>> objection(const RunContracts::One& contract,
+                                             const std::string& run, bool dry_run) {
+  auto read = verify::read_contract(contract.path);
+  if (!read) return tl::unexpected(std::move(read).error());
+  auto at = bring_contract(std::move(*read), run);
+  if (!at) return tl::unexpected(std::move(at).error());
+  return dry_run ? foresee_refusal(*at) : refuse_if_loosened(*at);
+}
+
+}  // namespace
+
+std::vector<std::string> RunContracts::remarks() const {
+  std::vector<std::string> out;
+  for (const auto& one : required)
+    out.push_back("contract " + printable(one.path) + " is checked before it starts");
+  for (const auto& one : verified)
+    out.push_back("contract " + printable(one.path) + " is checked after it has ended well");
+  return out;
+}
+
+Result<RunContracts> read_run_contracts(const std::vector<std::string>& require,
+                                        const std::vector<std::string>& verify,
+                                        trust::RunTerms& terms) {
+  RunContracts out;
+  auto required = read_all(require, "--require", terms.require);
+  if (!required) return tl::unexpected(std::move(required).error());
+  auto verified = read_all(verify, "--verify", terms.verify);
+  if (!verified) return tl::unexpected(std::move(verified).error());
+  out.required = std::move(*required);
+  out.verified = std::move(*verified);
+  return out;
+}
+
+Status require_contracts(const RunContracts& contracts, launcher::RunOrder& order, bool dry_run) {
+  auto judged = contracts.verified;
+  if (dry_run) judged.insert(judged.end(), contracts.required.begin(), contracts.required.end());
+  for (const auto& one : judged) {
+    auto why = objection(one, order.id, dry_run);
+    if (!why) return tl::unexpected(std::move(why).error());
+    if (!*why) continue;
+    order.refusal = std::move(**why);
+    return {};
+  }
+  if (dry_run) return {};
+  order.findings = check_in_order(contracts.required, order.id);
+  const auto halting = std::find_if(order.findings.begin(), order.findings.end(), halts);
+  if (halting != order.findings.end())
+    order.refusal = "required check " + halting->check + ": " + halting->message;
+  return {};
+}
+
+std::vector<Finding> verify_product(const RunContracts& contracts, const std::string& run) {
+  return check_in_order(contracts.verified, run);
+}
+
+}  // namespace jobward::cli
