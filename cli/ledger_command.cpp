@@ -8,6 +8,7 @@
 #include "cli/render_json.h"
 #include "cli/trust_desk.h"
 #include "cli/trust_text.h"
+#include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "trust/ledger_verify.h"

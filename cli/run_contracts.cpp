@@ -23,12 +23,15 @@ Finding not_checked(const RunContracts::One& contract, const std::string& why) {
   return out;
 }
 
+// No option, whatever it is called.
+std::string as_argument(const std::string& path) { return path[0] == '-' ? "./" + path : path; }
+
 // `jobward verify` prints its errors itself, and also has them in its JSON.
 std::vector<Finding> check_apart(const RunContracts::One& contract, const std::string& run) {
   const auto program = own_executable();
   if (!program) return {not_checked(contract, program.error().message())};
   const auto end = ask_program_aloud({*program, "verify", "--json", "--run", run, "--expect-sha256",
-                                      contract.sha256, "--", contract.path});
+                                      contract.sha256, as_argument(contract.path)});
   if (!end) return {not_checked(contract, end.error().message())};
   const auto json = nlohmann::ordered_json::parse(end->output, nullptr, false);
   if (!json.is_object())

@@ -28,7 +28,7 @@ scan::StubRequest request_of(const Contract& contract, const Stubs& demand) {
 }
 
 std::string place_words(const Contract& contract, const std::string& file, std::size_t line) {
-  return printable(profiles::path_within(contract.directory, file)) +
+  return printable(profiles::path_within(contract.project, file)) +
          (line > 0 ? ":" + std::to_string(line) : "");
 }
 

@@ -102,7 +102,7 @@ def stub():
     end = text.index("def checkpoint")
     with open("steps/train.py", "w") as file:
         file.write(text[:begin] + "def atomic_write(path, text):\n    pass\n\n\n" + text[end:])
-    halts(pipeline.train, "refused", 77, "no-stubs", "atomic_write", "empty")
+    halts(pipeline.train, "refused", 77, "no-stubs", "steps/train.py:19 checkpoint")
 
 
 def stamp():
@@ -182,6 +182,9 @@ def main():
     wanted = sys.argv[1:] or list(SCENARIOS)
     if unknown := [name for name in wanted if name not in SCENARIOS]:
         sys.exit(f"run_all.py: there is no scenario {unknown[0]}; there are {', '.join(SCENARIOS)}")
+    if not shutil.which(pipeline.BINARY):
+        sys.exit("run_all.py: there is no `jobward` on the PATH; set JOBWARD_BINARY, for instance to "
+                 "build/release/bin/jobward")
     failed = 0
     for name in wanted:
         print(name, flush=True)

@@ -48,8 +48,8 @@ void check_config(std::string_view text) {
 void check_policy(std::string_view text) {
   const auto policy = jobward::cli::parse_policy(text, "FILE");
   if (!policy) return check_message(policy.error().message());
-  check_limits(policy->caps);
-  check_limits(policy->blocks.above);
+  check_limits(policy->limits.caps);
+  check_limits(policy->limits.blocks.above);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ class Guard(Trust):
         self.assert_outcome(self.run_job(["true"], ["--mem", "2G"]), "refused", 77)
         allowed = self.run_job(["true"], ["--mem", "1G"])
         self.assert_ok(allowed)
-        self.assertEqual(allowed.result["limits"]["memory"]["value"], 1 << 30)
+        self.assertEqual(allowed.result["limits"]["memory_bytes"], 1 << 30)
         self.assert_ok(self.run_job(["true"], ["--mem", "128M"]))
 
     def test_a_flag_of_the_job_is_guarded_against_the_recorded_command(self):
@@ -171,13 +171,15 @@ class Keys(Trust):
         socket = self.path("agent")
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL, env=self.env)
         self.addCleanup(agent.wait)
-        self.addCleanup(agent.terminate)
+        self.addCleanup(agent.kill)
         harness.wait_until(lambda: os.path.exists(socket), "the agent's socket")
         env = {**self.env, "SSH_AUTH_SOCK": socket}
         subprocess.run(["ssh-add", "-q", key], check=True, env=env, capture_output=True)
         by_agent = self.jobward("approve", second, env=env)
         self.assertEqual(by_agent.returncode, 0, by_agent)
         self.assert_ok(self.run_job(["true"], ["--no-limit"]))
+        agent.terminate()
+        agent.wait()
 
 
 class Reviews(Trust):

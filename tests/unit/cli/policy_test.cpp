@@ -234,9 +234,9 @@ TEST_CASE("policy: JOBWARD_POLICY must name a file that is there") {
 TEST_CASE("policy: The cap on all jobs together can be set, and only there is a bad value said") {
   const auto policy = jobward::cli::parse_policy("[aggregate]\nmemory = \"48G\"\n", "policy.toml");
   REQUIRE(policy);
-  REQUIRE(policy->aggregate);
-  CHECK(policy->aggregate->bytes == 48.0 * 1024 * 1024 * 1024);
-  CHECK(policy->aggregate->source == "policy.toml:2");
+  REQUIRE(policy->limits.aggregate);
+  CHECK(policy->limits.aggregate->bytes == 48.0 * 1024 * 1024 * 1024);
+  CHECK(policy->limits.aggregate->source == "policy.toml:2");
   const auto broken = jobward::cli::parse_policy("[aggregate]\nmemory = \"0%\"\n", "policy.toml");
   REQUIRE(!broken);
   CHECK_THAT(broken.error().message(), Catch::Contains("policy.toml:2"));
