@@ -3,13 +3,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/verify_options.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "profiles/paths.h"
 #include "trust/canonical.h"
+#include "verify/file_set.h"
 #include "verify/terms.h"
 
 namespace jobward::cli {
@@ -43,6 +46,30 @@ std::optional<std::string> objection(const trust::BaselineVerdict& verdict) {
   return verdict.finding ? verdict.finding->message : std::string("the contract is refused");
 }
 
+std::string real_path(const std::string& path) {
+  std::error_code ignored;
+  auto real = std::filesystem::weakly_canonical(path, ignored);
+  return ignored ? path : real.string();
+}
+
+// By them a copy is known: what it names, and the files that this means now, links followed.
+std::vector<std::string> files_of(const verify::Contract& contract) {
+  constexpr std::size_t kEnough = 1000;
+  std::set<std::string> out;
+  const auto add = [&](const std::vector<std::string>& paths) {
+    for (const auto& path : paths)
+      out.insert(real_path(profiles::absolute_path(contract.directory, path)));
+    const auto files = verify::find_files(contract.directory, paths);
+    for (std::size_t i = 0; files && i < std::min(kEnough, files->size()); ++i)
+      out.insert(real_path((*files)[i].path));
+  };
+  for (const auto& dataset : contract.datasets)
+    add(dataset.paths);
+  for (const auto& check : contract.checks)
+    if (const auto* stubs = std::get_if<verify::Stubs>(&check.demand)) add(stubs->paths);
+  return {out.begin(), out.end()};
+}
+
 }  // namespace
 
 int ContractVerdict::exit_status() const {
@@ -51,18 +78,20 @@ int ContractVerdict::exit_status() const {
   return status == 0 && !not_on_record.empty() ? exit_code::kUsage : status;
 }
 
+profiles::Project contract_project(const verify::Contract& contract) {
+  return profiles::find_project(real_path(contract.directory), profiles::RealFileProbe());
+}
+
 Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run) {
   ContractAtDesk out;
-  auto desk = open_trust_desk_at(contract.directory);
+  auto desk = open_trust_desk_at(real_path(contract.directory));
   if (!desk) return rethrow(std::move(desk).error(), "the record of contracts");
   out.desk = std::move(*desk);
   out.use.terms = verify::terms_of(contract);
-  for (const auto& dataset : contract.datasets)
-    for (const auto& path : dataset.paths)
-      out.use.datasets.push_back(profiles::absolute_path(contract.directory, path));
+  out.use.datasets = files_of(contract);
   auto cwd = working_directory();
   if (!cwd) return tl::unexpected(std::move(cwd).error());
-  out.use.path = profiles::absolute_path(*cwd, contract.path);
+  out.use.path = real_path(profiles::absolute_path(*cwd, contract.path));
   out.use.run = run;
   out.use.actor = out.desk->actor;
   out.contract = std::move(contract);
@@ -84,16 +113,41 @@ Result<std::optional<std::string>> refuse_if_loosened(ContractAtDesk& at) {
   return objection(*verdict);
 }
 
+namespace {
+
+// The guard's word, recorded and paid for; false: it is refused, and `out` says so.
+Result<bool> settle(ContractAtDesk& at, trust::BaselineVerdict& verdict, ContractVerdict& out) {
+  auto settled = trust::judge_contract(*at.desk->ledger, *at.desk->decisions, at.use);
+  if (!settled) return tl::unexpected(std::move(settled).error());
+  verdict = std::move(*settled);
+  if (verdict.finding) out.findings.push_back(*verdict.finding);
+  return verdict.allowed;
+}
+
+}  // namespace
+
 Result<ContractVerdict> check_contract(ContractAtDesk& at, verify::Options options) {
   ContractVerdict out;
   out.contract = at.contract.id;
   out.path = at.contract.path;
-  auto verdict = trust::judge_contract(*at.desk->ledger, *at.desk->decisions, at.use);
+  auto verdict = trust::judge_contract(*at.desk->ledger, *at.desk->decisions, at.use,
+                                       trust::Approvals::look_only);
   if (!verdict) return tl::unexpected(std::move(verdict).error());
-  if (verdict->finding) out.findings.push_back(*verdict->finding);
-  if (!verdict->allowed) return out;
-  auto report = verify_contract(at.contract, std::move(options));
+  bool settled = false;
+  if (!verdict->allowed) {
+    auto allowed = settle(at, *verdict, out);
+    if (!allowed || !*allowed) return allowed ? Result<ContractVerdict>(std::move(out))
+                                              : tl::unexpected(std::move(allowed).error());
+    settled = true;
+  }
+  auto report = verify_contract(at.contract, at.desk->project.identity, std::move(options));
   if (!report) return tl::unexpected(std::move(report).error());
+  // An approval is used up by a check that could be made, not by one that could not begin.
+  if (verdict->overridden && !settled) {
+    auto allowed = settle(at, *verdict, out);
+    if (!allowed || !*allowed) return allowed ? Result<ContractVerdict>(std::move(out))
+                                              : tl::unexpected(std::move(allowed).error());
+  }
   auto found = verify::findings(*report);
   if (auto kept = put_on_record(at, found); !kept) out.not_on_record = kept.error().message();
   // What could not be checked has not been accepted either.
@@ -101,6 +155,10 @@ Result<ContractVerdict> check_contract(ContractAtDesk& at, verify::Options optio
     if (auto kept =
             trust::accept_contract(*at.desk->ledger, *at.desk->decisions, at.use, *verdict);
         !kept)
+      out.not_on_record = kept.error().message();
+  // Later checks compare with them: only with what is on record.
+  if (out.not_on_record.empty())
+    if (auto kept = accept_counts(*report, at.desk->project.identity); !kept)
       out.not_on_record = kept.error().message();
   std::move(found.begin(), found.end(), std::back_inserter(out.findings));
   out.report = std::move(*report);

@@ -24,6 +24,9 @@ struct ContractAtDesk {
   trust::ContractUse use;
 };
 
+// The project that it lies in, links followed.
+profiles::Project contract_project(const verify::Contract& contract);
+
 // `run`: the run that it is used for; empty: none.
 Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run);
 

@@ -1,6 +1,7 @@
 // jobward keys: keys to sign with, and whose keys count.
 #include <unistd.h>
 
+#include <algorithm>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -125,7 +126,12 @@ Result<trust::KeyInfo> key_to_trust(const TrustDesk& desk, const Options& option
     auto key = trust::read_key_line(options.key);
     if (!key) return tl::unexpected(std::move(key).error());
     info.key = std::move(*key);
-    info.agent = !options.agent_role.empty();
+    // An agent's own key stays one, also where its line is pasted.
+    const bool own_agents =
+        std::any_of(files->keys.begin(), files->keys.end(), [&](const trust::KeyInfo& one) {
+          return one.agent && trust::key_id(one.key) == trust::key_id(info.key);
+        });
+    info.agent = own_agents || !options.agent_role.empty();
   }
   if (!options.name.empty()) info.name = options.name;
   // An agent's key stays one, whatever role it is given.

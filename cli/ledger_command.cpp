@@ -132,6 +132,10 @@ Outside read_outside(const TrustDesk& desk, const Options& options,
       out.heads.push_back(std::move(head));
     for (auto& problem : read->problems)
       out.problems.push_back(std::move(problem));
+    // As it would look to a store that was begun anew.
+    if (read->heads.empty() && read->others > 0)
+      out.problems.push_back(printable(path) + " has " + std::to_string(read->others) +
+                             " heads of other stores, and none of this one");
   }
   return out;
 }

@@ -127,6 +127,7 @@ Result<std::optional<LoadedPolicy>> load_from(const std::string& path, const std
   out.trust = std::move(policy->trust);
   out.sha256 = sha256_hex(*text);
   out.file = path;
+  out.policy.name = path + " sha256:" + out.sha256;
   return out;
 }
 
@@ -176,8 +177,16 @@ Result<LoadedPolicy> load_policy(const Environment& environment, const PolicyPla
   if (!*other)
     return errno_error("open", "the policy that JOBWARD_POLICY names, " + printable(*named),
                        ENOENT);
-  if (!(*other)->file.empty()) return **other;
-  return load_projects(std::move(**other), places);
+  if ((*other)->file.empty()) return load_projects(std::move(**other), places);
+  // Whoever sets a variable must not leave the project's policy by it.
+  const auto projects = load_projects(std::move(none), places);
+  if (!projects) return tl::unexpected(projects.error());
+  if (!projects->file.empty() && projects->file != (*other)->file)
+    return error("obey", "two policies",
+                 printable(projects->file) + " and, by JOBWARD_POLICY, " + printable(*named) +
+                     ": unset the variable, or take the project's away");
+  (*other)->by_variable = true;
+  return **other;
 }
 
 }  // namespace jobward::cli

@@ -30,6 +30,7 @@ struct LoadedPolicy {
   std::string sha256;         // of the text; of no text where none is in force
   std::string file;           // that is in force; empty: none
   bool from_project = false;  // who works there can write it: tamper-evident only
+  bool by_variable = false;   // JOBWARD_POLICY named it: counts while nobody unsets that
   std::string warning;        // that something was ignored, why, and how to mend it; empty: nothing
 };
 
@@ -41,7 +42,7 @@ struct PolicyPlaces {
 
 // From `system`; only where nothing is there, from the file that JOBWARD_POLICY names: nobody can
 // leave the system's policy by naming another; and where none of them is in force, from the
-// project. A file that is not root's own (see policy_objection) is ignored with a warning; the
+// project. One that is named beside a project's is an error. A file that is not root's own (see policy_objection) is ignored with a warning; the
 // project's may also be the user's own. One that cannot be read or understood is an error: no
 // policy would be looser than what was meant.
 Result<LoadedPolicy> load_policy(const Environment& environment, const PolicyPlaces& places = {});

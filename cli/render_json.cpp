@@ -115,6 +115,7 @@ void put_request(Json& out, const profiles::RunRequest& request, const profiles:
   out["enforcement"] = enforcement_json(request);
   out["estimate"] = to_json(request.estimate);
   put_text("backend", request.where.backend);
+  if (!request.policy.empty()) out["policy"] = request.policy;
   if (request.survives_session) out["detached_survives_session"] = *request.survives_session;
   Json times{{"created", at.created}};
   if (at.admitted) times["admitted"] = *at.admitted;

@@ -13,6 +13,7 @@
 #include "common/exit_codes.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "trust/canonical.h"
 
 namespace jobward::cli {
 namespace {
@@ -24,9 +25,11 @@ struct Options {
   std::string describe;
   std::vector<std::string> pools;
   std::vector<std::string> files;
+  std::vector<std::string> command;
   std::string key;
   std::string role;
   bool all = false;
+  bool everywhere = false;
   bool json = false;
   bool to_sign = false;
   std::string id;
@@ -44,7 +47,8 @@ int request(TrustDesk& desk, Options& options) {
           "review",
           "there is no pool \"" + printable(pool) + "\"; `jobward policy show` lists them",
           exit_code::kUsage);
-  auto action = review_action(options.describe, options.files);
+  auto action =
+      review_action({options.describe, options.pools, options.files, options.command});
   if (!action) return failure("review", action.error().message(), exit_code::kUsage);
   trust::Request wanted{trust::DecisionKind::review,
                         *action,
@@ -60,6 +64,13 @@ int request(TrustDesk& desk, Options& options) {
   if (!options.key.empty()) {
     const auto key = open_own_key(desk, options.key);
     if (!key) return failure("review", key.error().message(), kNot);
+    // Else whoever asks makes himself a key to ask with, and approves with his other one.
+    if (desk.policy.trust.find(key->key()) == nullptr)
+      return failure("review",
+                     "the policy does not trust the key \"" + options.key +
+                         "\", so it proves nothing of who asks: `jobward keys trust`, or leave "
+                         "--key out",
+                     kNot);
     wanted.requester = trust::key_id(key->key());
     wanted.requester_proved = true;
     evidence.key_ids = {wanted.requester};
@@ -110,6 +121,8 @@ int list(const TrustDesk& desk, const Options& options) {
   if (!decisions) return failure("review", decisions.error().message(), kNot);
   Json out = Json::array();
   for (const auto& decision : *decisions) {
+    const bool here = decision.project == trust::json_text(desk.project.identity);
+    if (!options.everywhere && !here) continue;
     if (!options.role.empty() && !is_for(desk, decision, options.role)) continue;
     const auto standing = standing_now(desk, decision);
     if (options.json)
@@ -194,7 +207,8 @@ int review_command(const Arguments& arguments) {
   CLI::App app("Has others sign off whatever you describe, before it is done.", "review");
   set_usage(app,
             "jobward review request --describe TEXT [--pool NAME]… [--file FILE]… [--key KEY]\n"
-            "       jobward review list [--for ROLE] [--all] [--json]\n"
+            "                              [-- COMMAND…]\n"
+            "       jobward review list [--for ROLE] [--all] [--everywhere] [--json]\n"
             "       jobward review show ID [--json | --to-sign]\n"
             "       jobward review check ID [--wait[=DURATION]]");
   app.require_subcommand(1);
@@ -211,6 +225,8 @@ int review_command(const Arguments& arguments) {
   listed.add_option("--for", options.role, "Only what this role or pool decides")
       ->type_name("ROLE");
   listed.add_flag("--all", options.all, "Also those that are closed");
+  listed.add_flag("--everywhere", options.everywhere,
+                  "Also those of other projects, judged by this one's policy");
   listed.add_flag("--json", options.json, "One JSON object instead of text");
   auto& shown = *app.add_subcommand("show", "All of one decision");
   shown.add_option("ID", options.id, "The decision")->required();
@@ -227,11 +243,13 @@ int review_command(const Arguments& arguments) {
       ->default_str("-")
       ->type_name("[=DURATION]");
   app.footer(
+      "With -- COMMAND it covers that command only, in `jobward run --require-review ID`.\n"
       "Exit status of check: 0 approved, 1 refused, stale or used, 75 pending; else 0, 1; 2 "
       "usage.");
   if (const auto done = parse_options(app, arguments.options, exit_code::kUsage)) return *done;
-  if (arguments.command)
+  if (arguments.command && !asked.parsed())
     return usage_error("review", "no command is expected here", exit_code::kUsage);
+  options.command = arguments.command.value_or(std::vector<std::string>());
   auto desk = open_trust_desk();
   if (!desk) return failure("review", desk.error().message(), kNot);
   if (asked.parsed()) return request(**desk, options);

@@ -28,6 +28,7 @@
 #include "common/files.h"
 #include "common/identity.h"
 #include "common/text.h"
+#include "common/units.h"
 #include "launcher/endings.h"
 #include "launcher/gatehouse.h"
 #include "launcher/supervisor.h"
@@ -136,6 +137,7 @@ void write_result(const nlohmann::ordered_json& result, const std::string& file)
 struct Judged {
   RunContracts contracts;
   RunGuard guard;
+  StampWishes stamps;
 };
 
 // A run that could begin now.
@@ -156,6 +158,17 @@ Result<std::vector<std::string>> end_command(const RunOptions& options,
   return words;
 }
 
+Result<StampWishes> stamp_wishes(const RunFlags& flags) {
+  StampWishes out{flags.require_stamps, std::nullopt};
+  if (!flags.stamp_max_age) return out;
+  auto seconds = parse_duration_seconds(*flags.stamp_max_age);
+  if (!seconds) return rethrow(std::move(seconds).error(), "--stamp-max-age");
+  if (out.names.empty())
+    return error("use", "--stamp-max-age", "it means something with --require-stamp only");
+  out.max_age_seconds = *seconds;
+  return out;
+}
+
 // What speaks against it goes into the order as a refusal. What is refused anyway must not use up
 // an approval: the guard of runs comes last.
 Result<Judged> judge(const RunOptions& options, bool no_wall_limit, Session& session,
@@ -165,18 +178,42 @@ Result<Judged> judge(const RunOptions& options, bool no_wall_limit, Session& ses
   terms.no_memory_limit = order.wishes.no_memory_limit;
   terms.no_time_limit = no_wall_limit;
   terms.has_time_limit = order.wishes.limits.contains(Resource::wall);
-  terms.require_stamp = flags.require_stamps;
-  auto contracts = read_run_contracts(flags.require, flags.verify, terms);
+  auto contracts = read_run_contracts(flags.require, flags.verify,
+                                      profiles::find_project(order.job.cwd, session.files), terms);
   if (!contracts) return tl::unexpected(std::move(contracts).error());
-  JOBWARD_RETURN_IF_ERROR(require_stamps(flags.require_stamps, session, order));
+  auto stamps = stamp_wishes(flags);
+  if (!stamps) return tl::unexpected(std::move(stamps).error());
+  auto fault = stamp_fault(*stamps, session, order.job.cwd, &terms.require_stamp);
+  if (!fault) return tl::unexpected(std::move(fault).error());
+  Judged out{std::move(*contracts), {}, std::move(*stamps)};
+  if (*fault) {
+    order.refusal = (*fault)->message;
+    order.findings.push_back(std::move(**fault));
+    return out;
+  }
+  order.refusal = foreign_contract(out.contracts, session.policy.trust);
   if (!order.refusal)
-    JOBWARD_RETURN_IF_ERROR(require_contracts(*contracts, order, options.dry_run));
-  Judged out{std::move(*contracts), {}};
+    JOBWARD_RETURN_IF_ERROR(require_contracts(out.contracts, order, options.dry_run));
   if (order.refusal) return out;
   auto guard = guard_run(session, order, std::move(terms), flags.require_review, options.dry_run);
   if (!guard) return tl::unexpected(std::move(guard).error());
   out.guard = std::move(*guard);
   return out;
+}
+
+// Directly before it is spawned: what was judged may be otherwise by now.
+std::optional<std::string> last_word(Judged& judged, const Session& session,
+                                     launcher::RunOrder& order, bool waited) {
+  if (waited) {
+    auto fault = stamp_fault(judged.stamps, session, order.job.cwd, nullptr);
+    if (!fault) return fault.error().message();
+    if (*fault) {
+      order.findings.push_back(**fault);
+      return (*fault)->message;
+    }
+    if (auto refusal = require_again(judged.contracts, order)) return refusal;
+  }
+  return use_approvals(judged.guard, session, order);
 }
 
 // Else the result of a run that never starts.
@@ -283,6 +320,14 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
     hooks.tell(remark);
   for (const auto& remark : prepared->judged.guard.remarks)
     hooks.tell(remark);
+  bool waited = false;
+  hooks.queued = [&, also = std::move(hooks.queued)] {
+    waited = true;
+    if (also) also();
+  };
+  hooks.last_word = [&] {
+    return last_word(prepared->judged, *prepared->session, prepared->order, waited);
+  };
   if (!prepared->judged.contracts.verified.empty())
     hooks.check_product = [&] {
       return verify_product(prepared->judged.contracts, prepared->order.id);

@@ -62,15 +62,25 @@ std::vector<Finding> check_in_order(const std::vector<RunContracts::One>& contra
 }
 
 Result<std::vector<RunContracts::One>> read_all(const std::vector<std::string>& paths,
-                                                const char* flag, std::vector<std::string>& ids) {
+                                                const char* flag, const profiles::Project& project,
+                                                std::vector<std::string>& ids) {
   std::vector<RunContracts::One> out;
   for (const auto& path : paths) {
     auto contract = verify::read_contract(path);
     if (!contract) return rethrow(std::move(contract).error(), flag);
-    ids.push_back(contract->id);
-    out.push_back({path, contract->id, contract->sha256});
+    const auto home = contract_project(*contract).identity;
+    RunContracts::One one{path, contract->id, contract->sha256, home == project.identity ? "" : home};
+    ids.push_back(one.foreign.empty() ? one.id : one.id + " of " + one.foreign);
+    out.push_back(std::move(one));
   }
   return out;
+}
+
+void require_now(const RunContracts& contracts, launcher::RunOrder& order) {
+  order.findings = check_in_order(contracts.required, order.id);
+  const auto halting = std::find_if(order.findings.begin(), order.findings.end(), halts);
+  if (halting != order.findings.end())
+    order.refusal = "required check " + halting->check + ": " + halting->message;
 }
 
 // Why the run is not to start; absent: nothing speaks against it.
@@ -96,11 +106,11 @@ std::vector<std::string> RunContracts::remarks() const {
 
 Result<RunContracts> read_run_contracts(const std::vector<std::string>& require,
                                         const std::vector<std::string>& verify,
-                                        trust::RunTerms& terms) {
+                                        const profiles::Project& project, trust::RunTerms& terms) {
   RunContracts out;
-  auto required = read_all(require, "--require", terms.require);
+  auto required = read_all(require, "--require", project, terms.require);
   if (!required) return tl::unexpected(std::move(required).error());
-  auto verified = read_all(verify, "--verify", terms.verify);
+  auto verified = read_all(verify, "--verify", project, terms.verify);
   if (!verified) return tl::unexpected(std::move(verified).error());
   out.required = std::move(*required);
   out.verified = std::move(*verified);
@@ -117,12 +127,25 @@ Status require_contracts(const RunContracts& contracts, launcher::RunOrder& orde
     order.refusal = std::move(**why);
     return {};
   }
-  if (dry_run) return {};
-  order.findings = check_in_order(contracts.required, order.id);
-  const auto halting = std::find_if(order.findings.begin(), order.findings.end(), halts);
-  if (halting != order.findings.end())
-    order.refusal = "required check " + halting->check + ": " + halting->message;
+  if (!dry_run) require_now(contracts, order);
   return {};
+}
+
+std::optional<std::string> foreign_contract(const RunContracts& contracts,
+                                            const trust::TrustPolicy& policy) {
+  for (const auto* list : {&contracts.required, &contracts.verified})
+    for (const auto& one : *list)
+      if (!one.foreign.empty() && policy.requires_baseline(one.id))
+        return "contract " + printable(one.path) + " lies in another project, " +
+               printable(one.foreign) + ", and this one's policy requires baselines of its own";
+  return std::nullopt;
+}
+
+std::optional<std::string> require_again(const RunContracts& contracts,
+                                         launcher::RunOrder& order) {
+  if (contracts.required.empty()) return std::nullopt;
+  require_now(contracts, order);
+  return order.refusal;
 }
 
 std::vector<Finding> verify_product(const RunContracts& contracts, const std::string& run) {

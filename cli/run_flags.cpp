@@ -98,6 +98,11 @@ void declare(CLI::App& parent, RunFlags& flags) {
                   "Start only if this stamp holds (repeatable): else 77; see `jobward stamp`")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  checks
+      .add_option_function<std::string>(
+          "--stamp-max-age", [&flags](const std::string& text) { flags.stamp_max_age = text; },
+          "None of these stamps may be older")
+      ->type_name("DURATION");
 }
 
 Status apply(const RunFlags& flags, const launcher::LimitSettings& settings,

@@ -26,6 +26,7 @@ struct RunFlags {
   std::optional<std::string> kind;
   std::optional<std::string> require_review;
   std::vector<std::string> require_stamps;
+  std::optional<std::string> stamp_max_age;
   std::vector<std::string> require;  // contracts
   std::vector<std::string> verify;
 };

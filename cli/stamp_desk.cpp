@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/files.h"
+#include "common/identity.h"
 #include "common/text.h"
 #include "profiles/file_probe.h"
 #include "profiles/program.h"
@@ -99,6 +100,15 @@ tl::expected<trust::Stamp, std::string> open_entry(const TrustDesk& desk,
   return *std::move(stamp);
 }
 
+// " (audit 0123456789ab)"
+std::string audit_words(const trust::Stamp& stamp) {
+  std::string text = stamp.argv_sha256 + '\0' + stamp.directory;
+  if (stamp.script) text += '\0' + stamp.script->path;
+  for (const auto& input : stamp.inputs)
+    text += '\0' + input.path;
+  return " (audit " + sha256_hex(text).substr(0, 12) + ")";
+}
+
 }  // namespace
 
 std::string stamp_subject(const std::string& name) { return "stamp:" + name; }
@@ -183,23 +193,29 @@ Result<FoundStamp> check_stamp(TrustDesk& desk, const StampDemand& demand) {
   return out;
 }
 
-Status require_stamps(const std::vector<std::string>& names, const Session& session,
-                      launcher::RunOrder& order) {
-  if (names.empty() || order.refusal) return {};
-  const auto project = profiles::find_project(order.job.cwd, profiles::RealFileProbe());
+Result<std::optional<Finding>> stamp_fault(const StampWishes& wishes, const Session& session,
+                                           const std::string& directory,
+                                           std::vector<std::string>* audits) {
+  if (wishes.names.empty()) return std::nullopt;
+  const auto project = profiles::find_project(directory, profiles::RealFileProbe());
   auto desk = open_trust_desk(session.policy, project);
   if (!desk) return tl::unexpected(std::move(desk).error());
-  for (const auto& name : names) {
-    const auto found = check_stamp(**desk, {name, std::nullopt, std::nullopt});
+  for (const auto& name : wishes.names) {
+    const auto found = check_stamp(**desk, {name, wishes.max_age_seconds, std::nullopt});
     if (!found) return tl::unexpected(found.error());
+    if (audits != nullptr && found->stamp) audits->push_back(name + audit_words(*found->stamp));
     if (found->objections.empty()) continue;
     std::string words = "the stamp " + printable(name) + " does not hold: ";
     for (std::size_t i = 0; i < found->objections.size(); ++i)
       words += (i > 0 ? "; " : "") + found->objections[i];
-    order.refusal = std::move(words);
-    return {};
+    Finding out;
+    out.source = "stamp";
+    out.check = name;
+    out.primitive = "stamp";
+    out.message = std::move(words);
+    return std::optional(std::move(out));
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace jobward::cli

@@ -38,9 +38,17 @@ struct StampDemand {
 };
 Result<FoundStamp> check_stamp(TrustDesk& desk, const StampDemand& demand);
 
-// Puts a refusal into `order` where one of them does not hold.
-Status require_stamps(const std::vector<std::string>& names, const Session& session,
-                      launcher::RunOrder& order);
+// What a run asks of stamps.
+struct StampWishes {
+  std::vector<std::string> names;
+  std::optional<double> max_age_seconds;
+};
+// The first that does not hold, as a finding; absent: all hold. `audits`, if given, gets for each
+// its name and what tells its audit (the command, the script, the inputs): another audit under the
+// same name is another stamp.
+Result<std::optional<Finding>> stamp_fault(const StampWishes& wishes, const Session& session,
+                                           const std::string& directory,
+                                           std::vector<std::string>* audits);
 
 // "stamp:NAME", what its entries are about.
 std::string stamp_subject(const std::string& name);

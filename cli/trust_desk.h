@@ -47,7 +47,8 @@ Result<std::unique_ptr<TrustDesk>> open_trust_desk(const LoadedPolicy& policy,
 // Kills by the watchdog that are on record and not in the ledger yet. Each once, whoever calls.
 Status take_kills_into_ledger(const Records& records, const Clock& clock);
 
-// What Jobward itself has found of a run and did not pass; checks are there already.
+// What was found of a run and did not pass, and is not there already: by Jobward itself, stamps and
+// reviews that do not hold, contracts that could not be checked.
 Status take_findings_into_ledger(const LoadedPolicy& policy, const profiles::RunRequest& request,
                                  const std::vector<Finding>& findings);
 

@@ -38,7 +38,7 @@ bool sudo_asks_nothing() {
 trust::TierVerdict trust_tier(const LoadedPolicy& policy, const std::string& state_directory) {
   trust::TierFacts facts;
   facts.caller = ::geteuid();
-  facts.system_policy = !policy.file.empty() && !policy.from_project;
+  facts.system_policy = !policy.file.empty() && !policy.from_project && !policy.by_variable;
   struct stat state {};
   facts.state_owner = ::stat(state_directory.c_str(), &state) == 0 ? state.st_uid : facts.caller;
   const auto pool = policy.trust.pools.find(policy.trust.caps_pool);

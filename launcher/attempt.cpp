@@ -239,6 +239,11 @@ void run_to_end(const RunOrder& order, const Workshop& shop, host::JobGroup& gro
     result.die_of = signal;
     return;
   }
+  if (hooks.last_word && result.request.attempt == 1)
+    if (auto refusal = hooks.last_word()) {
+      end_unstarted(result, Outcome::refused, exit_code::kRefused, std::move(*refusal));
+      return;
+    }
   if (hooks.starting) hooks.starting();
   JOBWARD_FAULT(spawning);
   auto child = start_job(order, result.request, {shop.roots, group, gate});

@@ -89,6 +89,9 @@ struct RunHooks {
   std::function<void(const std::string& line)> tell;
   // It is recorded and waits. May be empty, as those below.
   std::function<void()> queued;
+  // All is ready for its first start, whatever it had to wait for: a reason to refuse it after all;
+  // absent: none.
+  std::function<std::optional<std::string>()> last_word;
   // The job is about to be spawned, with the standard streams as they are then.
   std::function<void()> starting;
   // The job has been spawned.

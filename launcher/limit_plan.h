@@ -42,6 +42,7 @@ struct Policy {
   Blocks blocks;
   // A user's own cap on all jobs together may be smaller, not larger.
   std::optional<AggregateCap> aggregate;
+  std::string name;  // "FILE sha256:DIGEST", for the record; empty: none is in force
 };
 
 struct AdmissionSettings {

@@ -219,6 +219,7 @@ Preview preview(const RunOrder& order, const Workshop& shop) {
                    {}};
   request.lasts_seconds =
       predicted_duration(request.limits, request.estimate, shop.settings.grace_seconds);
+  request.policy = shop.policy.name;
   request.kept_on_loss = order.keep_on_loss;
   if (!order.request_id.empty()) {
     request.request_key = sha256_hex(std::to_string(order.actor.uid) + '\0' + project.identity +

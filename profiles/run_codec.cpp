@@ -267,6 +267,7 @@ std::string encode_request(const RunRequest& request) {
             {"kept_on_loss", request.kept_on_loss},
             {"survives_session", optional_json(request.survives_session)}});
   if (!request.kind.empty()) out["kind"] = request.kind;
+  if (!request.policy.empty()) out["policy"] = request.policy;
   return dump(out);
 }
 
@@ -289,6 +290,7 @@ Status decode_request(std::string_view text, RunRequest& request) {
     // Later additions: runs of earlier versions are without.
     request.lasts_seconds = optional_at<double>(json, "lasts_seconds");
     request.request_digest = json.value("request_digest", std::string());
+    request.policy = json.value("policy", std::string());
     request.kept_on_loss = json.value("kept_on_loss", false);
     request.survives_session = optional_at<bool>(json, "survives_session");
     request.kind = json.value("kind", std::string());

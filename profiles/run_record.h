@@ -86,6 +86,7 @@ struct RunRequest {
   std::optional<double> lasts_seconds;   // predicted, rather too long; absent: nobody knows
   std::string request_key;               // what --request-id comes to; may be empty
   std::string request_digest;            // of the command and its script, for request_key
+  std::string policy;                    // "FILE sha256:DIGEST" of the one in force; empty: none
   bool kept_on_loss = false;             // the job may go on without its supervisor
   std::optional<bool> survives_session;  // of a detached run; absent: it is not detached
 };

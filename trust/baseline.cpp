@@ -124,6 +124,26 @@ const Term* find(const ContractTerms& terms, const std::string& check) {
   return nullptr;
 }
 
+// What is asked, but for the data it is asked of: those may go by another pattern.
+std::map<std::string, std::string> question_of(const Term& term) {
+  auto out = term.fixed;
+  std::erase_if(out, [](const auto& one) { return one.first.starts_with("dataset"); });
+  return out;
+}
+
+bool is_alike(const Term& one, const Term& other) {
+  if (one.primitive != other.primitive) return false;
+  if (one.check == other.check || (!one.fixed.empty() && one.fixed == other.fixed)) return true;
+  const auto members = [](const Term& term) {
+    std::map<std::string, std::vector<std::string>> out;
+    for (const auto& [name, set] : term.sets)
+      if (!set.members.empty()) out[name] = set.members;
+    return out;
+  };
+  return !members(one).empty() && members(one) == members(other) &&
+         question_of(one) == question_of(other);
+}
+
 // As they come back from the ledger.
 ContractTerms as_kept(const ContractTerms& terms) {
   return read_terms(canonical_text(terms)).value_or(terms);
@@ -151,16 +171,15 @@ bool same(const ContractTerms& before, const ContractTerms& after) {
 bool is_copy(const ContractTerms& before, const ContractTerms& after) {
   const auto old_terms = as_kept(before);
   const auto new_terms = as_kept(after);
-  std::size_t known = 0;
-  for (const auto& term : new_terms.terms) {
-    const bool there =
-        std::any_of(old_terms.terms.begin(), old_terms.terms.end(), [&](const Term& other) {
-          return other.primitive == term.primitive &&
-                 (other.check == term.check || (!term.fixed.empty() && other.fixed == term.fixed));
-        });
-    known += there ? 1 : 0;
-  }
-  return known * 2 > new_terms.terms.size();
+  // Of either: checks that are added must not hide those that were taken over.
+  const auto shared = [](const ContractTerms& of, const ContractTerms& in) {
+    return std::count_if(of.terms.begin(), of.terms.end(), [&](const Term& term) {
+      return std::any_of(in.terms.begin(), in.terms.end(),
+                         [&](const Term& other) { return is_alike(term, other); });
+    });
+  };
+  return shared(new_terms, old_terms) * 2 > std::ssize(new_terms.terms) ||
+         shared(old_terms, new_terms) * 2 > std::ssize(old_terms.terms);
 }
 
 }  // namespace jobward::trust

@@ -75,6 +75,21 @@ NewEntry approval_entry(const Decision& decision, const TrustedKey& key,
   return entry;
 }
 
+// What is shown to those who sign is what they sign: the row must say what its digest and the token
+// say.
+std::optional<std::string> damage(const Decision& decision, const Token& token) {
+  const Request& request = decision.request;
+  if (sha256_hex(request.action) != decision.action_sha256)
+    return "its record was changed: the action is not the one that its digest is of";
+  if (token.requester != request.requester)
+    return "its record was changed: another one has asked for it";
+  if (request.kind != DecisionKind::review) return std::nullopt;
+  const auto action = Json::parse(request.action, nullptr, false);
+  if (!action.is_object() || text_list(action, "pools") != request.pools)
+    return "its record was changed: other pools were to decide it";
+  return std::nullopt;
+}
+
 std::string who(const TrustedKey& key) { return key.name + " (" + key.role + ")"; }
 
 }  // namespace
@@ -199,6 +214,21 @@ Result<std::vector<Decision>> Decisions::list(bool open) {
   return read_all(*statement);
 }
 
+// Who decides: for the guards' questions the policy of today says it, whatever the row does. A
+// review's pools are part of what it is about.
+std::vector<std::string> Decisions::pools_of(const Decision& decision) const {
+  switch (decision.request.kind) {
+    case DecisionKind::caps:
+      return {at_.policy.caps_pool};
+    case DecisionKind::downgrade:
+    case DecisionKind::baseline:
+      return {at_.policy.downgrade_pool};
+    case DecisionKind::review:
+      return decision.request.pools;
+  }
+  return {};
+}
+
 // Nobody approves what he has asked for; and where no key asked, nobody can tell that an agent's
 // key is not the asker's.
 TrustedKeys Decisions::members(const Decision& decision, const Pool& pool) const {
@@ -217,11 +247,12 @@ Standing Decisions::standing(const Decision& decision) const {
   if (decision.state == "refused") return {State::refused, decision.refusal, {}};
   const auto token = read_token(decision.envelope.payload);
   if (!token) return {State::stale, "what was signed cannot be read", {}};
+  if (const auto why = damage(decision, *token)) return {State::stale, *why, {}};
   const Occasion occasion{decision.id, decision.action_sha256, at_.policy_sha256, at_.audience,
                           ledger_.clock().wall_ms()};
   Standing out;
   const auto type = payload_type_of(decision.request.kind);
-  for (const auto& name : decision.request.pools) {
+  for (const auto& name : pools_of(decision)) {
     const auto pool = at_.policy.pools.find(name);
     if (pool == at_.policy.pools.end())
       return {State::stale, "the policy has no pool \"" + printable(name) + "\" any more", {}};
@@ -239,7 +270,7 @@ Standing Decisions::standing(const Decision& decision) const {
   // Nobody has signed it: it is made anew when somebody wants to.
   if (problem && !decision.envelope.signatures.empty())
     return {State::stale, *problem, out.signers};
-  if (out.why.empty() && !decision.request.pools.empty() && !problem) {
+  if (out.why.empty() && !pools_of(decision).empty() && !problem) {
     out.state = State::approved;
     out.why = "approved, not used yet";
   }
@@ -253,7 +284,7 @@ std::optional<std::string> Decisions::objection_to(const Decision& decision,
   if (id == decision.request.requester)
     return "the key is the requester's own, and nobody approves what he has asked for";
   bool in_pool = false;
-  for (const auto& name : decision.request.pools) {
+  for (const auto& name : pools_of(decision)) {
     const auto pool = at_.policy.pools.find(name);
     if (pool == at_.policy.pools.end()) continue;
     for (const auto& member : members(decision, pool->second))
@@ -267,16 +298,36 @@ std::optional<std::string> Decisions::objection_to(const Decision& decision,
   return "its role \"" + key.role + "\" may not decide this";
 }
 
-Result<Envelope> Decisions::to_sign(const Decision& decision) {
-  const auto token = read_token(decision.envelope.payload);
-  const Occasion occasion{decision.id, decision.action_sha256, at_.policy_sha256, at_.audience,
+std::optional<Error> Decisions::not_here(const Decision& decision, const char* what) const {
+  if (decision.project == json_text(at_.audience.project)) return std::nullopt;
+  return error(what, "decision " + decision.id,
+               "it is of the project " + printable(decision.project) + ": do that there (cd)")
+      .value();
+}
+
+Result<Envelope> Decisions::to_sign(const Decision& shown) {
+  auto batch = ledger_.begin();
+  if (!batch) return tl::unexpected(std::move(batch).error());
+  auto decision = find(shown.id);  // under the lock: another may have signed meanwhile
+  if (!decision) return tl::unexpected(std::move(decision).error());
+  if (const auto elsewhere = not_here(*decision, "sign")) return tl::unexpected(*elsewhere);
+  const std::string object = "decision " + decision->id;
+  const auto token = read_token(decision->envelope.payload);
+  if (token)
+    if (const auto why = damage(*decision, *token)) return error("sign", object, *why);
+  const Occasion occasion{decision->id, decision->action_sha256, at_.policy_sha256, at_.audience,
                           ledger_.clock().wall_ms()};
-  if (token && !objection(*token, occasion)) return decision.envelope;
-  auto fresh = mint(decision.id, decision.action_sha256, decision.request);
+  const auto problem = token ? objection(*token, occasion) : std::optional<std::string>("?");
+  if (!problem) return decision->envelope;
+  // Signatures are nothing to be dropped in silence.
+  if (!decision->envelope.signatures.empty())
+    return error("sign", object,
+                 *problem + ", and others have signed it already: it has to be asked for again");
+  auto fresh = mint(decision->id, decision->action_sha256, decision->request);
   if (!fresh) return fresh;
-  Decision renewed = decision;
-  renewed.envelope = *fresh;
-  JOBWARD_RETURN_IF_ERROR(write(renewed));
+  decision->envelope = *fresh;
+  JOBWARD_RETURN_IF_ERROR(write(*decision));
+  JOBWARD_RETURN_IF_ERROR(batch->commit());
   return fresh;
 }
 
@@ -287,6 +338,7 @@ Result<Decision> Decisions::approve(const Decision& shown, const TrustedKey& key
   auto decision = find(shown.id);  // under the lock: another may have signed meanwhile
   if (!decision) return decision;
   const std::string object = "decision " + decision->id;
+  if (const auto elsewhere = not_here(*decision, "approve")) return tl::unexpected(*elsewhere);
   if (decision->state != "open") return error("approve", object, "it is " + decision->state);
   if (const auto why = objection_to(*decision, key)) return error("approve", object, *why);
   if (!is_signed_by(key.key,
@@ -324,6 +376,7 @@ Result<Decision> Decisions::refuse(const Decision& shown, const TrustedKey& key,
   auto decision = find(shown.id);
   if (!decision) return decision;
   const std::string object = "decision " + decision->id;
+  if (const auto elsewhere = not_here(*decision, "refuse")) return tl::unexpected(*elsewhere);
   if (decision->state != "open") return error("refuse", object, "it is " + decision->state);
   if (const auto why = objection_to(*decision, key)) return error("refuse", object, *why);
   const std::string payload = refusal_text(*decision, reason);
@@ -379,6 +432,14 @@ Result<std::optional<Decision>> Decisions::approved(DecisionKind kind, const std
   for (auto& decision : *open)
     if (standing(decision).state == Standing::State::approved)
       return std::optional(std::move(decision));
+  return std::nullopt;
+}
+
+Result<std::optional<Decision>> Decisions::stale(DecisionKind kind, const std::string& action) {
+  auto open = of_action(kind, sha256_hex(action));
+  if (!open) return tl::unexpected(std::move(open).error());
+  for (auto& decision : *open)
+    if (standing(decision).state == Standing::State::stale) return std::optional(std::move(decision));
   return std::nullopt;
 }
 

@@ -81,7 +81,7 @@ class Decisions {
   std::optional<std::string> objection_to(const Decision& decision, const TrustedKey& key) const;
 
   // The payload as it has to be signed now; made anew where nobody has signed and it would be
-  // stale.
+  // stale. An error where it is another project's, or stale with signatures on it.
   Result<Envelope> to_sign(const Decision& decision);
   // Takes a signature of to_sign()'s payload. The decision as it stands then.
   Result<Decision> approve(const Decision& decision, const TrustedKey& key, std::string signature,
@@ -93,6 +93,8 @@ class Decisions {
 
   // An approved decision on this action; absent: there is none.
   Result<std::optional<Decision>> approved(DecisionKind kind, const std::string& action);
+  // The newest open one on this action that was signed and does not hold any more; absent: none.
+  Result<std::optional<Decision>> stale(DecisionKind kind, const std::string& action);
   // An approved decision on this action: it is used up now, and `entry` (kind override or baseline)
   // appended, in one transaction. Absent: there is none.
   Result<std::optional<Decision>> consume(DecisionKind kind, const std::string& action,
@@ -108,7 +110,10 @@ class Decisions {
                         const Request& request) const;
   Result<std::vector<Decision>> read_all(profiles::sqlite::Statement& statement);
   Status write(const Decision& decision);
+  std::vector<std::string> pools_of(const Decision& decision) const;
   TrustedKeys members(const Decision& decision, const Pool& pool) const;
+  // An error where it is another project's.
+  std::optional<Error> not_here(const Decision& decision, const char* what) const;
 
   Ledger& ledger_;
   const Circumstances& at_;

@@ -68,8 +68,7 @@ std::vector<std::string> reasons(const GuardAsk& ask, const std::optional<RunTer
   std::vector<std::string> out;
   const RunTerms& now = ask.terms;
   for (const auto& beyond : ask.beyond_caps)
-    out.push_back("the " + beyond.resource + " limit of " + beyond.asked +
-                  " is beyond the policy's cap of " + beyond.cap);
+    out.push_back(beyond.asked + " is beyond the policy's cap of " + beyond.cap);
   if (rules.no_limit && now.no_memory_limit)
     out.emplace_back("--no-limit takes the memory limit away");
   if (rules.no_time && now.no_time_limit) out.emplace_back("--no-time takes the wall limit away");
@@ -80,6 +79,7 @@ std::vector<std::string> reasons(const GuardAsk& ask, const std::optional<RunTer
     dropped("--verify", recorded->verify, now.verify, out);
     dropped("--require", recorded->require, now.require, out);
     dropped("--require-stamp", recorded->require_stamp, now.require_stamp, out);
+    dropped("--require-review of", recorded->require_review, now.require_review, out);
   }
   for (const auto& flag : now.guarded_flags)
     if (!has(recorded->guarded_flags, json_text(flag)))
@@ -111,7 +111,8 @@ std::string action_text(const GuardAsk& ask) {
                     {"has_time_limit", terms.has_time_limit},
                     {"verify", texts(terms.verify)},
                     {"require", texts(terms.require)},
-                    {"require_stamp", texts(terms.require_stamp)}});
+                    {"require_stamp", texts(terms.require_stamp)},
+                    {"require_review", texts(terms.require_review)}});
 }
 
 std::string canonical_text(const RunTerms& terms) {
@@ -121,6 +122,7 @@ std::string canonical_text(const RunTerms& terms) {
                     {"verify", texts(terms.verify)},
                     {"require", texts(terms.require)},
                     {"require_stamp", texts(terms.require_stamp)},
+                    {"require_review", texts(terms.require_review)},
                     {"guarded_flags", texts(terms.guarded_flags)}});
 }
 
@@ -138,6 +140,7 @@ std::optional<RunTerms> read_run_terms(std::string_view text) {
   out.verify = text_list(value, "verify");
   out.require = text_list(value, "require");
   out.require_stamp = text_list(value, "require_stamp");
+  out.require_review = text_list(value, "require_review");
   out.guarded_flags = text_list(value, "guarded_flags");
   return out;
 }

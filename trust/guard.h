@@ -23,9 +23,10 @@ struct RunTerms {
   bool no_memory_limit = false;
   bool no_time_limit = false;       // --no-time
   bool has_time_limit = false;      // asked for
-  std::vector<std::string> verify;  // ids of contracts
+  std::vector<std::string> verify;  // contracts: their ids, of other projects with these
   std::vector<std::string> require;
-  std::vector<std::string> require_stamp;
+  std::vector<std::string> require_stamp;   // names, with what tells the audit
+  std::vector<std::string> require_review;  // the pools of the review that it requires
   std::vector<std::string> guarded_flags;  // of the job itself, see split_guarded()
 };
 

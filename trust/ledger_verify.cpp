@@ -136,7 +136,10 @@ Result<OutsideHeads> read_outside_heads(const std::string& path,
     const auto payload = envelope ? opened(*envelope, payload_type::kHead, only(store), 1)
                                   : tl::unexpected(envelope.error());
     const auto head = payload ? read_head(*payload) : std::nullopt;
-    if (head)
+    const auto said = envelope ? read_head(envelope->payload) : std::nullopt;
+    if (!head && said && !said->store.empty() && (!store || said->store != key_id(*store)))
+      ++out.others;
+    else if (head)
       out.heads.push_back({*head, place});
     else
       out.problems.push_back(place + ": it is no head that this store's key has signed" +

@@ -22,6 +22,7 @@ struct OutsideHead {
 struct OutsideHeads {
   std::vector<OutsideHead> heads;
   std::vector<std::string> problems;
+  std::int64_t others = 0;  // of other stores, which may share the file: not judged
 };
 Result<OutsideHeads> read_outside_heads(const std::string& path,
                                         const std::optional<PublicKey>& store);

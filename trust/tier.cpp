@@ -20,7 +20,7 @@ TierVerdict judge_tier(const TierFacts& facts) {
   if (!facts.system_policy)
     why.emplace_back(
         "no root-owned policy is in force: who may approve is decided by files that "
-        "this uid can write");
+        "this uid can write, or by a variable (JOBWARD_POLICY)");
   if (facts.passwordless_sudo) why.emplace_back("sudo without a password voids anything higher");
   const bool own_state = facts.state_owner == facts.caller;
   const bool bare = facts.caller != 0 && facts.system_policy && !facts.passwordless_sudo;
@@ -32,7 +32,7 @@ TierVerdict judge_tier(const TierFacts& facts) {
     if (own_state)
       why.emplace_back(
           "the records belong to this uid: they are tamper-evident, against exported "
-          "heads only");
+          "heads only, and in a copy of them an approval can be used once more");
     return out;
   }
   if (bare && !own_state) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "common/exit_codes.h"
 #include "verify/report_json.h"
@@ -79,7 +80,10 @@ std::string percent(double share) {
   if (value != 0 && value < 0.01)
     std::snprintf(text.data(), text.size(), "%.2g %%", value);
   else if (value != 100 && value > 99.99)
-    std::snprintf(text.data(), text.size(), "%.8g %%", value);
+    for (int digits = 6; digits <= 17; ++digits) {
+      std::snprintf(text.data(), text.size(), "%.*g %%", digits, value);
+      if (std::strtod(text.data(), nullptr) < 100) break;
+    }
   else
     std::snprintf(text.data(), text.size(), "%.4g %%", value);
   return text.data();

@@ -7,6 +7,7 @@
 #include "common/identity.h"
 #include "profiles/paths.h"
 #include "verify/sql.h"
+#include "verify/type_names.h"
 
 namespace jobward::verify {
 namespace {
@@ -88,19 +89,22 @@ struct Describe {
 
   void operator()(const SchemaMatch& demand) const {
     std::vector<std::string> columns;
+    std::vector<std::string> names;
     std::vector<std::string> filled;
-    std::vector<std::string> order;
     for (const auto& column : demand.columns) {
-      columns.push_back(column.name);
-      out.fixed["type of " + column.name] = column.type;
+      for (const auto& type : implied_types(column.type))
+        columns.push_back(column.name + " " + type);
       if (column.nullable == std::optional(false)) filled.push_back(column.name);
-      order.push_back(column.name);
+      names.push_back(column.name);
     }
+    put_choice(out, "order", "exact", "any", !demand.exact_order);
+    out.sets["columns in order"] =
+        set_of(demand.exact_order ? std::vector{list_text(names)} : std::vector<std::string>(), false);
     out.sets["columns"] = set_of(std::move(columns), false);
     out.sets["not_nullable"] = set_of(std::move(filled), false);
     put_choice(out, "extra", "forbid", "allow", demand.allow_extra);
-    put_choice(out, "order", "exact", "any", !demand.exact_order);
-    if (demand.exact_order) out.fixed["order"] = list_text(order);
+    // Where others are forbidden, one more is one that was forbidden before.
+    if (!demand.allow_extra) out.sets["columns that may be there"] = set_of(std::move(names), true);
   }
 
   void operator()(const RowCountParity& demand) const {
@@ -132,8 +136,9 @@ struct Describe {
     out.choices["mode"].value = mode;
     put_choice(out, "duplicates", "forbid", "allow", demand.allow_duplicates);
     put_choice(out, "null_keys", "forbid", "equal", demand.allow_null_keys);
-    put_choice(out, "ignore_case", "false", "true", demand.ignore_case);
-    put_choice(out, "ignore_blanks", "false", "true", demand.ignore_blanks);
+    // Folded keys differ less, but repeat more: neither is the stricter one.
+    out.fixed["ignore_case"] = truth_text(demand.ignore_case);
+    out.fixed["ignore_blanks"] = truth_text(demand.ignore_blanks);
     put_tolerance(out, demand.tolerance);
   }
 
@@ -232,10 +237,14 @@ struct Describe {
  private:
   // A date is no number: any change of it may loosen.
   void put_limit(const char* name, const std::optional<TomlScalar>& value, Loosens loosens) const {
-    if (value && std::holds_alternative<std::string>(*value)) {
-      out.fixed[name] = std::get<std::string>(*value);
-      return;
-    }
+    const auto* exact = value ? std::get_if<std::int64_t>(&*value) : nullptr;
+    const bool is_date = value && std::holds_alternative<std::string>(*value);
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;  // a double has them all up to here
+    const bool is_large = exact != nullptr && (*exact > kExact || *exact < -kExact);
+    // No number to be compared: another one may be less. That there is one is more than none.
+    out.sets[std::string(name) + " is"] =
+        set_of(is_date || is_large ? std::vector{scalar_text(*value)} : std::vector<std::string>(), false);
+    if (is_date) return;
     Bound bound{std::nullopt, loosens};
     if (value) {
       const auto* whole = std::get_if<std::int64_t>(&*value);

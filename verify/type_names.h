@@ -15,6 +15,8 @@ bool is_family(std::string_view name);
 // capital letter, and nothing in it can end the expression that it is put into. The engine says
 // whether there is such a type.
 bool is_exact_type(std::string_view name);
+// What a column of this type (exact, or a family) is as well: itself, the families it belongs to.
+std::vector<std::string> implied_types(std::string_view type);
 // Is a column of the engine's type `type` one of the family?
 bool belongs(std::string_view type, std::string_view family);
 

@@ -133,7 +133,7 @@ TEST_CASE("verify stubs: A decorator is trusted only if the contract says so") {
   project.write("src/m.py",
                 "from lib import retry\n\n@retry\n" + kReal.substr(kReal.find("def checkpoint")));
   CHECK(project.check().state == State::failed);
-  CHECK(project.check("trust_decorators = \"retry\"\n").state == State::passed);
+  CHECK(project.check("trust_decorators = \"lib.retry\"\n").state == State::passed);
 }
 
 TEST_CASE("verify stubs: A function is held against its record") {
