@@ -125,6 +125,49 @@ class Downgrade(Contracts):
         self.edit(('"10%"', '"30%"'))
         self.refusal("ceiling", name=self.path("contract.toml"), cwd="/")
 
+    def test_reached_by_a_link(self):
+        os.symlink(self.path("."), self.path("../link"))
+        self.addCleanup(os.unlink, self.path("../link"))
+        self.edit(('"10%"', '"30%"'))
+        self.refusal("ceiling", name=self.path("../link/contract.toml"), cwd="/")
+
+    def test_a_copy_that_reads_the_data_by_a_link_and_another_pattern(self):
+        os.mkdir(self.path("away"))
+        os.mkdir(self.path("away/.git"))
+        os.symlink(self.path("orders.csv"), self.path("away/data.csv"))
+        self.edit(('id = "orders"', 'id = "mine"'), ('"10%"', '"30%"'), ('"orders.csv"', '"da?a.csv"'),
+                  ("[checks.amounts]", "[checks.money]"), name="away/mine.toml")
+        self.refusal("orders", name="away/mine.toml")
+
+    def test_a_copy_padded_with_other_checks(self):
+        padding = "".join(f'[checks.pad{i}]\ntype = "row_count_parity"\nseverity = "INFO"\ndataset = "orders"\nmin = {i}\n'
+                          for i in range(5))
+        self.edit(('id = "orders"', 'id = "mine"'), ('"10%"', '"30%"'), name="mine.toml")
+        with open(self.path("mine.toml"), "a") as file:
+            file.write(padding)
+        self.refusal("orders", "ceiling", name="mine.toml")
+
+    def test_demanding_more_of_the_columns_passes(self):
+        schema = '[checks.schema]\ntype = "schema_match"\nseverity = "HARD_FAIL"\ndataset = "orders"\nextra = "allow"\ncolumns = {}\n'
+        self.write("schema.toml", CONTRACT.replace('"orders"\n\n', '"schema"\n\n', 1) + schema.format('{ id = "number" }'))
+        self.verify(0, name="schema.toml")
+        before = schema.format('{ id = "number" }')
+        for columns in ('{ id = "integer" }', '{ id = "BIGINT" }', '{ id = "BIGINT", amount = "integer" }'):
+            self.edit((before, schema.format(columns)), source="schema.toml", name="schema.toml")
+            self.verify(0, name="schema.toml")
+            before = schema.format(columns)
+        self.edit((before, schema.format('{ id = "number", amount = "integer" }')), source="schema.toml", name="schema.toml")
+        self.refusal("BIGINT", name="schema.toml")
+
+    def test_an_approval_is_not_used_up_by_a_check_that_could_not_begin(self):
+        self.policy("")
+        self.key("anna")
+        self.edit(('"10%"', '"30%"'))
+        once, _ = self.decisions(self.refusal())
+        self.assertEqual(self.approve(once, "anna").returncode, 0)
+        self.assertEqual(self.jobward("verify", "contract.toml", env={**self.env, "JOBWARD_DUCKDB": "/nowhere"}).returncode, 2)
+        self.verify(0)
+
     def test_its_own_name_and_place_do_not_matter(self):
         shutil.move(self.path("contract.toml"), self.path("renamed.toml"))
         self.verify(0, name="renamed.toml")
@@ -304,6 +347,38 @@ class Runs(Contracts):
         self.assertEqual(run.returncode, 0, run)
         self.assertIn(b"is checked before it starts", run.stdout)
         self.assertEqual(self.entries("--kind", "finding"), [])
+
+    def test_another_contract_of_the_same_id_does_not_stand_for_it(self):
+        self.policy("[guard]\nchecks = true\n")
+        self.assert_ok(self.run_job(["true"], ["--mem", "64M", "--verify", "contract.toml"]))
+        os.makedirs(self.path("away/.git"))
+        self.write("away/orders.csv", "id,amount\n1,\n")
+        self.edit(('"10%"', '"100%"'), ("equal = 10", "min = 0"), ("tolerance = 1", ""), name="away/contract.toml")
+        run = self.run_job(["true"], ["--mem", "64M", "--verify", "away/contract.toml"])
+        self.assert_outcome(run, "refused", 77)
+        self.assertIn("orders was left out", run.result["cause"])
+
+    def test_what_could_not_be_checked_is_on_record(self):
+        run = self.run_job(["sh", "-c", "sed -i s/10%/30%/ contract.toml"], ["--mem", "64M", "--verify", "contract.toml"])
+        self.assert_outcome(run, "verify_failed", 1)
+        entry, = self.entries("--run", run.result["run"], "--severity", "HARD_FAIL")
+        self.assertEqual((entry["check"], entry["primitive"]), ("orders", "contract"))
+
+    def test_what_is_required_is_checked_again_after_waiting(self):
+        self.policy('[aggregate]\nmemory = "200M"\n')
+        self.verify(0)
+        first = self.start_run(["--mem", "150M"], self.waiting_job())
+        harness.wait_until(lambda: os.path.exists(self.path("pid")), "the first run")
+        second = self.start_run(["--mem", "150M", "--name", "second", "--require", "contract.toml"], ["touch", "started"])
+        harness.wait_until(lambda: any(one.get("name") == "second" and one["state"] == "queued"
+                                       for one in self.json_of("ps", "--json")["runs"]), "the second to wait")
+        self.orders(10, missing=5)
+        self.touch("finish")
+        self.assert_ok(self.finish(first))
+        run = self.finish(second)
+        self.assert_outcome(run, "refused", 77)
+        self.assertIn("amounts", run.result["cause"])
+        self.assertFalse(os.path.exists(self.path("started")))
 
     def test_a_dropped_check_is_refused_where_the_policy_says_so(self):
         self.policy("[guard]\nchecks = true\n")

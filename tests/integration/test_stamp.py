@@ -110,10 +110,10 @@ class Stamp(harness.JobwardTest):
         self.forge(lambda body: body.update(project=other))
         self.check(holds=False, why="another project", cwd=other)
 
-    def forge(self, change, in_statement=None):
+    def forge(self, change, kind="stamp"):
         """Writes into the store what somebody could who has its uid, but not its key."""
         with contextlib.closing(sqlite3.connect(harness.database(self.state))) as store:
-            seq, body = store.execute("SELECT seq, body FROM ledger WHERE kind='stamp' ORDER BY seq DESC").fetchone()
+            seq, body = store.execute("SELECT seq, body FROM ledger WHERE kind LIKE ? ORDER BY seq DESC", (kind,)).fetchone()
             body = json.loads(body)
             change(body)
             for trigger in store.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
@@ -142,8 +142,35 @@ class Stamp(harness.JobwardTest):
     def test_a_clock_set_back_is_noticed(self):
         self.make()
         # The ledger remembers a later time than the clock shows: the same as a clock set back.
-        self.forge(lambda body: body.update(time_ms=body["time_ms"] + 86400000))
+        self.forge(lambda body: body.update(time_ms=body["time_ms"] + 86400000), kind="%")
         self.check("--max-age", "1h", holds=False, why="set back")
+
+    def test_a_run_that_requires_it_is_refused_and_that_is_on_record(self):
+        self.make()
+        run = self.run_job(["true"], ["--mem", "64M", "--require-stamp", "rows"], cwd=self.project)
+        self.assert_ok(run)
+        self.assert_outcome(self.run_job(["true"], ["--mem", "64M", "--require-stamp", "rows", "--stamp-max-age", "1ms"],
+                                         cwd=self.project), "refused", 77)
+        self.write("data.csv", "bad\n")
+        run = self.run_job(["true"], ["--mem", "64M", "--require-stamp", "rows"], cwd=self.project)
+        self.assert_outcome(run, "refused", 77)
+        self.assertEqual([(one["source"], one["check"]) for one in run.result["findings"]], [("stamp", "rows")])
+        entries = self.json_of("ledger", "--json", "--run", run.result["run"])["entries"]
+        self.assertEqual([(one["source"], one["check"], one["severity"]) for one in entries],
+                         [("stamp", "rows", "HARD_FAIL")])
+
+    def test_another_audit_under_its_name_is_another_stamp(self):
+        os.makedirs(self.project + "/.jobward")
+        self.write(".jobward/policy.toml", "[guard]\nchecks = true\n")
+        self.make()
+        options = ["--mem", "64M", "--require-stamp", "rows"]
+        self.assert_ok(self.run_job(["true"], options, cwd=self.project))
+        self.make(command=("echo",), inputs=())
+        run = self.run_job(["true"], options, cwd=self.project)
+        self.assert_outcome(run, "refused", 77)
+        self.assertIn("rows (audit ", run.result["cause"])
+        self.make()
+        self.assert_ok(self.run_job(["true"], options, cwd=self.project))
 
     def test_an_input_that_changes_meanwhile_is_no_stamp(self):
         self.write("audit.py", "open('data.csv', 'a').write('2\\n')\n")

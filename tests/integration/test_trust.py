@@ -125,6 +125,47 @@ class Guard(Trust):
             file.write("exit 0 # other\n")  # the script is part of the action
         self.assert_outcome(self.run_job(train + ["--no-checks"], ["--time", "1m"]), "refused", 77)
 
+    def test_by_a_link_and_from_elsewhere_it_is_the_same_command(self):
+        self.policy("[guard]\nno_time = true\n")
+        with open(self.path("train.sh"), "w") as file:
+            file.write("exit 0\n")
+        self.assert_ok(self.run_job(["sh", "train.sh"], ["--mem", "64M", "--time", "1m"]))
+        os.symlink(self.path("."), self.path("../link"))
+        self.addCleanup(os.unlink, self.path("../link"))
+        link = self.path("../link")
+        for command, options in ((["sh", "train.sh"], {"cwd": link, "env": {**self.env, "PWD": link}}),
+                                 (["sh", link + "/train.sh"], {})):
+            run = self.run_job(command, ["--mem", "64M"], **options)
+            self.assert_outcome(run, "refused", 77)
+            self.assertIn("--time was left out", run.result["cause"])
+
+    def test_an_approval_is_kept_where_nothing_was_started(self):
+        self.policy("[guard]\nno_limit = true\n")
+        self.key("anna")
+        decision = self.decision_in(self.run_job(["true"], ["--no-limit"]))
+        self.assertEqual(self.approve(decision, "anna").returncode, 0)
+        other = self.jobward("review", "request", "--describe", "something").stdout.decode().strip()
+        options = ["--no-limit", "--require-review", other]
+        self.assert_outcome(self.run_job(["true"], options), "refused", 77)
+        self.assertEqual(self.jobward("run", "--dry-run", "--no-limit", "--", "true").returncode, 0)
+        self.assert_ok(self.run_job(["true"], ["--no-limit"]))
+
+    def test_a_block_is_not_to_be_approved(self):
+        self.policy("[guard]\nno_limit = true\n[blocks]\nno_limit = true\n")
+        run = self.run_job(["true"], ["--no-limit"])
+        self.assert_outcome(run, "refused", 77)
+        self.assertNotIn("jobward approve", run.result["cause"])
+        self.assertEqual(self.json_of("review", "list", "--json")["decisions"], [])
+
+    def test_the_record_of_a_run_tells_its_policy(self):
+        self.policy("[guard]\nno_time = true\n")
+        under = self.run_job(["true"]).result["policy"]
+        self.assertRegex(under, r"/\.jobward/policy\.toml sha256:[0-9a-f]{64}$")
+        os.rename(self.path(".jobward/policy.toml"), self.path("away"))
+        self.assertNotIn("policy", self.run_job(["true"]).result)
+        shown = [self.json_of("show", "--json", run["run"]).get("policy") for run in self.history()]
+        self.assertEqual(shown, [None, under])
+
     def test_a_dry_run_asks_for_nothing(self):
         self.policy("[guard]\nno_limit = true\n")
         self.assertEqual(self.jobward("run", "--dry-run", "--no-limit", "--", "true").returncode, 77)
@@ -217,6 +258,90 @@ class Reviews(Trust):
         self.assert_ok(self.run_job(["true"], ["--mem", "64M", "--require-review", decision]))
         self.assertEqual(self.check(decision), 1)
 
+    def decide_by(self, decision, **changes):
+        """Changes the row of a decision, as one could who owns the database."""
+        with contextlib.closing(sqlite3.connect(harness.database(self.state))) as db:
+            request, = db.execute("SELECT request FROM decisions WHERE id = ?", (decision,)).fetchone()
+            db.execute("UPDATE decisions SET request = ? WHERE id = ?",
+                       (json.dumps({**json.loads(request), **changes}), decision))
+            db.commit()
+
+    def test_whoever_edits_a_decision_gains_nothing(self):
+        self.policy("[guard]\nno_limit = true\n[approve]\ncaps = \"dba\"\n"
+                    "[pools.dba]\nroles = [\"operator\"]\nthreshold = 2\n")
+        self.key("anna")
+        self.key("ben", "reviewer")
+        refused = self.decision_in(self.run_job(["true"], ["--no-limit"]))
+        self.decide_by(refused, pools=["reviewer"])
+        self.assertNotEqual(self.approve(refused, "ben").returncode, 0)
+        self.assertEqual(self.approve(refused, "anna").returncode, 0)
+        self.assert_outcome(self.run_job(["true"], ["--no-limit"]), "refused", 77)  # one of two
+        review = self.request("--pool", "dba")
+        self.decide_by(review, pools=["reviewer"])
+        self.assertIn("other pools", self.approve(review, "ben").messages)
+        shown = self.request("--pool", "reviewer")
+        self.decide_by(shown, action="{}")
+        self.assertIn("record was changed", self.approve(shown, "anna").messages)
+        asked = self.request("--pool", "reviewer")
+        self.decide_by(asked, requester="uid:12345")
+        self.assertIn("another one has asked", self.approve(asked, "anna").messages)
+
+    def test_from_another_project_it_is_not_signed_and_nothing_is_lost(self):
+        self.policy("[pools.dba]\nroles = [\"operator\"]\nthreshold = 2\n")
+        self.key("anna")
+        self.key("ben")
+        decision = self.request("--pool", "dba")
+        self.assertEqual(self.approve(decision, "anna").returncode, 0)
+        os.makedirs(self.path("other/.git"))
+        shutil.copytree(self.path(".jobward"), self.path("other/.jobward"))
+        for command in (("approve", decision, "--key", "ben"), ("review", "show", decision, "--to-sign")):
+            run = self.jobward(*command, cwd=self.path("other"))
+            self.assertEqual(run.returncode, 1, run)
+            self.assertIn("is of the project " + os.path.realpath(self.work), run.messages)
+        self.assertNotIn(decision.encode(), self.jobward("review", "list", cwd=self.path("other")).stdout)
+        self.assertIn(decision.encode(), self.jobward("review", "list", "--everywhere", cwd=self.path("other")).stdout)
+        self.assertEqual(self.approve(decision, "ben").returncode, 0)
+        self.assertEqual(self.check(decision), 0)
+
+    def test_it_can_be_of_one_command(self):
+        self.policy("")
+        self.key("anna")
+        decision = self.request("--", "true")
+        self.assertEqual(self.approve(decision, "anna").returncode, 0)
+        options = ["--mem", "64M", "--require-review", decision]
+        run = self.run_job(["false"], options)
+        self.assert_outcome(run, "refused", 77)
+        self.assertIn("another command", run.result["cause"])
+        self.assertEqual([one["check"] for one in self.entries("--run", run.result["run"])], ["review"])
+        self.assert_ok(self.run_job(["true"], options))
+
+    def test_a_review_by_others_does_not_stand_for_it(self):
+        self.policy("[guard]\nchecks = true\n[pools.dba]\nroles = [\"operator\"]\n[pools.easy]\nroles = [\"reviewer\"]\n")
+        self.key("anna")
+        self.key("ben", "reviewer")
+        first = self.request("--pool", "dba")
+        self.assertEqual(self.approve(first, "anna").returncode, 0)
+        self.assert_ok(self.run_job(["true"], ["--mem", "64M", "--require-review", first]))
+        easy = self.request("--pool", "easy")
+        self.assertEqual(self.approve(easy, "ben").returncode, 0)
+        for options in (["--mem", "64M", "--require-review", easy], ["--mem", "64M"]):
+            run = self.run_job(["true"], options)
+            self.assert_outcome(run, "refused", 77)
+            self.assertIn("--require-review of dba", run.result["cause"])
+
+    def test_a_key_that_nobody_trusts_proves_nothing_of_who_asks(self):
+        self.policy("[pools.reviewer]\nroles = [\"reviewer\"]\nagents = true\n")
+        self.agent_key("critic")
+        self.assertEqual(self.jobward("keys", "new", "--agent", "reviewer", "--name", "junk").returncode, 0)
+        run = self.jobward("review", "request", "--describe", "x", "--key", "junk")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("does not trust", run.messages)
+        listed = self.json_of("keys", "list", "--json")
+        line, = [key["public"] for key in listed["own"] if key["name"] == "junk"]
+        self.assertEqual(self.jobward("keys", "trust", line, "--name", "boss", "--role", "operator").returncode, 0)
+        boss, = [key for key in self.json_of("keys", "list", "--json")["trusted"] if key["name"] == "boss"]
+        self.assertTrue(boss["agent"])
+
     def test_a_refusal_closes_it(self):
         self.policy("")
         self.key("anna")
@@ -297,6 +422,16 @@ class LedgerFile(Trust):
 
 
 class Policy(Trust):
+    def test_a_variable_does_not_lead_past_it(self):
+        self.policy("[guard]\nno_limit = true\n")
+        empty = self.path("empty.toml")
+        with open(empty, "w"):
+            pass
+        run = self.run_job(["true"], ["--no-limit"], env={**self.env, "JOBWARD_POLICY": empty})
+        self.assert_outcome(run, "refused", 77)
+        if os.geteuid() == 0:  # else the file is not root's, and ignored
+            self.assertIn("two policies", run.result["cause"])
+
     def test_what_is_not_understood_stops_everything_and_names_the_line(self):
         self.policy("[guard]\nno_limits = true\n")
         run = self.run_job(["true"], ["--mem", "64M"])
