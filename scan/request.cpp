@@ -87,10 +87,10 @@ Status check_words(const StubRequest& request) {
 Result<StubScan> scan_stubs(const StubRequest& request) {
   if (!can_parse()) return error("look for", "stubs", std::string(how_to_parse()));
   StubScan out;
-  out.sources = read_sources(request.paths, request.max_bytes);
+  out.sources = read_sources(request.paths, request.max_bytes, request.go_on);
   auto rules = rules_of(request, out.sources);
   if (!rules) return tl::unexpected(std::move(rules).error());
-  out.report = find_stubs(out.sources.files, *rules);
+  out.report = find_stubs(out.sources.files, *rules, request.go_on);
   auto& problems = out.report.problems;
   problems.insert(problems.begin(), out.sources.problems.begin(), out.sources.problems.end());
   return out;

@@ -1,6 +1,7 @@
 // A scan as users ask for it: the flags of `jobward scan stubs`, the fields of a contract's check.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct StubRequest {
   std::string against;                   // a record (record.h); empty: none
   std::optional<std::string> record;     // its text, where it has been read already
   std::size_t max_bytes = kMaxSourceBytes;
+  std::function<bool()> go_on;  // asked between files; false: the rest is a problem of the report
 };
 
 struct StubScan {

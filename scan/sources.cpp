@@ -27,7 +27,8 @@ bool ends_with(const std::string& text, std::string_view end) {
 
 class Walk {
  public:
-  explicit Walk(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+  Walk(std::size_t max_bytes, const std::function<bool()>& go_on)
+      : max_bytes_(max_bytes), go_on_(go_on) {}
   void enter(const std::string& path);
   Sources finish();
 
@@ -45,6 +46,7 @@ class Walk {
   }
 
   std::size_t max_bytes_;
+  const std::function<bool()>& go_on_;
   Sources out_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   std::vector<Pending> pending_;
@@ -60,6 +62,7 @@ void Walk::enter(const std::string& path) {
   while (!pending_.empty()) {
     const Pending next = std::move(pending_.back());
     pending_.pop_back();
+    if (go_on_ && !go_on_()) return problem(path, "it was to stop");
     read_directory(next);
   }
   if (out_.files.size() + out_.problems.size() == before && seen_.size() == known)
@@ -136,8 +139,9 @@ Sources Walk::finish() {
 
 }  // namespace
 
-Sources read_sources(const std::vector<std::string>& paths, std::size_t max_bytes) {
-  Walk walk(max_bytes);
+Sources read_sources(const std::vector<std::string>& paths, std::size_t max_bytes,
+                     const std::function<bool()>& go_on) {
+  Walk walk(max_bytes, go_on);
   for (const auto& path : paths)
     walk.enter(path);
   return walk.finish();

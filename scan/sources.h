@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ struct Sources {
 // told: links to directories, and directories that hold no sources of the project (.git and its
 // like, __pycache__, node_modules, a virtual environment: one with a pyvenv.cfg). A directory
 // without any *.py is a problem, never an empty success. Reads regular files only.
+// `go_on` is asked between files: false ends it with a problem.
 Sources read_sources(const std::vector<std::string>& paths,
-                     std::size_t max_bytes = kMaxSourceBytes);
+                     std::size_t max_bytes = kMaxSourceBytes,
+                     const std::function<bool()>& go_on = {});
 
 }  // namespace jobward::scan

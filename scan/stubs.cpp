@@ -13,9 +13,14 @@ namespace jobward::scan {
 namespace {
 
 std::vector<Module> read_modules(std::vector<SourceFile> files,
-                                 std::vector<SourceProblem>& problems) {
+                                 std::vector<SourceProblem>& problems,
+                                 const std::function<bool()>& go_on) {
   std::vector<Module> out;
   for (auto& file : files) {
+    if (go_on && !go_on()) {
+      problems.push_back({file.name, 0, "it was to stop"});
+      break;
+    }
     auto tree = parse_python(std::move(file.text), file.name);
     if (!tree) {
       problems.push_back(std::move(tree).error());
@@ -132,9 +137,10 @@ std::size_t StubReport::faults() const {
   return out;
 }
 
-StubReport find_stubs(std::vector<SourceFile> files, const StubRules& rules) {
+StubReport find_stubs(std::vector<SourceFile> files, const StubRules& rules,
+                      const std::function<bool()>& go_on) {
   StubReport report;
-  const Program program(read_modules(std::move(files), report.problems));
+  const Program program(read_modules(std::move(files), report.problems, go_on));
   const Carriers carriers = find_carriers(program, rules.markers);
   Judge judge(program, rules);
   for (const auto& marker : rules.markers)

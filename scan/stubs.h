@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -119,7 +120,9 @@ struct StubReport {
 };
 
 // The files are judged as one program: an import of one by another is followed by its last name.
-StubReport find_stubs(std::vector<SourceFile> files, const StubRules& rules);
+// `go_on` is asked between files: false leaves the rest out, which is a problem.
+StubReport find_stubs(std::vector<SourceFile> files, const StubRules& rules,
+                      const std::function<bool()>& go_on = {});
 
 // The bodies of all functions in a file, to be named as known stubs.
 tl::expected<std::set<std::string>, SourceProblem> bodies_of(SourceFile file);

@@ -62,10 +62,10 @@ declare -gA package_use=(
   [libsodium-dev]='signatures and hashes'
   [zlib1g-dev]='reading histories that are packed with gzip'
   [libtree-sitter-dev]='parsing sources, for `jobward scan`'
-  [npm]='fetches what Debian does not have, from the npm registry'
   [libsystemd-dev]='asking systemd for scopes (loaded at run time, when there is one)'
   [catch2]='the unit tests'
-  [curl]='downloads the engine of the verification for its tests'
+  [ca-certificates]='whom to believe when downloading'
+  [curl]='downloads what Debian does not have: a grammar, and the engine of the verification'
   [python3]='the example and the integration tests'
   [qemu-system-x86]='the virtual machines of the tests'
   [busybox-static]='the small test machine, and the start of the other'
@@ -83,8 +83,8 @@ declare -gA package_use=(
 {
   build_packages=(g++ cmake ninja-build ccache libcgroup-dev libboost-dev libspdlog-dev libfmt-dev
     nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev
-    zlib1g-dev libtree-sitter-dev)
-  test_packages=(catch2 curl python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
+    zlib1g-dev libtree-sitter-dev curl ca-certificates)
+  test_packages=(catch2 python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
   lint_packages=(clang-format clang-tidy)
   bench_packages=(libbenchmark-dev cgroup-tools hyperfine)
 }
