@@ -97,7 +97,8 @@ int approve_command(const Arguments& arguments) {
   auto decision = (*desk)->decisions->find(options.decision);
   if (!decision) return failure("approve", decision.error().message(), 1);
   // Before anything is signed: what it is that is signed.
-  std::fprintf(stderr, "%s%s\n", decision_line(*decision, (*desk)->decisions->standing(*decision)).c_str(),
+  std::fprintf(stderr, "%s%s\n",
+               decision_line(*decision, (*desk)->decisions->standing(*decision)).c_str(),
                printable(decision->request.action).c_str());
   auto signed_now = decide(**desk, *decision, options);
   if (!signed_now) return failure("approve", signed_now.error().message(), 1);

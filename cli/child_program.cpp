@@ -69,7 +69,8 @@ int start(const std::vector<std::string>& argv, const Streams& streams, pid_t& p
       {&streams.in, 0}, {&streams.out, 1}, {&streams.err, 2}};
   for (const auto& [fd, number] : wanted)
     if (*fd) ::posix_spawn_file_actions_adddup2(&actions, fd->get(), number);
-  const int failed = ::posix_spawnp(&pid, words.front(), &actions, attributes, words.data(), environ);
+  const int failed =
+      ::posix_spawnp(&pid, words.front(), &actions, attributes, words.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   return failed;
 }

@@ -22,8 +22,8 @@ Result<int> run_program(const std::vector<std::string>& argv);
 // With `input` as its standard input; what it writes is returned.
 Result<ProgramEnd> ask_program(const std::vector<std::string>& argv, const std::string& input);
 
-// Without input; what it writes to standard output is returned, its errors go where ours go. Signals
-// that we hold back reach it: one of those that would end us ends it.
+// Without input; what it writes to standard output is returned, its errors go where ours go.
+// Signals that we hold back reach it: one of those that would end us ends it.
 Result<ProgramEnd> ask_program_aloud(const std::vector<std::string>& argv);
 
 // The absolute path of this executable.

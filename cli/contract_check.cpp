@@ -53,13 +53,13 @@ std::string real_path(const std::string& path) {
 }
 
 // By them a copy is known: what it names, and the files that this means now, links followed.
-std::vector<std::string> files_of(const verify::Contract& contract) {
+std::vector<std::string> files_of(const verify::Contract& contract, const verify::Tick& tick) {
   constexpr std::size_t kEnough = 1000;
   std::set<std::string> out;
   const auto add = [&](const std::vector<std::string>& paths) {
     for (const auto& path : paths)
       out.insert(real_path(profiles::absolute_path(contract.directory, path)));
-    const auto files = verify::find_files(contract.directory, paths);
+    const auto files = verify::find_files(contract.directory, paths, tick);
     for (std::size_t i = 0; files && i < std::min(kEnough, files->size()); ++i)
       out.insert(real_path((*files)[i].path));
   };
@@ -82,13 +82,14 @@ profiles::Project contract_project(const verify::Contract& contract) {
   return profiles::find_project(real_path(contract.directory), profiles::RealFileProbe());
 }
 
-Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run) {
+Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run,
+                                      const verify::Tick& tick) {
   ContractAtDesk out;
   auto desk = open_trust_desk_at(real_path(contract.directory));
   if (!desk) return rethrow(std::move(desk).error(), "the record of contracts");
   out.desk = std::move(*desk);
   out.use.terms = verify::terms_of(contract);
-  out.use.datasets = files_of(contract);
+  out.use.datasets = files_of(contract, tick);
   auto cwd = working_directory();
   if (!cwd) return tl::unexpected(std::move(cwd).error());
   out.use.path = real_path(profiles::absolute_path(*cwd, contract.path));
@@ -136,8 +137,9 @@ Result<ContractVerdict> check_contract(ContractAtDesk& at, verify::Options optio
   bool settled = false;
   if (!verdict->allowed) {
     auto allowed = settle(at, *verdict, out);
-    if (!allowed || !*allowed) return allowed ? Result<ContractVerdict>(std::move(out))
-                                              : tl::unexpected(std::move(allowed).error());
+    if (!allowed || !*allowed)
+      return allowed ? Result<ContractVerdict>(std::move(out))
+                     : tl::unexpected(std::move(allowed).error());
     settled = true;
   }
   auto report = verify_contract(at.contract, at.desk->project.identity, std::move(options));
@@ -145,15 +147,15 @@ Result<ContractVerdict> check_contract(ContractAtDesk& at, verify::Options optio
   // An approval is used up by a check that could be made, not by one that could not begin.
   if (verdict->overridden && !settled) {
     auto allowed = settle(at, *verdict, out);
-    if (!allowed || !*allowed) return allowed ? Result<ContractVerdict>(std::move(out))
-                                              : tl::unexpected(std::move(allowed).error());
+    if (!allowed || !*allowed)
+      return allowed ? Result<ContractVerdict>(std::move(out))
+                     : tl::unexpected(std::move(allowed).error());
   }
   auto found = verify::findings(*report);
   if (auto kept = put_on_record(at, found); !kept) out.not_on_record = kept.error().message();
   // What could not be checked has not been accepted either.
   if (report->exit_status() == 0 && out.not_on_record.empty())
-    if (auto kept =
-            trust::accept_contract(*at.desk->ledger, *at.desk->decisions, at.use, *verdict);
+    if (auto kept = trust::accept_contract(*at.desk->ledger, *at.desk->decisions, at.use, *verdict);
         !kept)
       out.not_on_record = kept.error().message();
   // Later checks compare with them: only with what is on record.

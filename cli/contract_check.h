@@ -28,7 +28,9 @@ struct ContractAtDesk {
 profiles::Project contract_project(const verify::Contract& contract);
 
 // `run`: the run that it is used for; empty: none.
-Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run);
+// `tick`: asked while files are looked for.
+Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run,
+                                      const verify::Tick& tick = {});
 
 // What came of it.
 struct ContractVerdict {

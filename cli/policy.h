@@ -42,9 +42,9 @@ struct PolicyPlaces {
 
 // From `system`; only where nothing is there, from the file that JOBWARD_POLICY names: nobody can
 // leave the system's policy by naming another; and where none of them is in force, from the
-// project. One that is named beside a project's is an error. A file that is not root's own (see policy_objection) is ignored with a warning; the
-// project's may also be the user's own. One that cannot be read or understood is an error: no
-// policy would be looser than what was meant.
+// project. One that is named beside a project's is an error. A file that is not root's own (see
+// policy_objection) is ignored with a warning; the project's may also be the user's own. One that
+// cannot be read or understood is an error: no policy would be looser than what was meant.
 Result<LoadedPolicy> load_policy(const Environment& environment, const PolicyPlaces& places = {});
 
 }  // namespace jobward::cli

@@ -47,8 +47,7 @@ int request(TrustDesk& desk, Options& options) {
           "review",
           "there is no pool \"" + printable(pool) + "\"; `jobward policy show` lists them",
           exit_code::kUsage);
-  auto action =
-      review_action({options.describe, options.pools, options.files, options.command});
+  auto action = review_action({options.describe, options.pools, options.files, options.command});
   if (!action) return failure("review", action.error().message(), exit_code::kUsage);
   trust::Request wanted{trust::DecisionKind::review,
                         *action,

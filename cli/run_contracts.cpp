@@ -35,11 +35,11 @@ std::vector<Finding> check_apart(const RunContracts::One& contract, const std::s
   if (!end) return {not_checked(contract, end.error().message())};
   const auto json = nlohmann::ordered_json::parse(end->output, nullptr, false);
   if (!json.is_object())
-    return {not_checked(contract, end->status > exit_code::kSignalBase
-                                      ? "it was ended by signal " +
-                                            std::to_string(end->status - exit_code::kSignalBase)
-                                      : "it ended with exit status " +
-                                            std::to_string(end->status) + " and no result")};
+    return {not_checked(
+        contract,
+        end->status > exit_code::kSignalBase
+            ? "it was ended by signal " + std::to_string(end->status - exit_code::kSignalBase)
+            : "it ended with exit status " + std::to_string(end->status) + " and no result")};
   auto found = findings_from_json(json.value("findings", nlohmann::ordered_json::array()));
   if (!found) return {not_checked(contract, found.error().message())};
   if (json.contains("error")) found->push_back(not_checked(contract, json["error"]));
@@ -69,7 +69,8 @@ Result<std::vector<RunContracts::One>> read_all(const std::vector<std::string>& 
     auto contract = verify::read_contract(path);
     if (!contract) return rethrow(std::move(contract).error(), flag);
     const auto home = contract_project(*contract).identity;
-    RunContracts::One one{path, contract->id, contract->sha256, home == project.identity ? "" : home};
+    RunContracts::One one{path, contract->id, contract->sha256,
+                          home == project.identity ? "" : home};
     ids.push_back(one.foreign.empty() ? one.id : one.id + " of " + one.foreign);
     out.push_back(std::move(one));
   }
@@ -141,8 +142,7 @@ std::optional<std::string> foreign_contract(const RunContracts& contracts,
   return std::nullopt;
 }
 
-std::optional<std::string> require_again(const RunContracts& contracts,
-                                         launcher::RunOrder& order) {
+std::optional<std::string> require_again(const RunContracts& contracts, launcher::RunOrder& order) {
   if (contracts.required.empty()) return std::nullopt;
   require_now(contracts, order);
   return order.refusal;

@@ -51,8 +51,7 @@ Status require_contracts(const RunContracts& contracts, launcher::RunOrder& orde
 
 // Once more, after it had to wait: the data may be others by now. A reason not to start; absent:
 // none. What was found is in the order instead of what was found before.
-std::optional<std::string> require_again(const RunContracts& contracts,
-                                         launcher::RunOrder& order);
+std::optional<std::string> require_again(const RunContracts& contracts, launcher::RunOrder& order);
 
 // For RunHooks::check_product: the contracts of --verify, in order; those after a HARD_FAIL are not
 // checked. What could not be checked is a HARD_FAIL.

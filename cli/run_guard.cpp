@@ -139,8 +139,8 @@ void lift_caps(Session& session, const launcher::RunOrder& order, const std::str
 std::string why_not_earlier(trust::Decisions& decisions, const std::string& action) {
   const auto stale = decisions.stale(trust::DecisionKind::caps, action);
   if (!stale || !*stale) return {};
-  return "; the earlier approval " + (*stale)->id + " does not count: " +
-         decisions.standing(**stale).why;
+  return "; the earlier approval " + (*stale)->id +
+         " does not count: " + decisions.standing(**stale).why;
 }
 
 // A new way to call the program may have less than what it is known by, and must not take that
@@ -292,10 +292,12 @@ std::optional<std::string> use_approvals(RunGuard& guard, const Session& session
     if (!now) return now.error().message();
     const auto standing = decisions.standing(*now);
     if (standing.state != trust::Standing::State::approved)
-      return "the approval " + now->id + " does not hold any more: " +
-             std::string(trust::to_string(standing.state)) + ", " + standing.why;
+      return "the approval " + now->id +
+             " does not hold any more: " + std::string(trust::to_string(standing.state)) + ", " +
+             standing.why;
     if (approval.is_review)
-      if (const auto changed = changed_since(*now)) return "the review " + now->id + ": " + *changed;
+      if (const auto changed = changed_since(*now))
+        return "the review " + now->id + ": " + *changed;
   }
   for (const auto& approval : guard.approvals)
     if (auto used = decisions.consume(approval.decision, approval.action, approval.entry); !used)

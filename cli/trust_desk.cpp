@@ -149,9 +149,9 @@ Status take_findings_into_ledger(const LoadedPolicy& policy, const profiles::Run
                                  const std::vector<Finding>& findings) {
   // What a contract's check has found it has put there itself, unless it could not be made at all.
   const auto is_own = [](const Finding& one) {
-    return !one.passed && (one.source == "launcher" || one.source == "watchdog" ||
-                           one.source == "stamp" || one.primitive == "contract" ||
-                           one.primitive == "review");
+    return !one.passed &&
+           (one.source == "launcher" || one.source == "watchdog" || one.source == "stamp" ||
+            one.primitive == "contract" || one.primitive == "review");
   };
   if (std::none_of(findings.begin(), findings.end(), is_own)) return {};
   const auto desk =

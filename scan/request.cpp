@@ -17,7 +17,8 @@ Result<std::vector<Marker>> markers_of(const StubRequest& request) {
   };
   for (const auto& name : request.markers) {
     if (!is_marker_name(name))
-      return error("use", "the marker " + printable(name), "it is nothing that a function is called");
+      return error("use", "the marker " + printable(name),
+                   "it is nothing that a function is called");
     if (find(name) == out.end()) out.push_back(standard_marker(name));
   }
   for (const auto& text : request.required) {

@@ -302,8 +302,8 @@ class Judging {
 
 }  // namespace
 
-Result<BaselineVerdict> judge_contract(Ledger& ledger, Decisions& decisions,
-                                       const ContractUse& use, Approvals approvals) {
+Result<BaselineVerdict> judge_contract(Ledger& ledger, Decisions& decisions, const ContractUse& use,
+                                       Approvals approvals) {
   return Judging(ledger, decisions, use, approvals).run();
 }
 

@@ -39,8 +39,7 @@ enum class Approvals { use_up, look_only };
 // Before the contract's checks. The one call for `jobward verify`, `run --verify` and `--require`:
 // with `allowed` false it is a HARD_FAIL, whatever the data say. Keyed by project (of the
 // decisions' audience) and the contract's id. An approval is used up by it.
-Result<BaselineVerdict> judge_contract(Ledger& ledger, Decisions& decisions,
-                                       const ContractUse& use,
+Result<BaselineVerdict> judge_contract(Ledger& ledger, Decisions& decisions, const ContractUse& use,
                                        Approvals approvals = Approvals::use_up);
 
 // After the checks, if none of them was a HARD_FAIL: the first accepted use, or a tightening,

@@ -439,7 +439,8 @@ Result<std::optional<Decision>> Decisions::stale(DecisionKind kind, const std::s
   auto open = of_action(kind, sha256_hex(action));
   if (!open) return tl::unexpected(std::move(open).error());
   for (auto& decision : *open)
-    if (standing(decision).state == Standing::State::stale) return std::optional(std::move(decision));
+    if (standing(decision).state == Standing::State::stale)
+      return std::optional(std::move(decision));
   return std::nullopt;
 }
 

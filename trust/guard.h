@@ -27,7 +27,7 @@ struct RunTerms {
   std::vector<std::string> require;
   std::vector<std::string> require_stamp;   // names, with what tells the audit
   std::vector<std::string> require_review;  // the pools of the review that it requires
-  std::vector<std::string> guarded_flags;  // of the job itself, see split_guarded()
+  std::vector<std::string> guarded_flags;   // of the job itself, see split_guarded()
 };
 
 struct GuardAsk {

@@ -201,7 +201,8 @@ TEST_CASE("run_queue: A database of the first schema is taken over with its runs
     REQUIRE(db.execute(
         "DROP TABLE watchdog_events; DROP TABLE watchdog_files; DROP TABLE watchdog_broken;"
         "DROP TABLE imported; DROP TABLE states; DROP TABLE learning;"
-        "DROP TABLE ledger; DROP TABLE ledger_exports; DROP TABLE decisions; DROP TABLE accepted_rows;"
+        "DROP TABLE ledger; DROP TABLE ledger_exports; DROP TABLE decisions; DROP TABLE "
+        "accepted_rows;"
         "DROP INDEX runs_with_curve; DROP INDEX runs_learned; ALTER TABLE runs DROP COLUMN "
         "learned_order;"
         "DROP INDEX runs_requested; DROP INDEX runs_requested_until;"

@@ -1,6 +1,7 @@
 #include "trust/decisions.h"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "common/identity.h"
 #include "tests/support/fixed_clock.h"
@@ -37,7 +38,11 @@ class DecisionsTest {
   Request request(DecisionKind kind = DecisionKind::caps,
                   std::vector<std::string> pools = {"operator"},
                   const std::string& requester = "uid:1000") {
-    return {kind, kAction, "to do it", std::move(pools), requester, false};
+    // Who decides a review is part of what is signed.
+    const std::string action = kind == DecisionKind::review
+                                   ? nlohmann::json{{"kind", "review"}, {"pools", pools}}.dump()
+                                   : std::string(kAction);
+    return {kind, action, "to do it", std::move(pools), requester, false};
   }
   Decision ask(const Request& wanted) { return decisions.ask(wanted, {}).value(); }
   const TrustedKey& key(const std::string& name) {
@@ -54,12 +59,13 @@ class DecisionsTest {
     return done ? "" : done.error().message();
   }
   // Empty: it was used.
-  std::string use(Decisions& by, const std::string& action = kAction) {
+  std::string use(Decisions& by, const std::string& other_action = "") {
     NewEntry entry;
     entry.kind = EntryKind::override_;
     const auto open = by.list(false).value();
     REQUIRE(!open.empty());
-    const auto done = by.consume(open.front(), action, entry);
+    const auto done = by.consume(
+        open.front(), other_action.empty() ? open.front().request.action : other_action, entry);
     return done ? "" : done.error().message();
   }
   std::string use() { return use(decisions); }
@@ -381,4 +387,44 @@ TEST_CASE_METHOD(ContractTest,
   // Nor does a signature that has lost its key.
   policy.revoked[key("anna").id()] = "p:9";
   CHECK_THAT(refused(contract), Contains("is not signed"));
+}
+
+TEST_CASE_METHOD(DecisionsTest, "decisions: Whoever edits the row of a decision gains nothing") {
+  const auto edit = [&](const Decision& decision, const char* member, const std::string& value) {
+    return ledger->database().execute("UPDATE decisions SET request=json_set(request, '$." +
+                                      std::string(member) + "', " + value + ") WHERE id='" +
+                                      decision.id + "'");
+  };
+  // What the guards ask is decided by the pool that the policy names.
+  const auto caps = ask(request());
+  REQUIRE(edit(caps, "pools", "json('[\"bots\"]')"));
+  CHECK_THAT(sign(caps, ben, "ben"), Contains("may not decide this"));
+  CHECK(sign(caps, anna, "anna") == "");
+  const auto review = ask(request(DecisionKind::review, {"two"}));
+  REQUIRE(edit(review, "pools", "json('[\"reviewer\"]')"));
+  CHECK_THAT(decisions.standing(decisions.find(review.id).value()).why, Contains("other pools"));
+  const auto shown = ask(request(DecisionKind::review, {"reviewer"}));
+  REQUIRE(edit(shown, "action", "'{}'"));
+  CHECK_THAT(decisions.standing(decisions.find(shown.id).value()).why,
+             Contains("the action is not the one"));
+  const auto asked = ask(request(DecisionKind::review, {"reviewer"}, key_id(coder.key())));
+  REQUIRE(edit(asked, "requester", "'uid:7'"));
+  CHECK_THAT(decisions.standing(decisions.find(asked.id).value()).why,
+             Contains("another one has asked"));
+}
+
+TEST_CASE_METHOD(DecisionsTest, "decisions: Signatures are not dropped to sign anew") {
+  const auto decision = ask(request(DecisionKind::review, {"two"}));
+  REQUIRE(sign(decision, anna, "anna") == "");
+  Circumstances changed{policy, sha256_hex("another policy"), at.audience};
+  Decisions later(*ledger, changed);
+  const auto anew = later.to_sign(decision);
+  REQUIRE(!anew);
+  CHECK_THAT(anew.error().message(), Contains("the policy has changed"));
+  Circumstances elsewhere{policy, at.policy_sha256, {"here", "/work/other"}};
+  Decisions other(*ledger, elsewhere);
+  const auto foreign = other.to_sign(decision);
+  REQUIRE(!foreign);
+  CHECK_THAT(foreign.error().message(), Contains("/work/p"));
+  CHECK(sign(decision, ben, "ben") == "");
 }
