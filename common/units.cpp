@@ -30,6 +30,14 @@ std::optional<double> take_decimal(std::string_view& text) {
   return value;
 }
 
+// The double nearest to a hundredth of a decimal: 0.7 / 100 is less than 0.007.
+double hundredth(std::string_view decimal) {
+  const auto shifted = std::string(decimal) + "e-2";
+  double value = 0;
+  std::from_chars(shifted.data(), shifted.data() + shifted.size(), value);
+  return value;
+}
+
 std::optional<double> byte_unit(std::string_view unit) {
   if (unit.empty() || unit == "B") return 1.0;
   static constexpr std::string_view kPrefixes = "KMGTPE";
@@ -127,9 +135,18 @@ Result<double> parse_fraction(std::string_view text) {
   const bool percent = text == "%";
   if (!number || (!percent && !text.empty()))
     return error("read share", quoted(whole), "expected a share such as 50% or 0.5");
-  const double share = percent ? *number / 100 : *number;
+  const double share = percent ? hundredth(whole.substr(0, whole.size() - 1)) : *number;
   if (share > 1) return error("read share", quoted(whole), "more than 100%");
   return share;
+}
+
+double part_of(double share, double whole) {
+  if (whole <= 0) return 0;
+  // A division is rounded once, as the share was when it was read; the product may be off by one.
+  double part = std::floor(share * whole);
+  if ((part + 1) / whole <= share) ++part;
+  if (part > 0 && part / whole > share) --part;
+  return part;
 }
 
 Result<double> parse_number(std::string_view text) {

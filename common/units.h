@@ -20,6 +20,8 @@ Result<std::uint64_t> parse_bytes(std::string_view text);      // "8G", "1.5GiB"
 Result<double> parse_duration_seconds(std::string_view text);  // "90s", "2h30m", "1.5h", "250ms"
 Result<std::uint64_t> parse_bytes_per_second(std::string_view text);  // "100M/s"
 Result<double> parse_fraction(std::string_view text);  // "50%" or "0.5" -> 0.5, in [0, 1]
+// The most whole things of `whole` that are no more than this share of them: 7 of 1000 are 0.7%.
+double part_of(double share, double whole);
 
 // A finite decimal number with nothing around it, as in a command line's numeric argument.
 Result<double> parse_number(std::string_view text);

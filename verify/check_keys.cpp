@@ -1,6 +1,8 @@
 // unique and key_alignment.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <map>
 
 #include "common/text.h"
 #include "verify/examination.h"
@@ -44,6 +46,13 @@ std::string key_words(const std::vector<std::string>& names) {
   return joined(out, ", ");
 }
 
+// A name for a count in a sample, where a column of the key may have it.
+std::string count_name(const std::vector<std::string>& names, std::string wanted) {
+  while (std::find(names.begin(), names.end(), wanted) != names.end())
+    wanted += "_";
+  return wanted;
+}
+
 struct UniqueSlots {
   std::size_t rows = 0;
   std::size_t present = 0;   // rows that count
@@ -82,7 +91,7 @@ Result<std::vector<Sample>> duplicated(const CheckContext& context, Opened& data
   for (const auto& part : key.parts)
     list.push_back(as_text(part));
   auto names = key.names;
-  names.emplace_back("rows");
+  names.push_back(count_name(names, "rows"));
   if (!dataset.source.in_memory) ++dataset.source.scans;
   const std::string keys = joined(key.parts, ", ");
   return sample_rows(*context.engine, names,
@@ -139,27 +148,61 @@ Result<Judge> prepare(const CheckContext& context, const Check& check, const Uni
 
 namespace {
 
-// Values of these types are compared as they are; others would be converted, and 2^53 + 1 made
-// equal to 2^53.
-bool comparable(const std::string& a, const std::string& b) {
-  const auto exact_number = [](const std::string& type) {
-    return is_integer(type) || is_decimal(type);
-  };
-  return a == b || (exact_number(a) && exact_number(b)) || (is_float(a) && is_float(b));
+// Digits before and after the point.
+struct Digits {
+  int whole = 0;
+  int fraction = 0;
+};
+
+Digits digits_of(const std::string& type) {
+  if (is_decimal(type)) {
+    int width = 0;
+    int scale = 0;
+    std::sscanf(type.c_str(), "DECIMAL(%d,%d)", &width, &scale);
+    return {width - scale, scale};
+  }
+  static const std::map<std::string, int> kDigits{
+      {"TINYINT", 3},  {"SMALLINT", 5},  {"INTEGER", 10},  {"BIGINT", 19},  {"HUGEINT", 39},
+      {"UTINYINT", 3}, {"USMALLINT", 5}, {"UINTEGER", 10}, {"UBIGINT", 20}, {"UHUGEINT", 39}};
+  const auto found = kDigits.find(type);
+  return {found == kDigits.end() ? 0 : found->second, 0};
 }
 
-Status expect_comparable(const Opened& left, const Opened& right, const KeyAlignment& demand) {
+bool is_exact_number(const std::string& type) { return is_integer(type) || is_decimal(type); }
+
+// Two types are compared in the engine's common one, which must hold all values of both: DOUBLE
+// makes 2^53 + 1 equal to 2^53, and a DECIMAL of too few digits rounds.
+Result<bool> comparable(Engine& engine, const std::string& a, const std::string& b) {
+  if (a == b || (is_float(a) && is_float(b))) return true;
+  if (!is_exact_number(a) || !is_exact_number(b)) return false;
+  auto rows = engine.query("SELECT DISTINCT typeof(x) FROM (SELECT CAST(NULL AS " + a +
+                           ") AS x UNION ALL SELECT CAST(NULL AS " + b + "))");
+  if (!rows) return tl::unexpected(std::move(rows).error());
+  const std::string common = rows->front()[0].value_or("");
+  if (!is_exact_number(common)) return false;
+  const auto room = digits_of(common);
+  for (const auto& type : {a, b}) {
+    const auto needed = digits_of(type);
+    if (needed.whole > room.whole || needed.fraction > room.fraction) return false;
+  }
+  return true;
+}
+
+Status expect_comparable(Engine& engine, const Opened& left, const Opened& right,
+                         const KeyAlignment& demand) {
   for (std::size_t i = 0; i < demand.left.size(); ++i) {
     const auto a = left.source.column(demand.left[i]);
     const auto b = right.source.column(demand.right[i]);
     if (!a) return tl::unexpected(a.error());
     if (!b) return tl::unexpected(b.error());
-    if (!comparable((*a)->type, (*b)->type))
+    const auto fits = comparable(engine, (*a)->type, (*b)->type);
+    if (!fits) return tl::unexpected(fits.error());
+    if (!*fits)
       return error("compare", "keys",
                    printable((*a)->name) + " is " + (*a)->type + ", and " + printable((*b)->name) +
                        " of " + right.source.spec->name + " is " + (*b)->type +
-                       "; nothing is converted (for text formats the dataset's types "
-                       "say how a column is read)");
+                       "; no type holds the values of both, and nothing is converted (for text "
+                       "formats the dataset's types say how a column is read)");
   }
   return {};
 }
@@ -261,8 +304,8 @@ Result<std::vector<Sample>> offending_keys(const CheckContext& context, Opened& 
   const std::string order = joined(list, ", ");
   list.push_back(as_text("l"));
   list.push_back(as_text("r"));
-  names.emplace_back("left_rows");
-  names.emplace_back("right_rows");
+  names.push_back(count_name(names, "left_rows"));
+  names.push_back(count_name(names, "right_rows"));
   for (auto* side : {&left, &right})
     if (!side->source.in_memory) ++side->source.scans;
   return sample_rows(*context.engine, names,
@@ -349,7 +392,7 @@ Result<Outcome> judge_alignment(const CheckContext& context, Opened& left, Opene
 Result<Judge> prepare(const CheckContext& context, const Check& check, const KeyAlignment& demand) {
   auto& left = context.at(check.dataset);
   auto& right = context.at(demand.other);
-  JOBWARD_RETURN_IF_ERROR(expect_comparable(left, right, demand));
+  JOBWARD_RETURN_IF_ERROR(expect_comparable(*context.engine, left, right, demand));
   Alignment what;
   what.demand = demand;
   auto first = key_of(left, demand.left, demand.ignore_case, demand.ignore_blanks);

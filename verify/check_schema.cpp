@@ -1,5 +1,7 @@
 // schema_match.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "common/text.h"
 #include "verify/contract_fields.h"
@@ -51,10 +53,12 @@ void compare_order(const SchemaMatch& demand, const Source& source, Compared& ou
   std::vector<std::string> expected;
   for (const auto& column : demand.columns)
     expected.push_back(column.name);
+  const std::set<std::string> wanted(expected.begin(), expected.end());
   std::vector<std::string> found;
   for (const auto& column : source.columns)
-    if (std::find(expected.begin(), expected.end(), column.name) != expected.end())
-      found.push_back(column.name);
+    if (wanted.contains(column.name)) found.push_back(column.name);
+  for (const auto& sentence : source.other_order)
+    out.mismatch("", sentence + " (order = \"exact\")");
   for (std::size_t i = 0; i < std::min(found.size(), expected.size()); ++i) {
     if (found[i] == expected[i]) continue;
     return out.mismatch(expected[i], "in the place of " + printable(expected[i]) + " stands " +
@@ -62,23 +66,55 @@ void compare_order(const SchemaMatch& demand, const Source& source, Compared& ou
   }
 }
 
+std::map<std::string, int> counted(const std::vector<Column>& columns) {
+  std::map<std::string, int> out;
+  for (const auto& column : columns)
+    ++out[column.name];
+  return out;
+}
+
 void compare_names(const SchemaMatch& demand, const Source& source, Compared& out) {
-  for (const auto& expected : demand.columns) {
-    const auto same = std::count_if(source.columns.begin(), source.columns.end(),
-                                    [&](const Column& one) { return one.name == expected.name; });
-    if (same == 0) {
-      out.missing.push_back(expected.name);
-      out.wrong.push_back(expected.name);
+  const auto there = counted(source.columns);
+  std::set<std::string> expected;
+  for (const auto& one : demand.columns) {
+    expected.insert(one.name);
+    const auto found = there.find(one.name);
+    if (found == there.end()) {
+      out.missing.push_back(one.name);
+      out.wrong.push_back(one.name);
+    } else if (found->second > 1) {
+      out.mismatch(one.name, "column " + printable(one.name) + " is there " +
+                                 std::to_string(found->second) + " times");
     }
-    if (same > 1)
-      out.mismatch(expected.name, "column " + printable(expected.name) + " is there " +
-                                      std::to_string(same) + " times");
   }
   if (demand.allow_extra) return;
   for (const auto& column : source.columns)
-    if (std::none_of(demand.columns.begin(), demand.columns.end(),
-                     [&](const ExpectedColumn& one) { return one.name == column.name; }))
-      out.extra.push_back(column.name);
+    if (!expected.contains(column.name)) out.extra.push_back(column.name);
+}
+
+// Of JSON the columns are those of the first lines; a key may come later.
+Status compare_later_keys(Engine& engine, const SchemaMatch& demand, const Source& source,
+                          Compared& out) {
+  if (source.spec->format != Format::jsonl) return {};
+  if (demand.allow_extra && out.missing.empty()) return {};
+  const auto keys = json_keys(engine, source);
+  if (!keys) return tl::unexpected(keys.error());
+  const auto known = counted(source.columns);
+  std::set<std::string> expected;
+  for (const auto& one : demand.columns)
+    expected.insert(one.name);
+  for (const auto& key : *keys) {
+    if (known.contains(key)) continue;
+    if (!expected.contains(key)) {
+      if (!demand.allow_extra) out.extra.push_back(key);
+      continue;
+    }
+    std::erase(out.missing, key);
+    out.mismatch(key, printable(key) +
+                          " is in none of the first lines, which tell the types: give it one in "
+                          "the dataset's types");
+  }
+  return {};
 }
 
 std::string words_of(const Compared& compared, const Source& source) {
@@ -111,67 +147,97 @@ struct NullCount {
   std::size_t slot = 0;
 };
 
+// What is demanded, and where the scan has counted.
+struct Prepared {
+  SchemaMatch demand;
+  std::vector<std::string> types;  // as the engine spells them
+  std::vector<NullCount> nulls;
+};
+
+void compare_types(const CheckContext& context, const Source& source, const Prepared& what,
+                   Compared& out) {
+  for (std::size_t i = 0; i < what.demand.columns.size(); ++i) {
+    const auto& expected = what.demand.columns[i];
+    if (!source.has(expected.name)) continue;
+    const auto column = source.column(expected.name);
+    if (!column || type_fits(**column, expected, what.types[i])) continue;
+    const bool unknown = is_text_format(*source.spec) && has_no_rows(context, source);
+    out.mismatch(expected.name,
+                 printable(expected.name) + " is " + (*column)->type + ", not " + what.types[i] +
+                     (unknown ? " (a text file without rows does not tell; give the dataset types)"
+                              : ""));
+  }
+}
+
+Outcome schema_outcome(const Source& source, const SchemaMatch& demand, const Compared& compared) {
+  Outcome out;
+  const auto wrong = compared.missing.size() + compared.extra.size() + compared.mismatched.size();
+  out.passed = wrong == 0;
+  out.observed = static_cast<std::int64_t>(source.columns.size());
+  out.threshold = static_cast<std::int64_t>(demand.columns.size());
+  out.failing = static_cast<std::int64_t>(wrong);
+  out.message = out.passed ? std::to_string(source.columns.size()) + " columns are as demanded"
+                           : words_of(compared, source);
+  out.details.put("missing", compared.missing);
+  out.details.put("extra", compared.extra);
+  out.details.put("mismatched", compared.mismatched);
+  std::vector<Facts> columns;
+  constexpr std::size_t kListed = 1000;
+  for (std::size_t i = 0; i < std::min(source.columns.size(), kListed); ++i) {
+    columns.emplace_back().put("name", source.columns[i].name);
+    columns.back().put("type", source.columns[i].type);
+  }
+  out.details.put("columns", std::move(columns));
+  return out;
+}
+
+Result<Outcome> judge_schema(const CheckContext& context, const Opened& dataset,
+                             const Prepared& what) {
+  const auto& source = dataset.source;
+  Compared compared;
+  compare_names(what.demand, source, compared);
+  compare_types(context, source, what, compared);
+  for (const auto& [expected, slot] : what.nulls)
+    if (const auto count = dataset.scan.count(slot); count > 0)
+      compared.mismatch(expected.name,
+                        printable(expected.name) + " is NULL in " + grouped(count) + " rows");
+  JOBWARD_RETURN_IF_ERROR(compare_later_keys(*context.engine, what.demand, source, compared));
+  if (what.demand.exact_order && compared.missing.empty())
+    compare_order(what.demand, source, compared);
+  for (const auto& difference : source.differences)
+    compared.mismatch("", difference);
+  return schema_outcome(source, what.demand, compared);
+}
+
 }  // namespace
 
 Result<Judge> prepare(const CheckContext& context, const Check& check, const SchemaMatch& demand) {
   auto& dataset = context.at(check.dataset);
-  std::vector<NullCount> nulls;
-  std::vector<std::string> types;
+  Prepared what{demand, {}, {}};
+  std::map<std::string, std::string> spelled;
   for (const auto& expected : demand.columns) {
-    auto type = exact_type(*context.engine, expected);
-    if (!type) return tl::unexpected(std::move(type).error());
-    types.push_back(std::move(*type));
+    auto& type = spelled[expected.type];
+    if (type.empty()) {
+      auto known = exact_type(*context.engine, expected);
+      if (!known) return tl::unexpected(std::move(known).error());
+      type = std::move(*known);
+    }
+    what.types.push_back(type);
+    if (!dataset.source.has(expected.name) || !dataset.source.differences.empty()) continue;
     const auto column = dataset.source.column(expected.name);
-    if (!column || !dataset.source.differences.empty()) continue;
+    if (!column) continue;
     const bool typed = is_text_format(*dataset.source.spec) && expected.type != "any";
+    const bool filled = expected.nullable == std::optional(false);
     // What a text file has is known when all of it was read: the value is thrown away, the
     // conversion is not.
     if (typed) dataset.scan.add("count(" + (*column)->sql + ")");
-    if (expected.nullable == std::optional(false))
-      nulls.push_back({expected, dataset.scan.add("count(*) - count(" + (*column)->sql + ")")});
-    if (typed || expected.nullable == std::optional(false)) dataset.scan.need((*column)->name);
+    if (filled)
+      what.nulls.push_back(
+          {expected, dataset.scan.add("count(*) - count(" + (*column)->sql + ")")});
+    if (typed || filled) dataset.scan.need((*column)->name);
   }
-  return [&dataset, demand, types, nulls](const CheckContext& at) -> Result<Outcome> {
-    const auto& source = dataset.source;
-    Compared compared;
-    compare_names(demand, source, compared);
-    for (std::size_t i = 0; i < demand.columns.size(); ++i) {
-      const auto column = source.column(demand.columns[i].name);
-      if (!column || type_fits(**column, demand.columns[i], types[i])) continue;
-      const bool unknown = is_text_format(*source.spec) && has_no_rows(at, source);
-      compared.mismatch((*column)->name,
-                        printable((*column)->name) + " is " + (*column)->type + ", not " +
-                            types[i] +
-                            (unknown ? " (a text file without rows does not tell; give the "
-                                       "dataset types)"
-                                     : ""));
-    }
-    for (const auto& [expected, slot] : nulls)
-      if (const auto count = dataset.scan.count(slot); count > 0)
-        compared.mismatch(expected.name,
-                          printable(expected.name) + " is NULL in " + grouped(count) + " rows");
-    if (demand.exact_order && compared.missing.empty()) compare_order(demand, source, compared);
-    for (const auto& difference : source.differences)
-      compared.mismatch("", difference);
-    Outcome out;
-    const auto wrong = compared.missing.size() + compared.extra.size() + compared.mismatched.size();
-    out.passed = wrong == 0;
-    out.observed = static_cast<std::int64_t>(source.columns.size());
-    out.threshold = static_cast<std::int64_t>(demand.columns.size());
-    out.failing = static_cast<std::int64_t>(wrong);
-    out.message = out.passed ? std::to_string(source.columns.size()) + " columns are as demanded"
-                             : words_of(compared, source);
-    out.details.put("missing", compared.missing);
-    out.details.put("extra", compared.extra);
-    out.details.put("mismatched", compared.mismatched);
-    std::vector<Facts> columns;
-    constexpr std::size_t kListed = 1000;
-    for (std::size_t i = 0; i < std::min(source.columns.size(), kListed); ++i) {
-      columns.emplace_back().put("name", source.columns[i].name);
-      columns.back().put("type", source.columns[i].type);
-    }
-    out.details.put("columns", std::move(columns));
-    return out;
+  return [&dataset, what = std::move(what)](const CheckContext& at) {
+    return judge_schema(at, dataset, what);
   };
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "common/fd.h"
+#include "verify/compressed.h"
 
 namespace jobward::verify {
 namespace {
@@ -62,7 +63,11 @@ std::optional<std::vector<std::string>> parse_csv_header(std::string_view text, 
 
 std::optional<std::vector<std::string>> read_csv_header(const std::string& path,
                                                         const TextOptions& options) {
-  if (path.ends_with(".gz") || path.ends_with(".zst")) return std::nullopt;
+  if (path.ends_with(".zst")) return std::nullopt;
+  if (path.ends_with(".gz")) {
+    const auto start = start_of_gzip(path, kLongestHeader);
+    return start ? parse_csv_header(start->text, start->whole, options) : std::nullopt;
+  }
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return std::nullopt;
   std::string text;

@@ -10,7 +10,7 @@
 
 namespace jobward::verify {
 
-// Absent: the file cannot be read, is compressed, or its first record is not whole within 1 MiB.
+// Absent: the file cannot be read or unpacked, or its first record is not whole within 1 MiB.
 std::optional<std::vector<std::string>> read_csv_header(const std::string& path,
                                                         const TextOptions& options);
 // The same of the file's first bytes; `whole`: they are all of it.

@@ -19,6 +19,10 @@ using Vector = struct VectorBody*;
 using Appender = struct AppenderBody*;
 using Statements = struct StatementsBody*;
 using Prepared = struct PreparedBody*;
+using LogicalType = struct LogicalTypeBody*;
+using ScalarFunction = struct ScalarFunctionBody*;
+using FunctionInfo = struct FunctionInfoBody*;
+using ScalarCallback = void (*)(FunctionInfo, DataChunk, Vector);
 
 struct QueryResult {
   Index deprecated_column_count;
@@ -97,7 +101,16 @@ inline constexpr int kStatementSelect = 1;    // DUCKDB_STATEMENT_TYPE_SELECT
   X(append_double, State, (Appender, double))                                       \
   X(append_varchar_length, State, (Appender, const char*, Index))                   \
   X(append_blob, State, (Appender, const void*, Index))                             \
-  X(append_null, State, (Appender))
+  X(append_null, State, (Appender))                                                 \
+  X(create_logical_type, LogicalType, (int))                                        \
+  X(destroy_logical_type, void, (LogicalType*))                                     \
+  X(create_scalar_function, ScalarFunction, ())                                     \
+  X(scalar_function_set_name, void, (ScalarFunction, const char*))                  \
+  X(scalar_function_add_parameter, void, (ScalarFunction, LogicalType))             \
+  X(scalar_function_set_return_type, void, (ScalarFunction, LogicalType))           \
+  X(scalar_function_set_function, void, (ScalarFunction, ScalarCallback))           \
+  X(register_scalar_function, State, (Connection, ScalarFunction))                  \
+  X(destroy_scalar_function, void, (ScalarFunction*))
 
 struct Api {
 #define JOBWARD_DUCKDB_MEMBER(name, result, parameters) result(*name) parameters = nullptr;
@@ -105,6 +118,8 @@ struct Api {
 #undef JOBWARD_DUCKDB_MEMBER
 };
 
+inline constexpr int kTypeBoolean = 1;   // DUCKDB_TYPE_BOOLEAN
+inline constexpr int kTypeInteger = 4;   // DUCKDB_TYPE_INTEGER
 inline constexpr int kTypeVarchar = 17;  // DUCKDB_TYPE_VARCHAR
 
 }  // namespace jobward::verify::duckdb

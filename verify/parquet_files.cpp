@@ -42,10 +42,18 @@ class SchemaWalk {
   std::size_t at_ = 0;
 };
 
-const ParquetColumn* find(const std::vector<ParquetColumn>& columns, const std::string& name) {
-  const auto found = std::find_if(columns.begin(), columns.end(),
-                                  [&](const ParquetColumn& one) { return one.name == name; });
-  return found == columns.end() ? nullptr : &*found;
+using ByName = std::map<std::string, const ParquetColumn*>;
+
+ByName by_name(const std::vector<ParquetColumn>& columns) {
+  ByName out;
+  for (const auto& column : columns)
+    out.try_emplace(column.name, &column);
+  return out;
+}
+
+const ParquetColumn* find(const ByName& columns, const std::string& name) {
+  const auto found = columns.find(name);
+  return found == columns.end() ? nullptr : found->second;
 }
 
 }  // namespace
@@ -71,9 +79,11 @@ std::vector<std::string> parquet_differences(const std::vector<std::vector<Parqu
                                              const std::vector<FileFacts>& files) {
   std::vector<std::string> out;
   const auto& first = columns.front();
+  const auto known = by_name(first);
   for (std::size_t i = 1; i < columns.size(); ++i) {
+    const auto here = by_name(columns[i]);
     for (const auto& expected : first) {
-      const auto* found = find(columns[i], expected.name);
+      const auto* found = find(here, expected.name);
       if (found == nullptr)
         out.push_back(files[i].shown + " has no column " + printable(expected.name));
       else if (found->type != expected.type)
@@ -82,8 +92,24 @@ std::vector<std::string> parquet_differences(const std::vector<std::vector<Parqu
                       files[i].shown);
     }
     for (const auto& more : columns[i])
-      if (find(first, more.name) == nullptr)
+      if (find(known, more.name) == nullptr)
         out.push_back(files[i].shown + " has a column " + printable(more.name) + " more");
+  }
+  return out;
+}
+
+std::vector<std::string> parquet_other_order(const std::vector<std::vector<ParquetColumn>>& columns,
+                                             const std::vector<FileFacts>& files) {
+  std::vector<std::string> out;
+  const auto& first = columns.front();
+  for (std::size_t i = 1; i < columns.size(); ++i) {
+    const auto size = std::min(first.size(), columns[i].size());
+    for (std::size_t at = 0; at < size; ++at) {
+      if (columns[i][at].name == first[at].name) continue;
+      out.push_back("in " + files[i].shown + " stands " + printable(columns[i][at].name) +
+                    " in the place of " + printable(first[at].name));
+      break;
+    }
   }
   return out;
 }

@@ -24,4 +24,8 @@ Result<std::vector<std::vector<ParquetColumn>>> parquet_columns(
 std::vector<std::string> parquet_differences(const std::vector<std::vector<ParquetColumn>>& columns,
                                              const std::vector<FileFacts>& files);
 
+// The same where a later file has the same columns in another order.
+std::vector<std::string> parquet_other_order(const std::vector<std::vector<ParquetColumn>>& columns,
+                                             const std::vector<FileFacts>& files);
+
 }  // namespace jobward::verify

@@ -1,130 +1,44 @@
 #include "verify/source.h"
 
 #include <algorithm>
-#include <cctype>
-
-#include "common/files.h"
 #include "common/text.h"
+#include "verify/compressed.h"
 #include "verify/contract_fields.h"
-#include "verify/csv_header.h"
 #include "verify/parquet_files.h"
-#include "verify/sql.h"
+#include "verify/type_names.h"
 
 namespace jobward::verify {
 namespace {
-
-std::vector<std::string> paths_of(const Source& source) {
-  std::vector<std::string> out;
-  for (const auto& file : source.files)
-    out.push_back(file.path);
-  return out;
-}
 
 bool is_columnar_text(const Dataset& dataset) {
   return dataset.format == Format::csv || dataset.format == Format::tsv;
 }
 
-// The engine calls the second of "Id" and "id" "id_1".
-bool may_be_renamed(const std::vector<Column>& columns) {
-  return std::any_of(columns.begin(), columns.end(), [](const Column& column) {
-    const auto line = column.name.rfind('_');
-    return line != std::string::npos && line + 1 < column.name.size() &&
-           column.name.find_first_not_of("0123456789", line + 1) == std::string::npos;
-  });
-}
-
-Result<std::vector<Column>> described(Engine& engine, const std::string& relation) {
-  auto rows = engine.query("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM " +
-                           relation + ")");
-  if (!rows) return tl::unexpected(std::move(rows).error());
-  std::vector<Column> out;
-  for (const auto& row : *rows)
-    out.push_back({row[0].value_or(""), sql_name(row[0].value_or("")), row[1].value_or("")});
-  return out;
-}
-
-// The header as it is written, where it can be read without the engine.
-std::optional<std::vector<std::string>> true_header(const Source& source) {
-  const auto& text = source.spec->text;
-  if (!text.header || text.encoding == "utf-16") return std::nullopt;
-  return read_csv_header(source.files.front().path, text);
-}
-
-// Why detection failed; the engine only says that it did, so each file is read plainly until a line
-// is wrong.
-Error precise(Engine& engine, const Source& source,
-              const std::optional<std::vector<std::string>>& names, Error general) {
-  if (!names) return general;
-  std::vector<std::string> unique;
-  for (const auto& name : *names)
-    unique.push_back(std::to_string(unique.size()) + " " + name);
-  for (const auto& file : source.files) {
-    const auto read =
-        engine.execute("SELECT count(*) FROM " + sql_plain_reader(*source.spec, file.path, unique));
-    if (!read) return read.error();
-  }
-  return general;
-}
-
-// One header for all files: the engine would notice only what it happens to look into.
-Status expect_same_headers(const Source& source, const std::vector<std::string>& first) {
-  for (std::size_t i = 1; i < source.files.size(); ++i) {
-    const auto other = read_csv_header(source.files[i].path, source.spec->text);
-    if (other && *other != first)
-      return error("read", "the files of " + source.spec->name + " as one table",
-                   source.files[i].shown + " has another header than " + source.files[0].shown);
-  }
-  return {};
-}
-
-Status describe_csv(Engine& engine, Source& source) {
-  auto columns =
-      described(engine, sql_reader(*source.spec, paths_of(source), {}, source.csv_buffer));
-  const bool look = !columns || may_be_renamed(*columns) || source.files.size() > 1;
-  const auto header = look ? true_header(source) : std::nullopt;
-  if (header) JOBWARD_RETURN_IF_ERROR(expect_same_headers(source, *header));
-  if (!columns) return tl::unexpected(precise(engine, source, header, std::move(columns).error()));
-  const bool named = header && header->size() == columns->size();
-  // The types are settled here: no later statement may detect others. The reader knows a renamed
-  // column by no name; it stays detected.
-  std::vector<TypedColumn> known;
-  for (std::size_t i = 0; i < columns->size(); ++i) {
-    auto& column = (*columns)[i];
-    const std::string of_engine = column.name;
-    if (named) column.name = (*header)[i];
-    if (of_engine == column.name) known.push_back({column.name, column.type});
-  }
-  source.relation = sql_reader(*source.spec, paths_of(source), known, source.csv_buffer);
-  source.columns = std::move(*columns);
-  return {};
+// Columns as they are, but filters on them cannot reach the reader, which would leave out what its
+// statistics say is not there: they are written by whoever wrote the file, and may be wrong.
+std::string unpruned(const std::vector<Column>& columns, const std::string& reader) {
+  std::vector<std::string> list;
+  for (const auto& column : columns)
+    list.push_back("struct_extract(struct_pack(v := " + column.sql + "), 'v') AS " + column.sql);
+  return "(SELECT " + joined(list, ", ") + " FROM " + reader + ")";
 }
 
 Status describe_parquet(Engine& engine, Source& source) {
-  source.relation = sql_reader(*source.spec, paths_of(source), {}, source.csv_buffer);
+  const std::string reader = sql_reader(*source.spec, paths_of(source), {}, source.csv_buffer);
   auto files = parquet_columns(engine, source.files);
   if (!files) return tl::unexpected(std::move(files).error());
   source.differences = parquet_differences(*files, source.files);
+  source.other_order = parquet_other_order(*files, source.files);
   // What cannot be read as one table is described by its first file.
   const bool alike = source.differences.empty();
-  auto columns = described(
-      engine, alike ? source.relation : sql_reader(*source.spec, {source.files[0].path}, {}, 0));
+  auto columns =
+      described(engine, alike ? reader : sql_reader(*source.spec, {source.files[0].path}, {}, 0));
   if (!columns) return tl::unexpected(std::move(columns).error());
   const auto& first = files->front();
   for (std::size_t i = 0; i < std::min(first.size(), columns->size()); ++i)
     (*columns)[i].name = first[i].name;
-  source.columns = std::move(*columns);
-  return {};
-}
-
-Status describe_json(Engine& engine, Source& source) {
-  auto columns =
-      described(engine, sql_reader(*source.spec, paths_of(source), {}, source.csv_buffer));
-  if (!columns) return tl::unexpected(std::move(columns).error());
-  std::vector<TypedColumn> known;
-  for (const auto& column : *columns)
-    known.push_back({column.name, column.type});
-  source.relation = sql_reader(*source.spec, paths_of(source), known, source.csv_buffer);
-  source.columns = std::move(*columns);
+  source.relation = unpruned(*columns, reader);
+  source.set_columns(std::move(*columns));
   return {};
 }
 
@@ -138,31 +52,66 @@ Status check_declared_types(const Source& source) {
   return {};
 }
 
+Status expect_whole_files(Engine& engine, const Source& source) {
+  const auto format = source.spec->format;
+  if (format == Format::parquet || format == Format::sqlite) return {};
+  const Engine::Busy busy(engine);
+  for (const auto& file : source.files)
+    if (is_compressed(file.path))
+      JOBWARD_RETURN_IF_ERROR(
+          expect_whole(file.path, file.shown, [&busy] { return busy.stopped(); }));
+  return {};
+}
+
 }  // namespace
 
+std::vector<std::string> paths_of(const Source& source) {
+  std::vector<std::string> out;
+  for (const auto& file : source.files)
+    out.push_back(file.path);
+  return out;
+}
+
+Result<std::vector<Column>> described(Engine& engine, const std::string& relation) {
+  auto rows = engine.query("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM " +
+                           relation + ")");
+  if (!rows) return tl::unexpected(std::move(rows).error());
+  std::vector<Column> out;
+  for (const auto& row : *rows)
+    out.push_back({row[0].value_or(""), sql_name(row[0].value_or("")), row[1].value_or("")});
+  return out;
+}
+
+void Source::set_columns(std::vector<Column> all) {
+  columns = std::move(all);
+  places_.clear();
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (const auto [place, is_new] = places_.try_emplace(columns[i].name, Place{i, 1}); !is_new)
+      ++place->second.times;
+}
+
 Result<const Column*> Source::column(const std::string& name) const {
-  const Column* found = nullptr;
+  const auto found = places_.find(name);
+  if (found != places_.end() && found->second.times == 1) return &columns[found->second.first];
+  if (found != places_.end())
+    return error("use", "column " + printable(name), "dataset " + spec->name + " has it twice");
   std::vector<std::string> names;
-  for (const auto& one : columns) {
-    names.push_back(one.name);
-    if (one.name != name) continue;
-    if (found != nullptr)
-      return error("use", "column " + printable(name), "dataset " + spec->name + " has it twice");
-    found = &one;
-  }
-  if (found != nullptr) return found;
   std::string also;
-  for (const auto& one : names)
-    if (lower_case(one) == lower_case(name)) also = "; " + printable(one) + " differs in case";
+  for (const auto& one : columns) {
+    if (lower_case(one.name) == lower_case(name))
+      also = "; " + printable(one.name) + " differs in case";
+    names.push_back(one.name);
+  }
   return error(
       "use", "column " + printable(name),
       "dataset " + spec->name + " has no such column" + (also.empty() ? hint(name, names) : also));
 }
 
-Result<Source> find_source(const Dataset& dataset, const std::string& directory) {
+Result<Source> find_source(const Dataset& dataset, const std::string& directory,
+                           const Tick& tick) {
   Source out;
   out.spec = &dataset;
-  auto files = find_files(directory, dataset.paths);
+  auto files = find_files(directory, dataset.paths, tick);
   if (!files) return tl::unexpected(std::move(files).error());
   for (const auto& file : *files)
     if (file.bytes == 0)
@@ -172,7 +121,8 @@ Result<Source> find_source(const Dataset& dataset, const std::string& directory)
 }
 
 Status describe_source(Engine& engine, Source& source) {
-  Status done;
+  Status done = expect_whole_files(engine, source);
+  JOBWARD_RETURN_IF_ERROR(done);
   if (is_columnar_text(*source.spec)) {
     done = describe_csv(engine, source);
   } else if (source.spec->format == Format::parquet) {
@@ -180,9 +130,9 @@ Status describe_source(Engine& engine, Source& source) {
   } else if (source.spec->format == Format::jsonl) {
     done = describe_json(engine, source);
   } else {
-    auto columns = describe_sqlite(source);
+    auto columns = describe_sqlite(engine, source);
     if (!columns) return tl::unexpected(std::move(columns).error());
-    source.columns = std::move(*columns);
+    source.set_columns(std::move(*columns));
   }
   JOBWARD_RETURN_IF_ERROR(done);
   if (source.columns.empty()) return error("read", source.files[0].shown, "it has no columns");

@@ -69,24 +69,6 @@ std::string type_struct(const std::vector<TypedColumn>& columns) {
   return "{" + joined(parts, ", ") + "}";
 }
 
-std::vector<TypedColumn> declared(const Dataset& dataset) {
-  std::vector<TypedColumn> out;
-  for (const auto& [name, type] : dataset.types)
-    out.push_back({name, type});
-  return out;
-}
-
-std::string json_reader(const Dataset& dataset, const std::string& list, const std::string& options,
-                        const std::vector<TypedColumn>& columns) {
-  std::string read = "read_json(" + list + ", format = 'newline_delimited'" + options;
-  if (!columns.empty()) return read + ", columns = " + type_struct(columns) + ")";
-  if (dataset.types.empty()) return read + ")";
-  std::vector<std::string> casts;
-  for (const auto& [name, type] : dataset.types)
-    casts.push_back("CAST(" + sql_name(name) + " AS " + type + ") AS " + sql_name(name));
-  return "(SELECT * REPLACE (" + joined(casts, ", ") + ") FROM " + read + "))";
-}
-
 tl::unexpected<Error> misfit(const char* what, const std::string& type) {
   return error("compare", "values", std::string(what) + " is given for a column of type " + type);
 }
@@ -138,20 +120,12 @@ std::string sql_reader(const Dataset& dataset, const std::vector<std::string>& f
   const std::string options = std::string(", hive_partitioning = ") +
                               sql_truth(dataset.hive_partitioning) + ", union_by_name = false";
   if (dataset.format == Format::parquet) return "read_parquet(" + list + options + ")";
-  if (dataset.format == Format::jsonl) return json_reader(dataset, list, options, columns);
-  const auto known = columns.empty() ? declared(dataset) : columns;
+  const std::string known = columns.empty() ? "" : ", columns = " + type_struct(columns);
+  if (dataset.format == Format::jsonl)
+    return "read_json(" + list + ", format = 'newline_delimited'" + options + known + ")";
   return "read_csv(" + list + options + csv_options(dataset.text) +
          (csv_buffer == 0 ? "" : ", buffer_size = " + std::to_string(csv_buffer)) +
-         (known.empty() ? "" : ", types = " + type_struct(known)) + ")";
-}
-
-std::string sql_plain_reader(const Dataset& dataset, const std::string& file,
-                             const std::vector<std::string>& names) {
-  std::vector<TypedColumn> columns;
-  for (const auto& name : names)
-    columns.push_back({name, "VARCHAR"});
-  return "read_csv(" + file_list({file}) + csv_options(dataset.text) +
-         ", auto_detect = false, columns = " + type_struct(columns) + ")";
+         (columns.empty() ? "" : ", auto_detect = false") + known + ")";
 }
 
 }  // namespace jobward::verify

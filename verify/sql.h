@@ -21,17 +21,14 @@ std::string joined(const std::vector<std::string>& parts, std::string_view betwe
 // words ("a text for a column of type BIGINT").
 Result<std::string> sql_value(const TomlScalar& value, const std::string& type);
 
-// The function that reads these files as the dataset says; `columns` is empty while they are not
-// known. `csv_buffer`: bytes a thread reads at a time; 0: the engine's choice. What can stand after
-// FROM.
+// The function that reads these files as the dataset says; what can stand after FROM. `columns`: all
+// that the files have, of a CSV by place, of JSON by name; empty: the engine detects them.
+// `csv_buffer`: bytes a thread reads at a time; 0: the engine's choice.
 struct TypedColumn {
   std::string name;
   std::string type;
 };
 std::string sql_reader(const Dataset& dataset, const std::vector<std::string>& files,
                        const std::vector<TypedColumn>& columns, std::uint64_t csv_buffer);
-// A CSV or TSV with these columns, all as text: for finding the line that is wrong.
-std::string sql_plain_reader(const Dataset& dataset, const std::string& file,
-                             const std::vector<std::string>& names);
 
 }  // namespace jobward::verify

@@ -91,6 +91,12 @@ Result<std::string> look_at(sqlite::Database& db, const Source& source, const st
   return type;
 }
 
+// 2^53 + 1 does not. What rounds up to 2^63 is no std::int64_t any more.
+bool survives_as_double(std::int64_t value) {
+  const auto rounded = static_cast<double>(value);
+  return rounded < 9223372036854775808.0 && static_cast<std::int64_t>(rounded) == value;
+}
+
 class Copy {
  public:
   Copy(const Source& source, const std::vector<Column>& columns, Engine::Appender& out)
@@ -111,7 +117,10 @@ class Copy {
       out_.append_null();
     } else if (type == "BIGINT" && kind == StoredKind::integer) {
       out_.append(query.integer(at));
-    } else if (type == "DOUBLE" && (kind == StoredKind::real || kind == StoredKind::integer)) {
+    } else if (type == "DOUBLE" && kind == StoredKind::integer) {
+      if (!survives_as_double(query.integer(at))) return false;
+      out_.append(query.real(at));
+    } else if (type == "DOUBLE" && kind == StoredKind::real) {
       out_.append(query.real(at));
     } else if (type == "VARCHAR" && kind == StoredKind::text) {
       const auto text = query.text(at);
@@ -129,7 +138,8 @@ class Copy {
     return error("read", source_.files[0].shown,
                  "row " + std::to_string(number) + " of table " + printable(source_.spec->table) +
                      ": column " + printable(column.name) + " is " + column.type +
-                     ", and its value is of another kind (SQLite keeps what it is given)");
+                     ", and its value is of another kind, or too large a whole number for it "
+                     "(SQLite keeps what it is given)");
   }
 
   const Source& source_;
@@ -139,9 +149,11 @@ class Copy {
 
 }  // namespace
 
-Result<std::vector<Column>> describe_sqlite(const Source& source) {
+Result<std::vector<Column>> describe_sqlite(Engine& engine, const Source& source) {
+  const Engine::Busy busy(engine);
   auto db = open(source);
   if (!db) return tl::unexpected(std::move(db).error());
+  db->stop_when([&busy] { return busy.stopped(); });
   auto query = db->prepare("SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1");
   if (!query) return tl::unexpected(std::move(query).error());
   query->bind(source.spec->table);
