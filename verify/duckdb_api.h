@@ -109,6 +109,8 @@ inline constexpr int kStatementSelect = 1;    // DUCKDB_STATEMENT_TYPE_SELECT
   X(scalar_function_add_parameter, void, (ScalarFunction, LogicalType))             \
   X(scalar_function_set_return_type, void, (ScalarFunction, LogicalType))           \
   X(scalar_function_set_function, void, (ScalarFunction, ScalarCallback))           \
+  X(scalar_function_set_error, void, (FunctionInfo, const char*))                   \
+  X(vector_ensure_validity_writable, void, (Vector))                                \
   X(register_scalar_function, State, (Connection, ScalarFunction))                  \
   X(destroy_scalar_function, void, (ScalarFunction*))
 
@@ -120,6 +122,8 @@ struct Api {
 
 inline constexpr int kTypeBoolean = 1;   // DUCKDB_TYPE_BOOLEAN
 inline constexpr int kTypeInteger = 4;   // DUCKDB_TYPE_INTEGER
+inline constexpr int kTypeBigint = 5;    // DUCKDB_TYPE_BIGINT
+inline constexpr int kTypeDouble = 11;   // DUCKDB_TYPE_DOUBLE
 inline constexpr int kTypeVarchar = 17;  // DUCKDB_TYPE_VARCHAR
 
 }  // namespace jobward::verify::duckdb

@@ -1,6 +1,7 @@
 #include "verify/source.h"
 
 #include <algorithm>
+#include <set>
 #include "common/text.h"
 #include "verify/compressed.h"
 #include "verify/contract_fields.h"
@@ -16,11 +17,11 @@ bool is_columnar_text(const Dataset& dataset) {
 
 // Columns as they are, but filters on them cannot reach the reader, which would leave out what its
 // statistics say is not there: they are written by whoever wrote the file, and may be wrong.
-std::string unpruned(const std::vector<Column>& columns, const std::string& reader) {
-  std::vector<std::string> list;
+std::vector<std::string> unpruned(const std::vector<Column>& columns) {
+  std::vector<std::string> out;
   for (const auto& column : columns)
-    list.push_back("struct_extract(struct_pack(v := " + column.sql + "), 'v') AS " + column.sql);
-  return "(SELECT " + joined(list, ", ") + " FROM " + reader + ")";
+    out.push_back("struct_extract(struct_pack(v := " + column.sql + "), 'v')");
+  return out;
 }
 
 Status describe_parquet(Engine& engine, Source& source) {
@@ -37,8 +38,8 @@ Status describe_parquet(Engine& engine, Source& source) {
   const auto& first = files->front();
   for (std::size_t i = 0; i < std::min(first.size(), columns->size()); ++i)
     (*columns)[i].name = first[i].name;
-  source.relation = unpruned(*columns, reader);
   source.set_columns(std::move(*columns));
+  source.set_relation(reader, unpruned(source.columns));
   return {};
 }
 
@@ -88,6 +89,22 @@ void Source::set_columns(std::vector<Column> all) {
   for (std::size_t i = 0; i < columns.size(); ++i)
     if (const auto [place, is_new] = places_.try_emplace(columns[i].name, Place{i, 1}); !is_new)
       ++place->second.times;
+}
+
+void Source::set_relation(std::string reader, std::vector<std::string> values) {
+  reader_ = std::move(reader);
+  values_ = std::move(values);
+  read_only({});
+}
+
+void Source::read_only(const std::vector<std::string>& names) {
+  if (values_.empty() || in_memory) return;
+  const std::set<std::string> wanted(names.begin(), names.end());
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (names.empty() || wanted.contains(columns[i].name))
+      list.push_back(values_[i] + " AS " + columns[i].sql);
+  relation = "(SELECT " + joined(list, ", ") + " FROM " + reader_ + ")";
 }
 
 Result<const Column*> Source::column(const std::string& name) const {

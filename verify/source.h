@@ -43,6 +43,10 @@ struct Source {
   [[nodiscard]] Result<const Column*> column(const std::string& name) const;
   [[nodiscard]] bool has(const std::string& name) const { return places_.contains(name); }
   void set_columns(std::vector<Column> all);
+  // Rows of the reader, with a value for each of the columns.
+  void set_relation(std::string reader, std::vector<std::string> values);
+  // From here on the relation has these columns only: of ten thousand the engine takes its time.
+  void read_only(const std::vector<std::string>& names);
 
  private:
   struct Place {
@@ -50,6 +54,8 @@ struct Source {
     int times = 0;
   };
   std::unordered_map<std::string, Place> places_;
+  std::string reader_;
+  std::vector<std::string> values_;  // SQL
 };
 
 // What needs no engine: finds the files, and refuses empty ones.

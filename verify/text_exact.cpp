@@ -55,7 +55,7 @@ bool format_has_zone(const std::string& format) {
 Result<TextColumn> text_column(const Dataset& dataset, const std::string& name,
                                const std::string& type, Chosen chosen) {
   const bool json = is_json(dataset);
-  TextColumn out{"VARCHAR", sql_name(name), {}};
+  TextColumn out{"VARCHAR", sql_name(name), {}, {}, {}, {}};
   if (is_text(type)) return out;
   if (json && is_nested(type)) {
     out.read_type = type;
@@ -82,9 +82,19 @@ Result<TextColumn> text_column(const Dataset& dataset, const std::string& name,
   // A point becomes a comma, and so a misfit.
   if (options.decimal_separator != "." && (is_float(type) || is_decimal(type)))
     text = "translate(" + text + ", '.' || " + sql_text(options.decimal_separator) + ", ',.')";
-  out.value = "CASE WHEN " + shape_of(text, type, json, chosen) + " THEN TRY_CAST(" + text +
-              " AS " + type + ") END";
+  out.shape = shape_of(text, type, json, chosen);
+  out.value = "CASE WHEN " + out.shape + " THEN TRY_CAST(" + text + " AS " + type + ") END";
+  if (type == "BIGINT") out.function = "jobward_bigint";
+  if (type == "DOUBLE")
+    out.function =
+        chosen == Chosen::by_detection ? "jobward_guessed_double" : "jobward_double";
+  out.text = std::move(text);
   return out;
+}
+
+std::string all_seem_to_fit(const TextColumn& column) {
+  return "bool_and(" +
+         (column.shape.empty() ? "NOT " + misfit_condition(column) : column.shape) + ")";
 }
 
 std::string misfit_condition(const TextColumn& column) {
@@ -93,6 +103,8 @@ std::string misfit_condition(const TextColumn& column) {
 
 std::string guarded_value(const TextColumn& column, const std::string& mark) {
   if (column.value.empty()) return column.name;
+  if (!column.function.empty())
+    return column.function + "(" + column.text + ", " + sql_text(mark) + ")";
   constexpr const char* kShown = "100";
   return "coalesce(" + column.value + ", CASE WHEN " + column.name + " IS NOT NULL THEN error(" +
          sql_text(mark) + " || left(" + as_text(column.name) + ", " + kShown + ")) END)";

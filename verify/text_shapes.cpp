@@ -151,6 +151,21 @@ bool is_unpadded_text(std::string_view text, int /*kept*/) {
   return !text.empty() && !blank(text.front()) && !blank(text.back());
 }
 
+bool read_integer_text(std::string_view text, std::int64_t& value) {
+  if (!is_integer_text(text)) return false;
+  if (text[0] == '+') text.remove_prefix(1);
+  return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
+}
+
+bool read_float_text(std::string_view text, int guessed, double& value) {
+  if (!is_float_text(text, guessed)) return false;
+  if (text[0] == '+') text.remove_prefix(1);
+  const auto problem = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+  if (problem == std::errc::result_out_of_range)  // too small, or is_float_text() had refused it
+    value = std::strtod(std::string(text).c_str(), nullptr);
+  return true;
+}
+
 namespace {
 
 // The engine calls these functions without saying which library it is; a process loads one.
@@ -164,48 +179,103 @@ std::string_view view_of(const duckdb::Text& text) {
   return {length <= duckdb::kInlinedLength ? text.inlined.bytes : text.pointed.bytes, length};
 }
 
-// One of the functions above over a chunk of rows. What stands in the place of a NULL is no text.
+const duckdb::Text* texts_of(duckdb::DataChunk input, duckdb::Index column) {
+  const auto& api = library();
+  return static_cast<const duckdb::Text*>(
+      api.vector_get_data(api.data_chunk_get_vector(input, column)));
+}
+
+// What stands in the place of a NULL is no text: of a NULL NULL becomes.
+class Nulls {
+ public:
+  Nulls(duckdb::DataChunk input, duckdb::Vector output) : output_(output) {
+    input_ = library().vector_get_validity(library().data_chunk_get_vector(input, 0));
+  }
+  bool pass(duckdb::Index row) {
+    if (input_ == nullptr || ((input_[row / 64] >> (row % 64)) & 1U) != 0) return false;
+    if (nulls_ == nullptr) {
+      library().vector_ensure_validity_writable(output_);
+      nulls_ = library().vector_get_validity(output_);
+    }
+    nulls_[row / 64] &= ~(std::uint64_t{1} << (row % 64));
+    return true;
+  }
+
+ private:
+  duckdb::Vector output_;
+  const std::uint64_t* input_ = nullptr;
+  std::uint64_t* nulls_ = nullptr;
+};
+
+// One of the functions above over a chunk of rows.
 template <bool (*Fits)(std::string_view, int)>
 void over_rows(duckdb::FunctionInfo /*info*/, duckdb::DataChunk input, duckdb::Vector output) {
   const auto& api = library();
   const auto rows = api.data_chunk_get_size(input);
-  auto* first = api.data_chunk_get_vector(input, 0);
-  const auto* texts = static_cast<const duckdb::Text*>(api.vector_get_data(first));
-  const auto* validity = api.vector_get_validity(first);
+  const auto* texts = texts_of(input, 0);
   const auto* kept =
       static_cast<const std::int32_t*>(api.vector_get_data(api.data_chunk_get_vector(input, 1)));
   auto* fits = static_cast<bool*>(api.vector_get_data(output));
+  Nulls nulls(input, output);
+  for (duckdb::Index row = 0; row < rows; ++row)
+    fits[row] = !nulls.pass(row) && Fits(view_of(texts[row]), kept[row]);
+}
+
+template <class Value, bool (*Read)(std::string_view, Value&)>
+void values_of(duckdb::FunctionInfo info, duckdb::DataChunk input, duckdb::Vector output) {
+  const auto rows = library().data_chunk_get_size(input);
+  const auto* texts = texts_of(input, 0);
+  auto* values = static_cast<Value*>(library().vector_get_data(output));
+  Nulls nulls(input, output);
   for (duckdb::Index row = 0; row < rows; ++row) {
-    const bool there = validity == nullptr || ((validity[row / 64] >> (row % 64)) & 1U) != 0;
-    fits[row] = there && Fits(view_of(texts[row]), kept[row]);
+    if (nulls.pass(row) || Read(view_of(texts[row]), values[row])) continue;
+    constexpr std::size_t kShown = 100;
+    const auto what = std::string(view_of(texts_of(input, 1)[row])) +
+                      std::string(view_of(texts[row]).substr(0, kShown));
+    return library().scalar_function_set_error(info, what.c_str());
   }
 }
 
-Status register_one(duckdb::Connection connection, const char* name,
-                    duckdb::ScalarCallback callback) {
+bool read_plain_float(std::string_view text, double& value) {
+  return read_float_text(text, 0, value);
+}
+bool read_guessed_float(std::string_view text, double& value) {
+  return read_float_text(text, 1, value);
+}
+
+struct Signature {
+  const char* name;
+  int second;  // the first is a text
+  int result;
+  duckdb::ScalarCallback callback;
+};
+
+Status register_one(duckdb::Connection connection, const Signature& what) {
   const auto& api = library();
   auto* function = api.create_scalar_function();
-  auto* text = api.create_logical_type(duckdb::kTypeVarchar);
-  auto* number = api.create_logical_type(duckdb::kTypeInteger);
-  auto* truth = api.create_logical_type(duckdb::kTypeBoolean);
-  api.scalar_function_set_name(function, name);
-  api.scalar_function_add_parameter(function, text);
-  api.scalar_function_add_parameter(function, number);
-  api.scalar_function_set_return_type(function, truth);
-  api.scalar_function_set_function(function, callback);
+  api.scalar_function_set_name(function, what.name);
+  for (const int type : {duckdb::kTypeVarchar, what.second}) {
+    auto* parameter = api.create_logical_type(type);
+    api.scalar_function_add_parameter(function, parameter);
+    api.destroy_logical_type(&parameter);
+  }
+  auto* result = api.create_logical_type(what.result);
+  api.scalar_function_set_return_type(function, result);
+  api.destroy_logical_type(&result);
+  api.scalar_function_set_function(function, what.callback);
   const auto done = api.register_scalar_function(connection, function);
-  for (auto* type : {text, number, truth})
-    api.destroy_logical_type(&type);
   api.destroy_scalar_function(&function);
   if (done == duckdb::kSuccess) return {};
-  return error("start", "DuckDB", std::string("it does not take the function ") + name);
+  return error("start", "DuckDB", std::string("it does not take the function ") + what.name);
 }
 
 }  // namespace
 
 Status register_text_shapes(const duckdb::Api& api, duckdb::Connection connection) {
   library() = api;
-  const std::array<std::pair<const char*, duckdb::ScalarCallback>, 9> functions{
+  using duckdb::kTypeBoolean;
+  using duckdb::kTypeInteger;
+  const std::array<std::pair<const char*, duckdb::ScalarCallback>, 9> shapes{
       {{"jobward_is_integer", over_rows<is_integer_text>},
        {"jobward_is_decimal", over_rows<is_decimal_text>},
        {"jobward_is_json_decimal", over_rows<is_json_decimal_text>},
@@ -215,8 +285,17 @@ Status register_text_shapes(const duckdb::Api& api, duckdb::Connection connectio
        {"jobward_is_timestamp", over_rows<is_timestamp_text>},
        {"jobward_is_zoned_timestamp", over_rows<is_zoned_timestamp_text>},
        {"jobward_is_unpadded", over_rows<is_unpadded_text>}}};
-  for (const auto& [name, callback] : functions)
-    JOBWARD_RETURN_IF_ERROR(register_one(connection, name, callback));
+  for (const auto& [name, callback] : shapes)
+    JOBWARD_RETURN_IF_ERROR(register_one(connection, {name, kTypeInteger, kTypeBoolean, callback}));
+  const std::array<Signature, 3> values{
+      {{"jobward_bigint", duckdb::kTypeVarchar, duckdb::kTypeBigint,
+        values_of<std::int64_t, read_integer_text>},
+       {"jobward_double", duckdb::kTypeVarchar, duckdb::kTypeDouble,
+        values_of<double, read_plain_float>},
+       {"jobward_guessed_double", duckdb::kTypeVarchar, duckdb::kTypeDouble,
+        values_of<double, read_guessed_float>}}};
+  for (const auto& value : values)
+    JOBWARD_RETURN_IF_ERROR(register_one(connection, value));
   return {};
 }
 

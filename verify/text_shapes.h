@@ -2,6 +2,7 @@
 // engine's own conversion rounds 1.5, drops the time after a date and the zone after a time.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "common/result.h"
@@ -23,7 +24,13 @@ bool is_timestamp_text(std::string_view text, int kept);        // without a zon
 bool is_zoned_timestamp_text(std::string_view text, int kept);  // with one
 bool is_unpadded_text(std::string_view text, int kept = 0);     // no blanks at either end
 
-// Makes them known to SQL: jobward_is_integer(text, kept), ...
+// The commonest two, shape and value in one go.
+bool read_integer_text(std::string_view text, std::int64_t& value);
+bool read_float_text(std::string_view text, int guessed, double& value);
+
+// Makes them known to SQL: jobward_is_integer(text, kept), ...; and jobward_bigint(text, mark),
+// jobward_double(text, mark), jobward_guessed_double(text, mark), of which a text that does not fit
+// is an error: the mark and the text.
 Status register_text_shapes(const duckdb::Api& api, duckdb::Connection connection);
 
 }  // namespace jobward::verify

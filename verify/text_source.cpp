@@ -101,7 +101,7 @@ class Detection {
       auto text = text_column(*source_.spec, name, candidate, Chosen::by_detection);
       if (!text) return tl::unexpected(std::move(text).error());
       if (text->value.empty()) return {};
-      conditions_.push_back(as_text("coalesce(bool_and(NOT " + misfit_condition(*text) + "), true)"));
+      conditions_.push_back(as_text(all_seem_to_fit(*text)));
       guesses_.push_back({column, candidate, std::move(*text)});
     }
     return {};
@@ -120,7 +120,7 @@ class Detection {
                              relation + " LIMIT 20480)");
     if (!rows) return tl::unexpected(std::move(rows).error());
     for (std::size_t i = guesses_.size(); i-- > 0;)  // the first that holds comes last
-      if (rows->front()[i] == Cell("true")) columns[guesses_[i].column].type = guesses_[i].type;
+      if (rows->front()[i].value_or("true") == "true") columns[guesses_[i].column].type = guesses_[i].type;
     return {};
   }
 
@@ -154,7 +154,7 @@ Status read_as_texts(Engine& engine, Source& source, std::vector<Column> columns
   JOBWARD_RETURN_IF_ERROR(detection.settle(engine, columns, reader));
   std::vector<std::string> list;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    TextColumn text{"VARCHAR", columns[i].sql, {}};
+    TextColumn text{"VARCHAR", columns[i].sql, {}, {}, {}, {}};
     const auto given = declared->find(columns[i].name);
     const bool chosen = given != declared->end();
     if (i < names.size()) {
@@ -167,13 +167,13 @@ Status read_as_texts(Engine& engine, Source& source, std::vector<Column> columns
       columns[i].type = given->second;
       text.name = "CAST(" + text.name + " AS " + given->second + ")";
     }
-    list.push_back(guarded_value(text, misfit_mark(*source.spec, i)) + " AS " + columns[i].sql);
+    list.push_back(guarded_value(text, misfit_mark(*source.spec, i)));
     source.texts.push_back(std::move(text));
   }
-  source.relation = "(SELECT " + joined(list, ", ") + " FROM " +
-                    sql_reader(*source.spec, paths_of(source), reader, source.csv_buffer) + ")";
-  source.reader_columns = std::move(reader);
   source.set_columns(std::move(columns));
+  source.set_relation(sql_reader(*source.spec, paths_of(source), reader, source.csv_buffer),
+                      std::move(list));
+  source.reader_columns = std::move(reader);
   return {};
 }
 
