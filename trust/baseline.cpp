@@ -131,9 +131,10 @@ std::map<std::string, std::string> question_of(const Term& term) {
   return out;
 }
 
-bool is_alike(const Term& one, const Term& other) {
+bool is_alike(const Term& one, const Term& other, bool same_data) {
   if (one.primitive != other.primitive) return false;
   if (one.check == other.check || (!one.fixed.empty() && one.fixed == other.fixed)) return true;
+  if (!same_data) return false;
   const auto members = [](const Term& term) {
     std::map<std::string, std::vector<std::string>> out;
     for (const auto& [name, set] : term.sets)
@@ -168,14 +169,14 @@ bool same(const ContractTerms& before, const ContractTerms& after) {
   return canonical_text(before) == canonical_text(after);
 }
 
-bool is_copy(const ContractTerms& before, const ContractTerms& after) {
+bool is_copy(const ContractTerms& before, const ContractTerms& after, bool same_data) {
   const auto old_terms = as_kept(before);
   const auto new_terms = as_kept(after);
   // Of either: checks that are added must not hide those that were taken over.
   const auto shared = [](const ContractTerms& of, const ContractTerms& in) {
     return std::count_if(of.terms.begin(), of.terms.end(), [&](const Term& term) {
       return std::any_of(in.terms.begin(), in.terms.end(),
-                         [&](const Term& other) { return is_alike(term, other); });
+                         [&](const Term& other) { return is_alike(term, other, same_data); });
     });
   };
   return shared(new_terms, old_terms) * 2 > std::ssize(new_terms.terms) ||

@@ -17,6 +17,7 @@ bool same(const ContractTerms& before, const ContractTerms& after);
 
 // Is `after`, under another id, a copy of `before`? More than half of its checks are in `before`:
 // by id and primitive, or by primitive and all that is fixed.
-bool is_copy(const ContractTerms& before, const ContractTerms& after);
+// `same_data`: both read one file at least; then a check is also known by what it asks.
+bool is_copy(const ContractTerms& before, const ContractTerms& after, bool same_data = false);
 
 }  // namespace jobward::trust

@@ -176,7 +176,8 @@ class Judging {
     for (const auto& [key, kept] : newest) {
       const bool here = kept->project == project_;
       const bool renamed = here && !use_.path.empty() && kept->path == json_text(use_.path);
-      const bool copied = (here || shares_dataset(*kept)) && is_copy(kept->terms, use_.terms);
+      const bool same_data = shares_dataset(*kept);
+      const bool copied = (here || same_data) && is_copy(kept->terms, use_.terms, same_data);
       if (!renamed && !copied) continue;
       auto loosened = compare(kept->terms, use_.terms);
       if (loosened.empty()) continue;

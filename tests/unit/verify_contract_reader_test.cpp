@@ -257,7 +257,10 @@ TEST_CASE(
   CHECK(contract->path == path);
   CHECK(contract->directory == directory.path("repo/checks"));
   CHECK(contract->project == directory.path("repo"));
-  CHECK(contract->sha256 == sha256_hex(text));
+  // What it names beside it is part of what it demands.
+  CHECK(contract->sha256 != sha256_hex(text));
+  directory.write("repo/checks/q.sql", "SELECT * FROM t WHERE false");
+  CHECK(read_contract(path)->sha256 != contract->sha256);
   const auto& demand = std::get<CustomSql>(contract->checks[0].demand);
   CHECK(demand.query == "SELECT * FROM t WHERE a < 0");
   CHECK(demand.file == "q.sql");

@@ -118,6 +118,19 @@ TEST_CASE("baseline: A copy is known by its checks, whatever its id") {
   for (auto& term : copy.terms)
     term.fixed["dataset"] = "customers.parquet";
   CHECK_FALSE(is_copy(orders(), copy));
+  CHECK(is_copy(orders(), copy, true));  // other words for data that are partly the same
+}
+
+TEST_CASE("baseline: Checks that are added do not hide those that were taken over") {
+  auto copy = orders();
+  copy.id = "orders2";
+  for (int i = 0; i < 9; ++i) {
+    Term padding;
+    padding.check = "padding" + std::to_string(i);
+    padding.primitive = "freshness";
+    copy.terms.push_back(padding);
+  }
+  CHECK(is_copy(orders(), copy));
 }
 
 TEST_CASE("baseline: Terms come back from the ledger as they were") {

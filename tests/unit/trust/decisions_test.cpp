@@ -391,9 +391,10 @@ TEST_CASE_METHOD(ContractTest,
 
 TEST_CASE_METHOD(DecisionsTest, "decisions: Whoever edits the row of a decision gains nothing") {
   const auto edit = [&](const Decision& decision, const char* member, const std::string& value) {
-    return ledger->database().execute("UPDATE decisions SET request=json_set(request, '$." +
-                                      std::string(member) + "', " + value + ") WHERE id='" +
-                                      decision.id + "'");
+    const std::string sql = "UPDATE decisions SET request=json_set(request, '$." +
+                            std::string(member) + "', " + value + ") WHERE id='" + decision.id +
+                            "'";
+    return ledger->database().execute(sql.c_str());
   };
   // What the guards ask is decided by the pool that the policy names.
   const auto caps = ask(request());

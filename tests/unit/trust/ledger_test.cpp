@@ -231,8 +231,8 @@ TEST_CASE_METHOD(LedgerTest, "ledger: A head that another key has signed is none
   const auto store = store_public_key(directory.path()).value();
   const auto outside = read_outside_heads(heads, store).value();
   CHECK(outside.heads.size() == 1);
-  REQUIRE(outside.problems.size() == 1);
-  CHECK_THAT(outside.problems[0], Contains("heads:1") && Contains("no head that this store's key"));
+  CHECK(outside.problems.empty());
+  CHECK(outside.others == 1);  // several stores may share the file
 }
 
 TEST_CASE_METHOD(LedgerTest, "ledger: A head is signed every thousand entries and every day") {
