@@ -69,25 +69,57 @@ std::string guard_words(const std::vector<Finding>& findings) {
   return out;
 }
 
-std::string report_text(const verify::Report& report) {
+// What a check has looked at, and what that cost.
+std::string cost_words(const CheckResult& check) {
+  std::string out = format_duration(check.seconds);
+  if (check.shared_scan) out += " (with a scan that others used, too)";
+  if (check.rows) out += ", " + verify::grouped(*check.rows) + " rows";
+  return out;
+}
+
+std::string digest_words(const verify::DatasetFacts& dataset) {
+  if (!dataset.digest) return dataset.no_digest.empty() ? "no digest" : dataset.no_digest;
+  if (dataset.digest->basis == verify::DatasetDigest::Basis::content)
+    return "SHA-256 " + dataset.digest->sha256;
+  return "no digest (size and time only: no evidence of content)";
+}
+
+// With --verbose: what was read, and by which engine.
+std::string evidence_words(const verify::Report& report) {
+  std::string out;
+  for (const auto& dataset : report.datasets)
+    out += "  " + dataset.name + ": " + std::to_string(dataset.file_count) +
+           (dataset.file_count == 1 ? " file, " : " files, ") +
+           format_bytes(static_cast<double>(dataset.bytes)) +
+           (dataset.rows ? ", " + verify::grouped(*dataset.rows) + " rows" : std::string()) + ", " +
+           printable(digest_words(dataset)) + "\n";
+  if (!report.engine_version.empty())
+    out += "  DuckDB " + report.engine_version + " (" + printable(report.engine_path) + "), at most " +
+           format_bytes(static_cast<double>(report.memory_cap)) + "\n";
+  return out + "  contract SHA-256 " + report.contract_sha256 + "\n";
+}
+
+std::string report_text(const verify::Report& report, bool verbose) {
   std::string out;
   const auto id = widest(report.checks, &CheckResult::id);
   const auto primitive = widest(report.checks, &CheckResult::primitive);
   for (const auto& check : report.checks) {
     out += "  " + padded(state_words(check), 11) + padded(printable(check.id), id) +
            padded(check.primitive, primitive) + check.message + "\n";
+    if (verbose) out += std::string(15, ' ') + cost_words(check) + "\n";
     for (const auto& sample : check.samples)
       out += std::string(15, ' ') + sample_words(sample) + "\n";
   }
+  if (verbose) out += evidence_words(report);
   return out + verdict(report) + "; " + format_duration(report.seconds) + "\n";
 }
 
 }  // namespace
 
-std::string verify_text(const ContractVerdict& verdict) {
+std::string verify_text(const ContractVerdict& verdict, bool verbose) {
   const std::string head = printable(verdict.contract) + " (" + printable(verdict.path) + ")\n" +
                            guard_words(verdict.findings);
-  return head + (verdict.report ? report_text(*verdict.report)
+  return head + (verdict.report ? report_text(*verdict.report, verbose)
                                 : std::string("refused; no data were looked at\n"));
 }
 

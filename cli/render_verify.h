@@ -9,6 +9,7 @@ namespace jobward::cli {
 
 // What the guard has to say, a line for each check, failed ones with samples below; then the
 // verdict.
-std::string verify_text(const ContractVerdict& verdict);
+// `verbose`: what was looked at, with digests, and what it cost.
+std::string verify_text(const ContractVerdict& verdict, bool verbose);
 
 }  // namespace jobward::cli

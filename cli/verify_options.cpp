@@ -8,12 +8,13 @@
 #include <cstdio>
 
 #include "cli/child_program.h"
+#include "cli/own_process.h"
 #include "cli/session.h"
 #include "common/text.h"
 #include "common/units.h"
-#include "host/observe/cgroup_tree.h"
-#include "host/observe/host_snapshot.h"
+#include "launcher/gatehouse.h"
 #include "profiles/accepted_rows.h"
+#include "verify/spill_directory.h"
 
 namespace jobward::cli {
 namespace {
@@ -33,12 +34,43 @@ bool compares_with_last(const verify::Contract& contract) {
   });
 }
 
+Result<profiles::AcceptedRows> open_accepted() {
+  const auto directory = profiles::choose_state_directory(::geteuid(), environment_variable);
+  JOBWARD_RETURN_IF_ERROR(profiles::prepare_state_directory(directory.path, ::geteuid()));
+  return profiles::AcceptedRows::open(directory.path, SystemClock(), say);
+}
+
 // A check must not depend on what a job of the user's has in its environment by accident: only a
 // directory that is there counts.
 std::string spill_parent() {
   const auto wanted = environment_variable("TMPDIR");
   if (wanted && ::access(wanted->c_str(), W_OK | X_OK) == 0) return *wanted;
   return "/var/tmp";  // on disk, where /tmp may be memory
+}
+
+// The other half is for whoever comes meanwhile. As admission sees it: what running jobs have reserved
+// is theirs, but for `run`, which waits for this check.
+Result<std::uint64_t> half_of_what_is_free(Session& session, const std::string& run) {
+  session.records = open_records(session.clock);
+  std::vector<profiles::OpenRun> open;
+  if (session.records.store)
+    if (auto runs = session.records.store->open_runs(); runs) open = std::move(*runs);
+  std::erase_if(open, [&](const profiles::OpenRun& one) { return one.id == run; });
+  launcher::RunOrder nobody;
+  for (const char* name : {"JOBWARD_RUN_ID", "JOBWARD_MEM_LIMIT"})  // the run around us
+    if (const auto value = environment_variable(name))
+      nobody.environment.push_back(std::string(name) + "=" + *value);
+  const auto shop = session.workshop();
+  const launcher::Gatehouse house(nobody, shop);
+  const double free = launcher::tightest(house.scenes(open, "")).free();
+  const auto half = session.snapshot.available() / 2;
+  const auto unpromised = static_cast<std::uint64_t>(std::min(free / 2, static_cast<double>(half)));
+  // Where all is promised, what is there may still be enough for the least.
+  const auto cap = std::max(unpromised, std::min<std::uint64_t>(verify::kLeastMemory, half));
+  if (cap >= verify::kLeastMemory) return cap;
+  return error("check data within", format_bytes(static_cast<double>(cap)),
+               "half of what is free; 128 MiB are needed: free some, or say --memory 128M to "
+               "take more than half");
 }
 
 }  // namespace
@@ -53,27 +85,19 @@ Result<std::uint64_t> verify_memory(const std::string& text) {
 }
 
 Result<verify::Options> verify_options(const VerifyLimits& limits) {
-  const host::KernelRoots roots;
-  auto tree = host::read_cgroup_tree(roots);
-  if (!tree) return tl::unexpected(std::move(tree).error());
-  auto snapshot = host::read_host_snapshot(roots, *tree);
-  if (!snapshot) return tl::unexpected(std::move(snapshot).error());
+  auto session = open_session();
+  if (!session) return tl::unexpected(std::move(session).error());
   verify::Options out;
-  if (limits.memory) {
-    auto memory = verify_memory(*limits.memory);
-    if (!memory) return tl::unexpected(std::move(memory).error());
-    out.memory_cap = *memory;
-  } else {
-    // The other half is for whoever comes meanwhile.
-    out.memory_cap = snapshot->available() / 2;
-    if (out.memory_cap < verify::kLeastMemory)
-      return error("check data within", format_bytes(static_cast<double>(out.memory_cap)),
-                   "half of what is free; 128 MiB are needed: free some, or say --memory 128M to "
-                   "take more than half");
-  }
-  out.threads = limits.threads.value_or(snapshot->cpus);
+  auto memory =
+      limits.memory ? verify_memory(*limits.memory) : half_of_what_is_free(**session, limits.run);
+  if (!memory) return tl::unexpected(std::move(memory).error());
+  out.memory_cap = *memory;
+  out.threads = limits.threads.value_or((*session)->snapshot.cpus);
   out.samples = limits.samples;
   out.spill_parent = spill_parent();
+  auto spill = limits.spill ? parse_bytes(*limits.spill) : verify::free_on_disk(out.spill_parent);
+  if (!spill) return tl::unexpected(std::move(spill).error());
+  out.spill_limit = limits.spill ? *spill : *spill / 2;
   out.now = SystemClock().wall_ms();
   out.environment = environment_variable;
   if (const auto program = own_executable())
@@ -81,25 +105,28 @@ Result<verify::Options> verify_options(const VerifyLimits& limits) {
   return out;
 }
 
-Result<verify::Report> verify_contract(const verify::Contract& contract, verify::Options options) {
+Result<verify::Report> verify_contract(const verify::Contract& contract, const std::string& project,
+                                       verify::Options options) {
+  const MemoryCap cap(options.memory_cap, options.threads);
   if (!compares_with_last(contract)) return verify::verify(contract, options);
-  const SystemClock clock;
-  const auto directory = profiles::choose_state_directory(::geteuid(), environment_variable);
-  JOBWARD_RETURN_IF_ERROR(profiles::prepare_state_directory(directory.path, ::geteuid()));
-  auto accepted = profiles::AcceptedRows::open(directory.path, clock, say);
+  auto accepted = open_accepted();
   if (!accepted) return tl::unexpected(std::move(accepted).error());
   std::optional<Error> problem;
   options.last_accepted = [&](const std::string& check) -> std::optional<std::int64_t> {
-    auto found = accepted->find(contract.project, contract.id, check);
+    auto found = accepted->find(project, contract.id, check);
     if (!found) problem = std::move(found).error();
     return found ? *found : std::nullopt;
   };
   auto report = verify::verify(contract, options);
   if (problem) return tl::unexpected(*problem);
-  if (!report || report->exit_status() != 0 || report->accepted_rows.empty()) return report;
-  JOBWARD_RETURN_IF_ERROR(
-      accepted->accept(contract.project, contract.id, report->accepted_rows, clock.wall_ms()));
   return report;
+}
+
+Status accept_counts(const verify::Report& report, const std::string& project) {
+  if (report.exit_status() != 0 || report.accepted_rows.empty()) return {};
+  auto accepted = open_accepted();
+  if (!accepted) return tl::unexpected(std::move(accepted).error());
+  return accepted->accept(project, report.contract, report.accepted_rows, SystemClock().wall_ms());
 }
 
 VerifyWatch::VerifyWatch() : terminal_(::isatty(STDERR_FILENO) == 1) {
@@ -127,10 +154,12 @@ int VerifyWatch::signal() {
 
 bool VerifyWatch::tick(const std::string& what, std::optional<double> percent) {
   if (signal() != 0) return false;
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const auto now = std::chrono::steady_clock::now();
+  const double seconds = std::chrono::duration<double>(now - begin_).count();
   constexpr double kShort = 1;  // nobody wonders yet
-  if (!terminal_ || seconds < kShort) return true;
+  constexpr auto kBetween = std::chrono::milliseconds(50);
+  if (!terminal_ || seconds < kShort || now - drawn_at_ < kBetween) return true;
+  drawn_at_ = now;
   std::string line = "\r\x1b[Kverify: " + printable(what);
   if (percent) line += ", " + std::to_string(static_cast<int>(std::floor(*percent))) + " %";
   line += ", " + format_duration(seconds);

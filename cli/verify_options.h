@@ -16,20 +16,25 @@ namespace jobward::cli {
 
 struct VerifyLimits {
   std::optional<std::string> memory;  // as --memory has it
+  std::optional<std::string> spill;   // as --spill has it
   std::optional<int> threads;
   std::size_t samples = 5;
+  std::string run;  // the run that it is part of, whose own reservation counts for nothing
 };
 
 // "2G"; not less than verification needs.
 Result<std::uint64_t> verify_memory(const std::string& text);
 
-// What is free in the tightest limit around us, and how many CPUs there are, decide what was not
-// asked for. Without progress.
+// What is free in the tightest limit around us, less what running jobs have reserved and not used
+// yet, and how many CPUs there are, decide what was not asked for. Without progress.
 Result<verify::Options> verify_options(const VerifyLimits& limits);
 
-// Verifies, comparing with the counts that were accepted last, and remembers those of now if
-// nothing halts.
-Result<verify::Report> verify_contract(const verify::Contract& contract, verify::Options options);
+// Verifies, comparing with the counts that were accepted last in this project (its identity: linked
+// worktrees share them).
+Result<verify::Report> verify_contract(const verify::Contract& contract, const std::string& project,
+                                       verify::Options options);
+// Remembers the counts of a report that nothing halts, and that is on record.
+Status accept_counts(const verify::Report& report, const std::string& project);
 
 // While it lives, signals that would end the process are held, so that nothing is left behind; a
 // terminal sees how far it is.
@@ -49,6 +54,7 @@ class VerifyWatch {
   void take_signal();
   std::atomic<int> signal_{0};
   MonotonicTime begin_ = std::chrono::steady_clock::now();
+  MonotonicTime drawn_at_ = begin_;
   bool terminal_ = false;
   bool drawn_ = false;
 };

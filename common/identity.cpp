@@ -42,16 +42,20 @@ std::string sha256_hex(std::string_view bytes) {
   return hex_of(digest);
 }
 
-Result<std::string> sha256_of_fd(int fd, const std::string& name) {
+Result<std::string> sha256_of_fd(int fd, const std::string& name,
+                                 const std::function<bool(std::uint64_t)>& go_on) {
   crypto_hash_sha256_state state;
   crypto_hash_sha256_init(&state);
   std::vector<unsigned char> piece(256U << 10U);
+  std::uint64_t bytes = 0;
   while (true) {
     const auto got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error("read", name);
     if (got == 0) break;
     crypto_hash_sha256_update(&state, piece.data(), static_cast<unsigned long long>(got));
+    bytes += static_cast<std::uint64_t>(got);
+    if (go_on && !go_on(bytes)) return error("read", name, "it was to stop");
   }
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
   crypto_hash_sha256_final(&state, digest.data());

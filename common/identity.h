@@ -1,6 +1,8 @@
 // Names for runs, and digests.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -16,7 +18,9 @@ Result<std::string> new_run_id();
 
 // SHA-256 (FIPS 180-4), as lower-case hexadecimal.
 std::string sha256_hex(std::string_view bytes);
-// Of all that can still be read from the descriptor, in pieces; `name` is for the error.
-Result<std::string> sha256_of_fd(int fd, const std::string& name);
+// Of all that can still be read from the descriptor, in pieces; `name` is for the error. `go_on` is
+// asked between pieces, with the bytes so far: false ends it with an error.
+Result<std::string> sha256_of_fd(int fd, const std::string& name,
+                                 const std::function<bool(std::uint64_t)>& go_on = {});
 
 }  // namespace jobward

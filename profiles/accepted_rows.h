@@ -14,8 +14,8 @@
 
 namespace jobward::profiles {
 
-// Keyed by project, contract id and check id, never by a path: a copied contract has no past of
-// its own. Not thread-safe; several processes may use one database at once.
+// Keyed by the project's identity, contract id and check id, never by a contract's path: a copied
+// contract has no past of its own. Not thread-safe; several processes may use one database at once.
 class AcceptedRows {
  public:
   static Result<AcceptedRows> open(const std::string& directory, const Clock& clock,

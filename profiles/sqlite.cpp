@@ -199,6 +199,15 @@ Status Database::execute(const char* sql) {
   return {};
 }
 
+void Database::stop_when(std::function<bool()> stop) {
+  constexpr int kSteps = 100000;  // of SQLite's virtual machine: some milliseconds
+  stop_ = std::make_unique<std::function<bool()>>(std::move(stop));
+  sqlite3_progress_handler(
+      db_.get(), kSteps,
+      [](void* asked) { return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0; },
+      stop_.get());
+}
+
 Result<std::int64_t> Database::integer(const char* sql) {
   auto statement = prepare(sql);
   if (!statement) return tl::unexpected(std::move(statement).error());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,8 @@ class Database {
   Result<Statement> prepare(std::string_view sql);
   Status execute(const char* sql);  // one or several statements without parameters
   Result<std::int64_t> integer(const char* sql);
+  // Asked now and then while a statement runs: true ends it with an error.
+  void stop_when(std::function<bool()> stop);
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
@@ -85,6 +88,7 @@ class Database {
     void operator()(sqlite3* db) const;
   };
   Database(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
+  std::unique_ptr<std::function<bool()>> stop_;  // SQLite has its address
   std::unique_ptr<sqlite3, Close> db_;
   std::string path_;
 };

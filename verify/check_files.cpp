@@ -9,6 +9,7 @@
 #include "profiles/paths.h"
 #include "verify/examination.h"
 #include "verify/sql.h"
+#include "verify/sql_guard.h"
 #include "verify/type_names.h"
 
 namespace jobward::verify {
@@ -28,7 +29,8 @@ Result<std::string> newest_micros(const Column& column, const Freshness& demand)
                           "\"ns\" since the epoch)");
     if (!demand.timezone.empty()) return column_error(column, "a number has no timezone");
     static constexpr const char* kScale[] = {"", " * 1000000.0", " * 1000.0", "", " / 1000.0"};
-    return "CAST(CAST(" + newest + " AS DOUBLE)" + kScale[static_cast<int>(demand.unit)] +
+    // Too large for a time: NULL, and the unit is wrong perhaps.
+    return "TRY_CAST(CAST(" + newest + " AS DOUBLE)" + kScale[static_cast<int>(demand.unit)] +
            " AS BIGINT)";
   }
   if (!is_time_point(column.type))
@@ -72,7 +74,8 @@ Outcome judge_freshness(const CheckContext& context, const Opened& dataset,
   }
   out.details.put("newest", *newest);
   if (!scan.value(slots.micros)) {
-    out.message = "the newest " + name + " is " + printable(*newest) + ", which is no moment";
+    out.message = "the newest " + name + " is " + printable(*newest) + ", which is no moment" +
+                  (demand.unit == Freshness::Unit::none ? "" : " in this unit; is unit right?");
     return out;
   }
   const double micros = std::strtod(scan.value(slots.micros)->c_str(), nullptr);
@@ -117,8 +120,9 @@ Result<Judge> prepare(const CheckContext& context, const Check& check, const Fre
 
 namespace {
 
-Result<Outcome> judge_one_digest(const Source& source, const FileDigestCheck& demand) {
-  auto digest = sha256_of_file(source.files[0].path);
+Result<Outcome> judge_one_digest(const CheckContext& context, const Source& source,
+                                 const FileDigestCheck& demand) {
+  auto digest = sha256_of_file(source.files[0].path, context.tick);
   if (!digest) return tl::unexpected(std::move(digest).error());
   Outcome out;
   out.passed = *digest == demand.sha256;
@@ -131,8 +135,9 @@ Result<Outcome> judge_one_digest(const Source& source, const FileDigestCheck& de
   return out;
 }
 
-Result<Outcome> judge_manifest(const Contract& contract, const Source& source,
+Result<Outcome> judge_manifest(const CheckContext& context, const Source& source,
                                const FileDigestCheck& demand) {
+  const auto& contract = *context.contract;
   std::map<std::string, std::string> listed;  // by absolute path
   const std::string manifest = profiles::absolute_path(contract.directory, demand.manifest);
   const std::string directory = manifest.substr(0, manifest.rfind('/') + 1);
@@ -145,7 +150,7 @@ Result<Outcome> judge_manifest(const Contract& contract, const Source& source,
       wrong.push_back(file.shown + " is not in the manifest");
       continue;
     }
-    auto digest = sha256_of_file(file.path);
+    auto digest = sha256_of_file(file.path, context.tick);
     if (!digest) return tl::unexpected(std::move(digest).error());
     if (*digest != expected->second) wrong.push_back(file.shown + " has another content");
     listed.erase(expected);
@@ -176,9 +181,14 @@ Result<Judge> prepare(const CheckContext& context, const Check& check,
     return error("use", "sha256",
                  "it is of one file, and dataset " + check.dataset + " has " +
                      std::to_string(dataset.source.files.size()) + "; give a manifest");
+  if (!dataset.logs.empty())
+    return error("use", "the digest of " + dataset.source.files[0].shown,
+                 dataset.logs[0].shown +
+                     " has content that the file alone does not have; close the database where it "
+                     "is written, or run PRAGMA wal_checkpoint(TRUNCATE) there");
   return [&dataset, demand](const CheckContext& at) {
-    return demand.manifest.empty() ? judge_one_digest(dataset.source, demand)
-                                   : judge_manifest(*at.contract, dataset.source, demand);
+    return demand.manifest.empty() ? judge_one_digest(at, dataset.source, demand)
+                                   : judge_manifest(at, dataset.source, demand);
   };
 }
 
@@ -189,6 +199,52 @@ std::string without_end(std::string query) {
   while (!query.empty() && std::string_view(" \t\r\n;").find(query.back()) != std::string::npos)
     query.pop_back();
   return query;
+}
+
+// A query over no rows returns none, whatever is wrong. Only the first row is looked for: a count
+// would read a text once more. Absent: all have rows, or may be empty.
+Result<std::optional<Outcome>> empty_dataset(const CheckContext& context,
+                                             const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    const auto& dataset = context.at(name);
+    if (dataset.source.spec->allow_empty) continue;
+    auto first = context.engine->query("SELECT 'row' FROM " + dataset.source.relation + " LIMIT 1");
+    if (!first) return tl::unexpected(std::move(first).error());
+    if (first->empty()) return empty_outcome(dataset, 0);
+  }
+  return std::nullopt;
+}
+
+// What the query has returned, which is in this table.
+Result<Outcome> judge_returned(const CheckContext& at, const std::string& table,
+                               const CustomSql& demand) {
+  auto& engine = *at.engine;
+  auto count = engine.query("SELECT " + as_text("count(*)") + " FROM " + table);
+  if (!count) return tl::unexpected(std::move(count).error());
+  auto columns =
+      engine.query("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM " + table + ")");
+  if (!columns) return tl::unexpected(std::move(columns).error());
+  Outcome out;
+  out.failing = std::strtoll(count->front()[0].value_or("0").c_str(), nullptr, 10);
+  out.observed = *out.failing;
+  out.threshold = demand.max_rows;
+  out.passed = *out.failing <= demand.max_rows;
+  out.message = "the query returns " + grouped(*out.failing) +
+                (*out.failing == 1 ? " row" : " rows") + ", " + grouped(demand.max_rows) +
+                (out.passed ? " are" : " would be") + " allowed";
+  if (*out.failing == 0 || at.samples == 0) return out;
+  std::vector<std::string> names;
+  std::vector<std::string> list;
+  for (const auto& column : *columns) {
+    names.push_back(column[0].value_or(""));
+    list.push_back(as_text(sql_name(names.back())));
+  }
+  auto samples = sample_rows(engine, names,
+                             "SELECT " + joined(list, ", ") + " FROM " + table + " LIMIT " +
+                                 std::to_string(at.samples));
+  if (!samples) return tl::unexpected(std::move(samples).error());
+  out.samples = std::move(*samples);
+  return out;
 }
 
 }  // namespace
@@ -202,37 +258,16 @@ Result<Judge> prepare(const CheckContext& context, const Check& check, const Cus
   return [demand, table = sql_name("jobward_rows_of_" + check.id)](
              const CheckContext& at) -> Result<Outcome> {
     auto& engine = *at.engine;
+    JOBWARD_RETURN_IF_ERROR(expect_reading_query(engine, demand.query, demand.datasets));
+    auto empty = empty_dataset(at, demand.datasets);
+    if (!empty) return tl::unexpected(std::move(empty).error());
+    if (*empty) return std::move(**empty);
     JOBWARD_RETURN_IF_ERROR(engine.expect_select(demand.query));
     JOBWARD_RETURN_IF_ERROR(
         engine.execute("CREATE TEMP TABLE " + table + " AS (" + without_end(demand.query) + "\n)"));
     for (const auto& name : demand.datasets)
       if (auto& source = at.at(name).source; !source.in_memory) ++source.scans;
-    auto count = engine.query("SELECT " + as_text("count(*)") + " FROM " + table);
-    if (!count) return tl::unexpected(std::move(count).error());
-    auto columns =
-        engine.query("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM " + table + ")");
-    if (!columns) return tl::unexpected(std::move(columns).error());
-    Outcome out;
-    out.failing = std::strtoll(count->front()[0].value_or("0").c_str(), nullptr, 10);
-    out.observed = *out.failing;
-    out.threshold = demand.max_rows;
-    out.passed = *out.failing <= demand.max_rows;
-    out.message = "the query returns " + grouped(*out.failing) +
-                  (*out.failing == 1 ? " row" : " rows") + ", " + grouped(demand.max_rows) +
-                  (out.passed ? " are" : " would be") + " allowed";
-    std::vector<std::string> names;
-    std::vector<std::string> list;
-    for (const auto& column : *columns) {
-      names.push_back(column[0].value_or(""));
-      list.push_back(as_text(sql_name(names.back())));
-    }
-    if (*out.failing > 0 && at.samples > 0) {
-      auto samples = sample_rows(engine, names,
-                                 "SELECT " + joined(list, ", ") + " FROM " + table + " LIMIT " +
-                                     std::to_string(at.samples));
-      if (!samples) return tl::unexpected(std::move(samples).error());
-      out.samples = std::move(*samples);
-    }
+    auto out = judge_returned(at, table, demand);
     JOBWARD_RETURN_IF_ERROR(engine.execute("DROP TABLE " + table));
     return out;
   };

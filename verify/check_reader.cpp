@@ -1,6 +1,7 @@
 #include "verify/check_reader.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "common/identity.h"
 #include "common/text.h"
@@ -269,6 +270,11 @@ Result<Demand> read_stubs(Context& at) {
   out.required = at.fields.texts("require");
   out.trusted_decorators = at.fields.texts("trust_decorators");
   out.known_stubs = at.fields.texts("known_stubs");
+  // The scan reads them again; here they become a part of the contract's digest. One that is not there
+  // is an error of the check.
+  for (const auto& path : out.known_stubs)
+    if (const auto text = at.read(path); !text && text.error().errnum == EISDIR)
+      at.fail("known_stubs", printable(path) + " is a directory; name its files");
   out.against = at.fields.text("against").value_or("");
   if (const auto words = scan::check_words(request_of(out)); !words)
     at.fail("markers", words.error().message());

@@ -24,8 +24,9 @@ Outcome in_range(const RowCountParity& demand, std::int64_t rows) {
   return out;
 }
 
+// `last`: it is the last accepted count.
 Outcome against(const RowCountParity& demand, std::int64_t rows, std::int64_t expected,
-                const std::string& what) {
+                const std::string& what, bool last = false) {
   Outcome out;
   const auto difference = static_cast<double>(std::llabs(rows - expected));
   const double allowed = demand.tolerance.of(static_cast<double>(expected));
@@ -38,6 +39,9 @@ Outcome against(const RowCountParity& demand, std::int64_t rows, std::int64_t ex
                                         (rows > expected ? " more" : " fewer") + ", " +
                                         tolerance_words(demand.tolerance) +
                                         (out.passed ? " are tolerated" : " would be tolerated"));
+  if (last && !out.passed)
+    out.message += "; if the new count is right: a larger tolerance for one check, which an operator "
+                   "has to approve (jobward approve)";
   out.details.put("expected", expected);
   out.details.put("difference", rows - expected);
   return out;
@@ -48,7 +52,9 @@ Outcome first_count(const RowCountParity& demand, std::int64_t rows) {
   out.passed = demand.accept_first;
   out.message =
       grouped(rows) + " rows, and no count was accepted before: " +
-      (out.passed ? "this is the first" : "an operator has to accept one (first = \"fail\")");
+      (out.passed ? "this is the first"
+                  : "first = \"accept\" takes this one if it is right, for one check; that demands "
+                    "less, so an operator has to approve it (jobward approve)");
   out.details.put("first", true);
   return out;
 }
@@ -71,7 +77,7 @@ Result<Judge> prepare(const CheckContext& context, const Check& check,
       out = against(demand, rows, *demand.equal, "expected");
     } else if (demand.last_accepted) {
       const auto last = at.last_accepted ? at.last_accepted(id) : std::nullopt;
-      out = last ? against(demand, rows, *last, "the last accepted count is")
+      out = last ? against(demand, rows, *last, "the last accepted count is", true)
                  : first_count(demand, rows);
     } else {
       out = in_range(demand, rows);

@@ -37,10 +37,9 @@ std::vector<std::string> fault_words(const Contract& contract, const scan::StubR
   std::vector<std::string> out;
   for (const auto& function : report.functions)
     for (const auto& fault : function.faults)
-      out.push_back(function.marker + ", " +
-                    place_words(contract, function.file, function.line) + " " +
-                    printable(function.function) + ": " + std::string(to_string(fault.reason)) +
-                    ": " + fault.message);
+      out.push_back(function.marker + ", " + place_words(contract, function.file, function.line) +
+                    " " + printable(function.function) + ": " +
+                    std::string(to_string(fault.reason)) + ": " + fault.message);
   for (const auto& marker : report.markers)
     out.push_back(marker.marker + ": " + std::string(to_string(marker.fault.reason)) + ": " +
                   marker.fault.message);
@@ -61,8 +60,15 @@ std::vector<Facts> function_facts(const Contract& contract, const scan::StubRepo
   return out;
 }
 
-Result<Outcome> judge_stubs(const Contract& contract, const Stubs& demand) {
-  const auto scanned = scan::scan_stubs(request_of(contract, demand));
+Result<Outcome> judge_stubs(const CheckContext& context, const Stubs& demand) {
+  const auto& contract = *context.contract;
+  auto request = request_of(contract, demand);
+  bool stopped = false;
+  request.go_on = [&] {
+    return !(stopped = stopped || (context.tick && !context.tick(std::nullopt)));
+  };
+  const auto scanned = scan::scan_stubs(request);
+  if (stopped) return interrupted_error();
   if (!scanned) return tl::unexpected(scanned.error());
   const auto& report = scanned->report;
   if (!report.problems.empty()) {
@@ -74,12 +80,12 @@ Result<Outcome> judge_stubs(const Contract& contract, const Stubs& demand) {
   out.passed = report.passed();
   out.observed = static_cast<std::int64_t>(faults.size());
   out.threshold = static_cast<std::int64_t>(0);
-  out.message = faults.empty()
-                    ? std::to_string(report.functions.size()) +
-                          " marked functions do something, as far as can be told"
-                    : faults[0] + (faults.size() > 1
-                                       ? "; and " + std::to_string(faults.size() - 1) + " more"
-                                       : "");
+  out.message =
+      faults.empty()
+          ? std::to_string(report.functions.size()) +
+                " marked functions do something, as far as can be told"
+          : faults[0] +
+                (faults.size() > 1 ? "; and " + std::to_string(faults.size() - 1) + " more" : "");
   out.details.put("faults", faults);
   out.details.put("functions", function_facts(contract, report));
   out.details.put("left_out", scanned->sources.left_out);
@@ -89,7 +95,7 @@ Result<Outcome> judge_stubs(const Contract& contract, const Stubs& demand) {
 }  // namespace
 
 Result<Judge> prepare(const CheckContext&, const Check&, const Stubs& demand) {
-  return [demand](const CheckContext& at) { return judge_stubs(*at.contract, demand); };
+  return [demand](const CheckContext& at) { return judge_stubs(at, demand); };
 }
 
 }  // namespace jobward::verify

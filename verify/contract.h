@@ -11,6 +11,7 @@
 
 #include "common/finding.h"
 #include "common/toml.h"
+#include "common/units.h"
 
 namespace jobward::verify {
 
@@ -54,7 +55,7 @@ struct Tolerance {
   std::optional<double> share;
   // How many of `whole` that is.
   [[nodiscard]] double of(double whole) const {
-    return rows ? static_cast<double>(*rows) : share.value_or(0) * whole;
+    return rows ? static_cast<double>(*rows) : part_of(share.value_or(0), whole);
   }
 };
 
@@ -193,7 +194,9 @@ struct Contract {
   std::string path;       // as given
   std::string directory;  // absolute; paths are relative to it
   std::string project;    // absolute; the root of the checkout that it lies in
-  std::string sha256;     // of its bytes
+  // Of its bytes; where it has others read beside it, of lines DIGEST  NAME: its own, then theirs in
+  // the order in which they were read.
+  std::string sha256;
   std::vector<Dataset> datasets;
   std::vector<Check> checks;  // in the order of the file
 

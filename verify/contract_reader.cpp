@@ -204,15 +204,20 @@ Result<Contract> read_contract(const std::string& path) {
   const auto absolute = std::filesystem::absolute(path, failure).lexically_normal();
   if (failure) return error("find", printable(path), failure.message());
   const std::string directory = absolute.parent_path().string();
+  std::string lines = sha256_hex(*text) + "  contract\n";
+  bool alone = true;
   const auto beside = [&](const std::string& name) {
-    return read_file(profiles::absolute_path(directory, name), kBesideLimit);
+    auto read = read_file(profiles::absolute_path(directory, name), kBesideLimit);
+    alone = false;
+    lines += (read ? sha256_hex(*read) : "unreadable") + "  " + name + "\n";
+    return read;
   };
   const Form form = absolute.extension() == ".json" ? Form::json : Form::toml;
   auto contract = parse_contract(*text, path, form, beside);
   if (!contract) return contract;
   contract->directory = directory;
   contract->project = profiles::find_project(directory, profiles::RealFileProbe()).root;
-  contract->sha256 = sha256_hex(*text);
+  contract->sha256 = sha256_hex(alone ? *text : lines);
   return contract;
 }
 

@@ -6,14 +6,15 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "verify/sql.h"
+#include "verify/text_shapes.h"
 
 namespace jobward::verify {
 namespace {
 
 using duckdb::kSuccess;
 
-constexpr const char* kOutOfMemory = "out of memory";
-constexpr const char* kInterrupted = "interrupted";
+constexpr const char* kOutOfMemory = "stay";
+constexpr const char* kInterrupted = "finish";
 constexpr auto kTick = std::chrono::milliseconds(100);
 
 bool is_valid(const std::uint64_t* validity, duckdb::Index row) {
@@ -65,10 +66,20 @@ class Answer {
   const duckdb::Api& api_;
 };
 
+// An allocation that fails where the engine does not count on it comes as the C++ library names it.
+bool tells_of_memory(const std::string& why) {
+  return why.find("Out of Memory") != std::string::npos ||
+         why.find("bad_alloc") != std::string::npos ||
+         why.find("bad allocation") != std::string::npos;
+}
+
 }  // namespace
 
 tl::unexpected<Error> interrupted_error() {
-  return error(kInterrupted, "the check", "by a signal");
+  return error(kInterrupted, "the check", "a signal has come");
+}
+tl::unexpected<Error> out_of_memory_error(const std::string& why) {
+  return error(kOutOfMemory, "within the memory of a check", why);
 }
 
 bool is_out_of_memory(const Error& error) { return error.operation == kOutOfMemory; }
@@ -129,8 +140,14 @@ Status Engine::start() {
   }
   if (api_.connect(database_, &connection_) != kSuccess)
     return error("connect to", "DuckDB", "no reason was given");
+  // As an option of opening it would be forgotten.
+  JOBWARD_RETURN_IF_ERROR(execute("SET max_temp_directory_size = '" +
+                                  std::to_string(settings_.spill_limit) + "B'"));
   // What a check says must not depend on where it runs.
   JOBWARD_RETURN_IF_ERROR(execute("SET TimeZone = 'UTC'"));
+  // Else what Parquet files say of themselves is taken for what is in them.
+  JOBWARD_RETURN_IF_ERROR(execute("SET disabled_optimizers = 'statistics_propagation'"));
+  JOBWARD_RETURN_IF_ERROR(register_text_shapes(api_, connection_));
   if (!settings_.progress) return {};
   JOBWARD_RETURN_IF_ERROR(execute("SET enable_progress_bar = true"));
   JOBWARD_RETURN_IF_ERROR(execute("SET enable_progress_bar_print = false"));
@@ -195,10 +212,9 @@ Result<std::vector<Row>> Engine::fetch(const std::string& sql, bool rows) {
     const std::string why = text != nullptr ? condensed(text) : "no reason was given";
     const int kind = api_.result_error_type(&answer.result);
     if (kind == duckdb::kErrorInterrupt) return interrupted_error();
-    if (kind == duckdb::kErrorOutOfMemory || why.starts_with("Out of Memory"))
-      return error(kOutOfMemory, "within the limit for a check",
-                   why + "; allow more with --memory, or free space for " +
-                       printable(settings_.spill_directory));
+    if (kind == duckdb::kErrorOutOfMemory || tells_of_memory(why))
+      return out_of_memory_error(why + "; allow more with --memory, or with --spill on disk in " +
+                                 printable(settings_.spill_directory));
     return error("read", "the data", why);
   }
   std::vector<Row> out;
@@ -285,8 +301,8 @@ void Engine::Appender::end_row() { check(api_.appender_end_row(appender_)); }
 Status Engine::Appender::close() {
   check(api_.appender_close(appender_));
   if (problem_.empty()) return {};
-  const bool memory = problem_.find("Out of Memory") != std::string::npos;
-  return error(memory ? kOutOfMemory : "load", printable(table_), problem_);
+  if (tells_of_memory(problem_)) return out_of_memory_error(problem_);
+  return error("load", printable(table_), problem_);
 }
 
 }  // namespace jobward::verify

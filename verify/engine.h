@@ -25,6 +25,7 @@ struct EngineSettings {
   std::uint64_t memory_limit = 0;  // of DuckDB's own accounting, bytes
   int threads = 1;
   std::string spill_directory;  // made by DuckDB when it needs it
+  std::uint64_t spill_limit = 0;  // bytes in it
   // Called from another thread about ten times a second while a statement runs, with the per cent
   // done if they are known. False: interrupt the statement.
   std::function<bool(std::optional<double> percent)> progress;
@@ -45,7 +46,8 @@ class Engine {
   // Rows of a query all of whose columns are VARCHAR: cast what is not.
   Result<std::vector<Row>> query(const std::string& sql);
   Status execute(const std::string& sql);
-  // One query, as a contract may have: exactly one SELECT without parameters. Runs nothing.
+  // Is it exactly one SELECT without parameters, over what there is? Runs nothing, but asks the
+  // functions in it what they return: see sql_guard.h.
   Status expect_select(const std::string& sql);
 
   // While one of these lives, progress is told for work that is no statement. `stopped`: the
@@ -109,6 +111,7 @@ class Engine {
   std::thread watcher_;
 };
 
+tl::unexpected<Error> out_of_memory_error(const std::string& why);
 // Did the statement need more memory than there is?
 bool is_out_of_memory(const Error& error);
 tl::unexpected<Error> interrupted_error();

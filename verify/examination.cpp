@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 
 #include "common/text.h"
 #include "verify/sql.h"
@@ -16,7 +17,8 @@ std::size_t Scan::add(const std::string& aggregate) { return add_large(aggregate
 
 std::size_t Scan::add_large(const std::string& aggregate, Alone alone) {
   const auto [found, is_new] = known_.try_emplace(aggregate, parts_.size());
-  if (is_new) parts_.push_back({aggregate, std::move(alone), std::nullopt});
+  if (is_new) parts_.push_back({aggregate, std::move(alone), std::nullopt, {}, std::nullopt});
+  parts_[found->second].checks.insert(check_);
   return found->second;
 }
 
@@ -30,15 +32,11 @@ std::int64_t Scan::count(std::size_t number) const {
   return value ? std::strtoll(value->c_str(), nullptr, 10) : 0;
 }
 
-Status Scan::run_together(Engine& engine, Source& source, bool large) {
+Status Scan::run_together(Engine& engine, Source& source, const Parts& parts) {
+  if (parts.empty()) return {};
   std::vector<std::string> list;
-  std::vector<Part*> parts;
-  for (auto& part : parts_) {
-    if (!large && part.alone) continue;
-    list.push_back(as_text(part.aggregate));
-    parts.push_back(&part);
-  }
-  if (list.empty()) return {};
+  for (const auto* part : parts)
+    list.push_back(as_text(part->aggregate));
   auto rows = engine.query("SELECT " + joined(list, ", ") + " FROM " + source.relation);
   if (!rows) return tl::unexpected(std::move(rows).error());
   if (!source.in_memory) ++source.scans;
@@ -47,26 +45,58 @@ Status Scan::run_together(Engine& engine, Source& source, bool large) {
   return {};
 }
 
+// Aggregates over distinct values do not spill when there are several; grouping does.
+Status Scan::run_with_large_alone(Engine& engine, Source& source, const Parts& parts) {
+  auto done = run_together(engine, source, parts);
+  if (done || !is_out_of_memory(done.error())) return done;
+  Parts small;
+  std::copy_if(parts.begin(), parts.end(), std::back_inserter(small),
+               [](const Part* part) { return !part->alone; });
+  if (small.size() == parts.size()) return done;
+  JOBWARD_RETURN_IF_ERROR(run_together(engine, source, small));
+  for (auto* part : parts) {
+    if (!part->alone) continue;
+    auto rows = engine.query(part->alone(source.relation));
+    if (!rows) return tl::unexpected(std::move(rows).error());
+    if (!source.in_memory) ++source.scans;
+    part->value = std::move(rows->front()[0]);
+  }
+  return {};
+}
+
+// Halves until those that fail are found: of many parts few do.
+Status Scan::run_apart(Engine& engine, Source& source, const Parts& parts) {
+  auto done = run_with_large_alone(engine, source, parts);
+  if (done || is_interrupted(done.error())) return done;
+  if (parts.size() == 1) {
+    parts[0]->problem = std::move(done).error();
+    return {};
+  }
+  const auto middle = parts.begin() + static_cast<std::ptrdiff_t>(parts.size() / 2);
+  JOBWARD_RETURN_IF_ERROR(run_apart(engine, source, Parts(parts.begin(), middle)));
+  return run_apart(engine, source, Parts(middle, parts.end()));
+}
+
 Status Scan::run(Engine& engine, Source& source) {
   const auto begin = std::chrono::steady_clock::now();
-  auto done = run_together(engine, source, true);
-  // Aggregates over distinct values do not spill when there are several; grouping does.
-  if (!done && is_out_of_memory(done.error())) {
-    done = run_together(engine, source, false);
-    for (auto& part : parts_) {
-      if (!done) break;
-      if (!part.alone) continue;
-      auto rows = engine.query(part.alone(source.relation));
-      if (!rows) {
-        done = tl::unexpected(std::move(rows).error());
-        break;
-      }
-      if (!source.in_memory) ++source.scans;
-      part.value = std::move(rows->front()[0]);
-    }
+  Parts parts;
+  for (auto& part : parts_)
+    parts.push_back(&part);
+  auto done = run_with_large_alone(engine, source, parts);
+  // A file that cannot even be counted through would fail each of them.
+  if (!done && !is_interrupted(done.error()) &&
+      engine.query("SELECT " + as_text("count(*)") + " FROM " + source.relation)) {
+    if (!source.in_memory) ++source.scans;
+    done = run_apart(engine, source, parts);
   }
   seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return done;
+}
+
+std::optional<Error> Scan::problem_of(std::size_t check) const {
+  for (const auto& part : parts_)
+    if (part.problem && part.checks.contains(check)) return part.problem;
+  return std::nullopt;
 }
 
 Result<std::vector<Column>> chosen_columns(const Source& source, const ColumnChoice& choice) {

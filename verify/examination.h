@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,16 @@ class Scan {
   using Alone = std::function<std::string(const std::string& relation)>;
   std::size_t add_large(const std::string& aggregate, Alone alone);
   void need(const std::string& column);  // for a dataset that is loaded
+  // What is added from here on is for this check.
+  void begin_check(std::size_t number) { check_ = number; }
 
   [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
   [[nodiscard]] bool empty() const { return parts_.empty(); }
+  // An error: nothing of it could be computed. What only some expressions cannot is a problem of
+  // theirs: the others are computed without them.
   Status run(Engine& engine, Source& source);
+  // Why what a check has put in could not be computed; absent: it was.
+  [[nodiscard]] std::optional<Error> problem_of(std::size_t check) const;
 
   [[nodiscard]] const Cell& value(std::size_t number) const { return parts_[number].value; }
   [[nodiscard]] std::int64_t count(std::size_t number) const;  // 0 for NULL
@@ -44,10 +51,16 @@ class Scan {
     std::string aggregate;
     Alone alone;
     Cell value;
+    std::set<std::size_t> checks;
+    std::optional<Error> problem;
   };
-  Status run_together(Engine& engine, Source& source, bool large);
+  using Parts = std::vector<Part*>;
+  static Status run_together(Engine& engine, Source& source, const Parts& parts);
+  static Status run_with_large_alone(Engine& engine, Source& source, const Parts& parts);
+  static Status run_apart(Engine& engine, Source& source, const Parts& parts);
 
   std::vector<Part> parts_;
+  std::size_t check_ = 0;
   std::map<std::string, std::size_t> known_;
   std::vector<std::string> columns_;
 };
@@ -56,6 +69,9 @@ class Scan {
 struct Opened {
   Source source;
   Scan scan;
+  std::vector<FileFacts> logs;           // of SQLite
+  std::map<std::string, Error> misfits;  // columns that could not be kept, and why
+  std::optional<DatasetDigest> digest;
   std::optional<Error> problem;
   int queries = 0;     // of checks that look at it beside the scan
   bool whole = false;  // all columns are needed: a query of the contract's own
@@ -79,6 +95,7 @@ struct CheckContext {
   std::size_t samples = 5;
   UnixMillis now = 0;
   std::function<std::optional<std::int64_t>(const std::string& check)> last_accepted;
+  Tick tick;  // for work that is no statement of the engine
 
   [[nodiscard]] Opened& at(const std::string& dataset) const { return datasets->at(dataset); }
 };

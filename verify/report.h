@@ -68,6 +68,7 @@ struct DatasetFacts {
   std::size_t file_count = 0;
   std::uint64_t bytes = 0;
   std::optional<DatasetDigest> digest;
+  std::string no_digest;  // why there can be none
   std::optional<std::int64_t> rows;
   int scans = 0;
   std::string problem;  // why nothing can be said about it; empty: it was read
@@ -87,7 +88,7 @@ struct Report {
   std::vector<CheckResult> checks;
   std::vector<DatasetFacts> datasets;
   // Counts that a passed row_count_parity has accepted: the check's id and the rows. For the
-  // caller to remember, if nothing halts.
+  // caller to remember, if nothing halts and it is on record.
   std::vector<std::pair<std::string, std::int64_t>> accepted_rows;
 
   [[nodiscard]] bool any_hard_fail() const;  // a check failed as HARD_FAIL

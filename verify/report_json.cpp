@@ -83,6 +83,7 @@ Json dataset_json(const DatasetFacts& dataset) {
   out["bytes"] = dataset.bytes;
   if (dataset.rows) out["rows"] = *dataset.rows;
   if (dataset.digest) out["digest"] = digest_json(*dataset.digest);
+  if (!dataset.no_digest.empty()) out["no_digest"] = dataset.no_digest;
   out["scans"] = dataset.scans;
   if (!dataset.problem.empty()) out["problem"] = dataset.problem;
   return out;

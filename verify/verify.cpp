@@ -1,14 +1,14 @@
 #include "verify/verify.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <mutex>
+#include <new>
 
 #include "common/text.h"
 #include "verify/examination.h"
+#include "verify/loading.h"
+#include "verify/spill_directory.h"
 #include "verify/sql.h"
 
 namespace jobward::verify {
@@ -20,33 +20,19 @@ double seconds_since(Steady::time_point begin) {
   return std::chrono::duration<double>(Steady::now() - begin).count();
 }
 
-// For what does not fit into memory; gone with the object.
-class SpillDirectory {
- public:
-  static Result<SpillDirectory> make(const std::string& parent) {
-    std::string path = parent + "/jobward-verify-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr)
-      return errno_error("make a directory for spilling in", printable(parent));
-    return SpillDirectory(std::move(path));
-  }
-  SpillDirectory(SpillDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  SpillDirectory& operator=(SpillDirectory&&) = delete;
-  SpillDirectory(const SpillDirectory&) = delete;
-  SpillDirectory& operator=(const SpillDirectory&) = delete;
-  ~SpillDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  explicit SpillDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 bool needs_engine(const Check& check) {
   return !std::holds_alternative<FileDigestCheck>(check.demand) &&
          !std::holds_alternative<Stubs>(check.demand);
+}
+
+// Memory that our own code wants and does not get ends like the engine's.
+template <class Work>
+auto within_memory(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return out_of_memory_error("it needs more; allow more with --memory");
+  }
 }
 
 // What the progress line names.
@@ -74,13 +60,15 @@ class Verification {
   Result<Report> run() {
     const auto begin = Steady::now();
     begin_report();
-    find_all();
+    JOBWARD_RETURN_IF_ERROR(find_all());
     if (std::any_of(contract_.checks.begin(), contract_.checks.end(), needs_engine))
       JOBWARD_RETURN_IF_ERROR(open_engine());
     if (engine_) JOBWARD_RETURN_IF_ERROR(describe_all());
     prepare_all();
     JOBWARD_RETURN_IF_ERROR(scan_all());
     JOBWARD_RETURN_IF_ERROR(judge_all());
+    // The digests come before the last look: they are of what was checked, or of nothing.
+    JOBWARD_RETURN_IF_ERROR(digest_all());
     look_again();
     take_facts();
     report_.seconds = seconds_since(begin);
@@ -106,24 +94,43 @@ class Verification {
     context_.samples = options_.samples;
     context_.now = options_.now;
     context_.last_accepted = options_.last_accepted;
+    context_.tick = [this](std::optional<double> percent) { return tick(percent); };
+  }
+
+  // As often as the engine's watcher does, while that one rests.
+  bool tick(std::optional<double> percent) {
+    constexpr double kBetween = 0.1;
+    if (!options_.progress || seconds_since(ticked_) < kBetween) return true;
+    ticked_ = Steady::now();
+    return options_.progress(label_.get(), percent);
   }
 
   // Only the datasets that a check uses.
-  void find_all() {
+  Status find_all() {
     for (const auto& check : contract_.checks)
       for (const auto& name : datasets_of(check)) {
         const auto [entry, is_new] = opened_.try_emplace(name);
         if (!is_new) continue;
         order_.push_back(name);
+        label_.set("files of " + name);
         const auto* dataset = contract_.dataset(name);
-        auto source = find_source(*dataset, contract_.directory);
+        auto source = find_source(*dataset, contract_.directory, context_.tick);
+        if (!source && is_interrupted(source.error()))
+          return tl::unexpected(std::move(source).error());
         if (source)
           entry->second.source = std::move(*source);
         else
           entry->second.problem = std::move(source).error();
         entry->second.source.spec = dataset;
         entry->second.source.csv_buffer = csv_buffer_;
+        entry->second.logs = logs_of(entry->second.source);
       }
+    return {};
+  }
+
+  static std::vector<FileFacts> logs_of(const Source& source) {
+    if (source.spec->format != Format::sqlite || source.files.empty()) return {};
+    return sqlite_logs(source.files.front());
   }
 
   Status open_engine() {
@@ -139,6 +146,7 @@ class Verification {
     settings.memory_limit = engine_memory(options_.memory_cap);
     settings.threads = options_.threads;
     settings.spill_directory = spill_->path();
+    settings.spill_limit = options_.spill_limit;
     if (options_.progress)
       settings.progress = [this](std::optional<double> percent) {
         return options_.progress(label_.get(), percent);
@@ -159,7 +167,7 @@ class Verification {
       auto& one = opened_.at(name);
       if (one.problem) continue;
       label_.set("columns of " + name);
-      auto described = describe_source(*engine_, one.source);
+      auto described = within_memory([&] { return describe_source(*engine_, one.source); });
       if (!described && is_interrupted(described.error())) return described;
       if (!described) one.problem = std::move(described).error();
     }
@@ -184,8 +192,12 @@ class Verification {
       auto& ready = ready_.emplace_back();
       ready.problem = problem_of(check);
       if (ready.problem) continue;
-      auto judge = std::visit([&](const auto& demand) { return prepare(context_, check, demand); },
-                              check.demand);
+      for (const auto& name : datasets_of(check))
+        opened_.at(name).scan.begin_check(ready_.size() - 1);
+      auto judge = within_memory([&] {
+        return std::visit([&](const auto& demand) { return prepare(context_, check, demand); },
+                          check.demand);
+      });
       if (judge)
         ready.judge = std::move(*judge);
       else
@@ -196,24 +208,9 @@ class Verification {
     }
   }
 
-  // A text is read once and kept where several statements need it; so is a table of SQLite.
-  Status load_if_needed(Opened& one) {
-    const bool columnar = one.source.spec->format == Format::parquet;
-    const bool sqlite = one.source.spec->format == Format::sqlite;
-    const int uses = one.queries + (one.scan.empty() ? 0 : 1);
-    if (columnar || uses == 0 || (!sqlite && uses == 1)) return {};
-    auto columns = one.whole ? std::vector<std::string>() : one.scan.columns();
-    if (!one.whole)
-      for (const auto& key : one.source.spec->key)
-        if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
-    // No column at all would mean all of them.
-    if (!one.whole && columns.empty()) columns.push_back(one.source.columns[0].name);
-    return load_source(*engine_, one.source, columns);
-  }
-
   Status scan_one(const std::string& name, Opened& one) {
     label_.set("reading " + name);
-    JOBWARD_RETURN_IF_ERROR(load_if_needed(one));
+    JOBWARD_RETURN_IF_ERROR(load_if_needed(*engine_, one));
     if (!one.scan.empty()) JOBWARD_RETURN_IF_ERROR(one.scan.run(*engine_, one.source));
     if (!one.whole) return {};
     return engine_->execute("CREATE TEMP VIEW " + sql_name(name) + " AS SELECT * FROM " +
@@ -225,7 +222,7 @@ class Verification {
     for (const auto& name : order_) {
       auto& one = opened_.at(name);
       if (one.problem) continue;
-      auto done = scan_one(name, one);
+      auto done = within_memory([&] { return scan_one(name, one); });
       if (!done && is_interrupted(done.error())) return done;
       if (!done) one.problem = std::move(done).error();
     }
@@ -237,6 +234,9 @@ class Verification {
       const auto& check = contract_.checks[i];
       label_.set("check " + check.id);
       if (!ready_[i].problem) ready_[i].problem = problem_of(check);
+      for (const auto& name : datasets_of(check))
+        if (!ready_[i].problem) ready_[i].problem = opened_.at(name).scan.problem_of(i);
+      if (!ready_[i].problem) ready_[i].problem = misfit_of(context_, check);
       auto result = judged(check, ready_[i]);
       if (!result) return tl::unexpected(std::move(result).error());
       report_.checks.push_back(std::move(*result));
@@ -265,20 +265,27 @@ class Verification {
     std::optional<Error> problem;
   };
 
+  Error explained(const Check& check, const Error& problem) {
+    Error out = problem;
+    for (const auto& name : datasets_of(check))
+      if (engine_) out = located(*engine_, opened_.at(name).source, misfit_behind(opened_.at(name), out));
+    return out;
+  }
+
   // An error: everything ends.
   Result<CheckResult> judged(const Check& check, const Ready& ready) {
     auto out = blank(check);
     if (ready.problem) {
-      make_error(out, *ready.problem);
+      make_error(out, explained(check, *ready.problem));
       return out;
     }
     const auto begin = Steady::now();
-    auto outcome = ready.judge(context_);
+    auto outcome = within_memory([&] { return ready.judge(context_); });
     out.seconds = seconds_since(begin);
     if (!outcome && is_interrupted(outcome.error()))
       return tl::unexpected(std::move(outcome).error());
     if (!outcome) {
-      make_error(out, outcome.error());
+      make_error(out, explained(check, outcome.error()));
       return out;
     }
     add_scan_time(check, out);
@@ -314,12 +321,32 @@ class Verification {
       if (one.problem) continue;
       if (auto same = still_the_same(one.source.files); !same)
         one.problem = std::move(same).error();
+      else if (logs_of(one.source) != one.logs)
+        one.problem = error("check", one.source.files[0].shown,
+                            "its log was written while it was read; check again when nobody "
+                            "writes it")
+                          .value();
       if (!one.problem) continue;
+      one.digest.reset();
       for (auto& check : report_.checks)
         if (std::find(check.datasets.begin(), check.datasets.end(), name) != check.datasets.end() &&
             check.state != State::error)
           make_error(check, *one.problem);
     }
+  }
+
+  // Of those files that could be read so far.
+  Status digest_all() {
+    for (const auto& name : order_) {
+      auto& one = opened_.at(name);
+      if (one.source.files.empty() || !one.logs.empty()) continue;
+      label_.set("digest of " + name);
+      auto digest = digest_of(one.source.files, one.source.spec->digest_content, context_.tick);
+      if (!digest && is_interrupted(digest.error()))
+        return tl::unexpected(std::move(digest).error());
+      if (digest) one.digest = std::move(*digest);
+    }
+    return {};
   }
 
   void take_facts() {
@@ -333,10 +360,9 @@ class Verification {
         facts.bytes += file.bytes;
       }
       if (one.problem) facts.problem = one.problem->message();
-      if (!one.source.files.empty()) {
-        auto digest = digest_of(one.source.files, one.source.spec->digest_content);
-        if (digest) facts.digest = std::move(*digest);
-      }
+      facts.digest = one.digest;
+      if (!one.logs.empty())
+        facts.no_digest = one.logs[0].shown + " has content that the file alone does not have";
       facts.scans = one.source.scans;
       facts.rows = one.source.rows;
       for (const auto& check : report_.checks)
@@ -357,6 +383,7 @@ class Verification {
   std::vector<Ready> ready_;
   std::optional<SpillDirectory> spill_;
   Label label_;
+  Steady::time_point ticked_ = Steady::now();
   std::unique_ptr<Engine> engine_;  // last: it uses the two above until it is gone
 };
 

@@ -23,13 +23,14 @@ struct Options {
   std::uint64_t memory_cap = 1U << 30U;
   int threads = 1;
   std::string spill_parent;  // where a private directory for spilling is made
+  std::uint64_t spill_limit = 1U << 30U;  // bytes in it
   std::size_t samples = 5;   // offending keys or rows shown of each check
   UnixMillis now = 0;
   Environment environment;        // for finding the engine, once it is needed
   std::string program_directory;  // the same
   // The count of rows that a row_count_parity check accepted last; absent: none yet.
   std::function<std::optional<std::int64_t>(const std::string& check)> last_accepted;
-  // Called from another thread about ten times a second; false: stop.
+  // Called about ten times a second, from another thread while the engine works; false: stop.
   std::function<bool(const std::string& what, std::optional<double> percent)> progress;
 };
 
