@@ -151,19 +151,26 @@ bool is_unpadded_text(std::string_view text, int /*kept*/) {
   return !text.empty() && !blank(text.front()) && !blank(text.back());
 }
 
+// What std::from_chars() takes to the end is written as the shapes above demand, but for a plus.
 bool read_integer_text(std::string_view text, std::int64_t& value) {
-  if (!is_integer_text(text)) return false;
-  if (text[0] == '+') text.remove_prefix(1);
-  return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
+  if (text.size() > 1 && text[0] == '+' && is_digit(text[1])) text.remove_prefix(1);
+  const auto* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  return problem == std::errc{} && stop == end;
 }
 
 bool read_float_text(std::string_view text, int guessed, double& value) {
-  if (!is_float_text(text, guessed)) return false;
+  const bool short_number =
+      !text.empty() && text.size() <= 15 && text[0] != '+' && is_digit(text.back());
+  if (!short_number && !is_float_text(text, guessed)) return false;
   if (text[0] == '+') text.remove_prefix(1);
-  const auto problem = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-  if (problem == std::errc::result_out_of_range)  // too small, or is_float_text() had refused it
+  const auto* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  if (problem == std::errc::result_out_of_range) {
     value = std::strtod(std::string(text).c_str(), nullptr);
-  return true;
+    return std::isfinite(value);
+  }
+  return problem == std::errc{} && stop == end;
 }
 
 namespace {

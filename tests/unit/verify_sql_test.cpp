@@ -84,17 +84,16 @@ TEST_CASE("sql: Whatever a contract or a directory has in it is quoted where fil
   Dataset dataset;
   dataset.text.delimiter = "'";
   dataset.text.null_strings = {"", "N'A"};
-  dataset.types = {{"a'b", "BIGINT"}};
-  const auto sql = sql_reader(dataset, {"/d/it's[1].csv"}, {}, 0);
+  const std::vector<TypedColumn> columns{{"a'b", "BIGINT"}};
+  const auto sql = sql_reader(dataset, {"/d/it's[1].csv"}, columns, 0);
   CHECK_THAT(sql, Contains("['/d/it''s[[]1].csv']") && Contains("delim = ''''") &&
                       Contains("nullstr = ['', 'N''A']") && Contains("'a''b': 'BIGINT'"));
   dataset.format = Format::parquet;
   CHECK_THAT(sql_reader(dataset, {"/d/it's.parquet"}, {}, 0),
              Contains("read_parquet(['/d/it''s.parquet']") && !Contains("delim"));
   dataset.format = Format::jsonl;
-  dataset.types = {{"a\"b", "BIGINT"}};
-  CHECK_THAT(sql_reader(dataset, {"/d/it's.jsonl"}, {}, 0),
-             Contains("['/d/it''s.jsonl']") && Contains("CAST(\"a\"\"b\" AS BIGINT)"));
+  CHECK_THAT(sql_reader(dataset, {"/d/it's.jsonl"}, columns, 0),
+             Contains("['/d/it''s.jsonl']") && Contains("columns = {'a''b': 'BIGINT'}"));
 }
 
 TEST_CASE("sql: Nothing of a CSV but its types is left to be detected") {
@@ -105,13 +104,11 @@ TEST_CASE("sql: Nothing of a CSV but its types is left to be detected") {
                  Contains("nullstr = ['']") && Contains("encoding = 'utf-8'") &&
                  Contains("strict_mode = true") && Contains("null_padding = false") &&
                  Contains("ignore_errors = false") && Contains("union_by_name = false") &&
-                 !Contains("types = ") && !Contains("buffer_size"));
+                 !Contains("columns = ") && !Contains("buffer_size"));
   CHECK_THAT(sql_reader(dataset, {"/a.csv"}, {{"a", "BIGINT"}}, 4096),
-             Contains("types = {'a': 'BIGINT'}") && Contains("buffer_size = 4096"));
+             Contains("auto_detect = false, columns = {'a': 'BIGINT'}") &&
+                 Contains("buffer_size = 4096"));
   // An empty field is not NULL where nothing is.
   dataset.text.null_strings.clear();
   CHECK_THAT(sql_reader(dataset, {"/a.csv"}, {}, 0), !Contains("nullstr = ['']"));
-  CHECK_THAT(
-      sql_plain_reader(dataset, "/a.csv", {"a", "b'c"}),
-      Contains("columns = {'a': 'VARCHAR', 'b''c': 'VARCHAR'}") && Contains("auto_detect = false"));
 }

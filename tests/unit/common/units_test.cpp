@@ -120,10 +120,23 @@ TEST_CASE("units: A share is a percentage or a number from 0 to 1") {
   CHECK(parse_fraction("0").value() == 0);
   CHECK(parse_fraction("1").value() == 1);
   CHECK(parse_fraction("100%").value() == 1);
+  // As if it had been written as a fraction: 0.7 / 100 is less than 0.007.
+  CHECK(parse_fraction("0.7%").value() == 0.007);
+  CHECK(parse_fraction("29%").value() == 0.29);
   for (const auto* text :
        {"101%", "1.01", "-0.1", "-1%", "+1%", "%", "50%%", "50 %", "nan", "inf", "half"})
     check_refused(parse_fraction, text);
   CHECK_FALSE(parse_fraction(""));
+}
+
+TEST_CASE("units: A part of a whole is exact at its edge") {
+  CHECK(part_of(0.007, 1000) == 7);
+  CHECK(part_of(0.29, 100) == 29);  // the product is a little less
+  CHECK(part_of(0.07, 100) == 7);   // and here a little more
+  CHECK(part_of(0.0699, 100) == 6);
+  CHECK(part_of(1, 3) == 3);
+  CHECK(part_of(0, 3) == 0);
+  CHECK(part_of(0.5, 0) == 0);
 }
 
 TEST_CASE("units: A number is finite and stands alone") {
