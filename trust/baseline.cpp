@@ -173,7 +173,7 @@ bool is_copy(const ContractTerms& before, const ContractTerms& after, bool same_
   const auto old_terms = as_kept(before);
   const auto new_terms = as_kept(after);
   // Of either: checks that are added must not hide those that were taken over.
-  const auto shared = [](const ContractTerms& of, const ContractTerms& in) {
+  const auto shared = [same_data](const ContractTerms& of, const ContractTerms& in) {
     return std::count_if(of.terms.begin(), of.terms.end(), [&](const Term& term) {
       return std::any_of(in.terms.begin(), in.terms.end(),
                          [&](const Term& other) { return is_alike(term, other, same_data); });
