@@ -270,14 +270,21 @@ Result<Demand> read_stubs(Context& at) {
   out.required = at.fields.texts("require");
   out.trusted_decorators = at.fields.texts("trust_decorators");
   out.known_stubs = at.fields.texts("known_stubs");
-  // The scan reads them again; here they become a part of the contract's digest. One that is not there
-  // is an error of the check.
-  for (const auto& path : out.known_stubs)
-    if (const auto text = at.read(path); !text && text.error().errnum == EISDIR)
+  // The scan reads them again; here they become a part of the contract's digest. One that is not
+  // there is an error of the check.
+  for (const auto& path : out.known_stubs) {
+    const auto text = at.read(path);
+    if (!text && text.error().errnum == EISDIR)
       at.fail("known_stubs", printable(path) + " is a directory; name its files");
+    out.known_digests.push_back(text ? sha256_hex(*text) : "");
+  }
   out.against = at.fields.text("against").value_or("");
-  if (const auto words = scan::check_words(request_of(out)); !words)
+  auto request = request_of(out);
+  request.required.clear();
+  if (const auto words = scan::check_words(request); !words)
     at.fail("markers", words.error().message());
+  else if (const auto calls = scan::check_words(request_of(out)); !calls)
+    at.fail("require", calls.error().message());
   if (out.against.empty()) return out;
   auto text = at.read(out.against);
   if (!text)
@@ -337,7 +344,7 @@ Result<Check> read_check(Fields& fields, const Contract& contract, const ReadBes
                                 printable(given) + "\"" + hint(given, kSeverities));
   static_cast<void>(fields.text("description"));
   const auto type = fields.required_text("type");
-  JOBWARD_RETURN_IF_ERROR(type.empty() ? fields.finish() : Status());
+  if (type.empty()) return tl::unexpected(fields.first_error().error());
   std::vector<std::string> names;
   for (const auto& kind : kKinds) {
     names.emplace_back(kind.name);

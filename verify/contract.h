@@ -163,6 +163,7 @@ struct Stubs {
   std::vector<std::string> required;            // "MARKER=CALL|CALL"
   std::vector<std::string> trusted_decorators;  // they call what they wrap
   std::vector<std::string> known_stubs;         // files, as written
+  std::vector<std::string> known_digests;       // of their content, when the contract was read
   // What `jobward scan stubs --record` wrote: its file, and its text, read with the contract.
   std::string against;
   std::string record;

@@ -155,13 +155,17 @@ std::optional<double> Fields::duration(const std::string& key) {
 std::vector<std::string> Fields::texts(const std::string& key) {
   const auto* entry = take(key);
   if (entry == nullptr) return {};
-  if (const auto* text = std::get_if<std::string>(&entry->value)) return {*text};
-  if (const auto* many = std::get_if<std::vector<std::string>>(&entry->value)) {
-    if (many->empty()) fail(key, "the list is empty");
-    return *many;
-  }
-  fail(key, "expected a text or a list of texts");
-  return {};
+  std::vector<std::string> out;
+  if (const auto* text = std::get_if<std::string>(&entry->value))
+    out = {*text};
+  else if (const auto* many = std::get_if<std::vector<std::string>>(&entry->value))
+    out = *many;
+  else
+    fail(key, "expected a text or a list of texts");
+  if (std::get_if<std::vector<std::string>>(&entry->value) != nullptr && out.empty())
+    fail(key, "the list is empty");
+  if (std::find(out.begin(), out.end(), "") != out.end()) fail(key, "there is an empty text in it");
+  return out;
 }
 
 std::vector<TomlScalar> Fields::scalars(const std::string& key) {
@@ -221,6 +225,11 @@ std::vector<Fields> Fields::tables(const std::string& key) {
                        std::holds_alternative<TomlEntry::Tables>(entry->value);
   if (!several) fail(key, "expected tables");
   return out;
+}
+
+Status Fields::first_error() const {
+  if (error_) return tl::unexpected(*error_);
+  return {};
 }
 
 Status Fields::finish() {

@@ -79,6 +79,8 @@ class Fields {
   void fail(const std::string& key, const std::string& what);
   // What was wrong first: a value, or a key that nobody asked for.
   Status finish();
+  // The same without looking for keys that nobody asked for.
+  [[nodiscard]] Status first_error() const;
 
  private:
   const EntryTree& tree_;

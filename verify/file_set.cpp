@@ -104,6 +104,15 @@ Result<std::vector<std::string>> matches(const std::string& absolute, const Tick
   return std::move(walk.found);
 }
 
+// The contract's own directory is no pattern, whatever it is called.
+std::string as_pattern(const std::string& directory) {
+  std::string out;
+  for (const char c : directory)
+    out += std::string_view("*?[").find(c) == std::string_view::npos ? std::string(1, c)
+                                                                     : std::string{'[', c, ']'};
+  return out;
+}
+
 }  // namespace
 
 Result<std::vector<FileFacts>> find_files(const std::string& directory,
@@ -117,7 +126,7 @@ Result<std::vector<FileFacts>> find_files(const std::string& directory,
     const bool literal = fs::exists(absolute, failure);
     const auto paths = literal || !has_pattern(pattern)
                            ? Result<std::vector<std::string>>(std::vector{absolute})
-                           : matches(absolute, tick);
+                           : matches(profiles::absolute_path(as_pattern(directory), pattern), tick);
     if (!paths) return tl::unexpected(paths.error());
     if (paths->empty())
       return error("find", printable(pattern),

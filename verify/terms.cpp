@@ -98,8 +98,8 @@ struct Describe {
       names.push_back(column.name);
     }
     put_choice(out, "order", "exact", "any", !demand.exact_order);
-    out.sets["columns in order"] =
-        set_of(demand.exact_order ? std::vector{list_text(names)} : std::vector<std::string>(), false);
+    out.sets["columns in order"] = set_of(
+        demand.exact_order ? std::vector{list_text(names)} : std::vector<std::string>(), false);
     out.sets["columns"] = set_of(std::move(columns), false);
     out.sets["not_nullable"] = set_of(std::move(filled), false);
     put_choice(out, "extra", "forbid", "allow", demand.allow_extra);
@@ -211,8 +211,8 @@ struct Describe {
     out.sets["require"] = set_of(demand.required, false);
     out.sets["trust_decorators"] = set_of(demand.trusted_decorators, true);
     std::vector<std::string> known;
-    for (const auto& path : demand.known_stubs)
-      known.push_back(place(contract, path));
+    for (std::size_t i = 0; i < demand.known_stubs.size(); ++i)
+      known.push_back(place(contract, demand.known_stubs[i]) + " " + demand.known_digests[i]);
     out.sets["known_stubs"] = set_of(std::move(known), false);
     // Who could put another record there could put any body into it.
     out.fixed["against"] = demand.against.empty()
@@ -242,8 +242,8 @@ struct Describe {
     constexpr std::int64_t kExact = std::int64_t{1} << 53;  // a double has them all up to here
     const bool is_large = exact != nullptr && (*exact > kExact || *exact < -kExact);
     // No number to be compared: another one may be less. That there is one is more than none.
-    out.sets[std::string(name) + " is"] =
-        set_of(is_date || is_large ? std::vector{scalar_text(*value)} : std::vector<std::string>(), false);
+    out.sets[std::string(name) + " is"] = set_of(
+        is_date || is_large ? std::vector{scalar_text(*value)} : std::vector<std::string>(), false);
     if (is_date) return;
     Bound bound{std::nullopt, loosens};
     if (value) {

@@ -11,8 +11,8 @@ bool one_of(std::string_view type, const std::array<std::string_view, N>& list) 
   return std::find(list.begin(), list.end(), type) != list.end();
 }
 
-// Every parenthesis closes one that was opened before, and no comma stands outside of them: it would
-// end an argument.
+// Every parenthesis closes one that was opened before, and no comma stands outside of them: it
+// would end an argument.
 bool is_closed(std::string_view name) {
   int depth = 0;
   for (const char c : name) {
