@@ -30,8 +30,8 @@ Status make_readable_directory(const std::string& file) {
 }  // namespace
 
 Result<std::string> trusted_key_text(const trust::KeyInfo& info) {
-  const auto name = quoted(info.name);
-  const auto role = quoted(info.role);
+  auto name = quoted(info.name);
+  auto role = quoted(info.role);
   if (!name) return name;
   if (!role) return role;
   return "\n[[keys]]\nname = " + *name + "\nrole = " + *role + "\nkey = \"" +
@@ -40,7 +40,7 @@ Result<std::string> trusted_key_text(const trust::KeyInfo& info) {
 
 Result<std::string> revoked_key_text(const std::string& id, const std::string& reason) {
   if (reason.empty()) return "\n[[revoked]]\nkey = \"" + id + "\"\n";
-  const auto why = quoted(reason);
+  auto why = quoted(reason);
   if (!why) return why;
   return "\n[[revoked]]\nkey = \"" + id + "\"\nreason = " + *why + "\n";
 }

@@ -115,6 +115,8 @@ inline constexpr int kStatementSelect = 1;    // DUCKDB_STATEMENT_TYPE_SELECT
   X(destroy_scalar_function, void, (ScalarFunction*))
 
 struct Api {
+// A type, a name and a list of parameters: parentheses around them would be other declarations.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define JOBWARD_DUCKDB_MEMBER(name, result, parameters) result(*name) parameters = nullptr;
   JOBWARD_DUCKDB_FUNCTIONS(JOBWARD_DUCKDB_MEMBER)
 #undef JOBWARD_DUCKDB_MEMBER
