@@ -162,10 +162,10 @@ void compare_types(const CheckContext& context, const Source& source, const Prep
     const auto column = source.column(expected.name);
     if (!column || type_fits(**column, expected, what.types[i])) continue;
     const bool unknown = is_text_format(*source.spec) && has_no_rows(context, source);
-    out.mismatch(expected.name,
-                 printable(expected.name) + " is " + (*column)->type + ", not " + what.types[i] +
-                     (unknown ? " (a text file without rows does not tell; give the dataset types)"
-                              : ""));
+    out.mismatch(
+        expected.name,
+        printable(expected.name) + " is " + (*column)->type + ", not " + what.types[i] +
+            (unknown ? " (a text file without rows does not tell; give the dataset types)" : ""));
   }
 }
 

@@ -50,8 +50,7 @@ class Gzip {
       else if (result != Z_OK && result != Z_BUF_ERROR)
         return damaged(result == Z_MEM_ERROR ? "out of memory" : "its gzip data is damaged");
       const auto got = plain_.size() - stream_.avail_out;
-      if (got > 0)
-        return std::string_view(reinterpret_cast<const char*>(plain_.data()), got);
+      if (got > 0) return std::string_view(reinterpret_cast<const char*>(plain_.data()), got);
     }
   }
 

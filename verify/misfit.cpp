@@ -56,11 +56,11 @@ struct Misfit {
 
 std::optional<Misfit> first_misfit(Engine& engine, const Source& source, const FileFacts& file,
                                    const TextColumn& column) {
-  const auto rows = engine.query(
-      "SELECT CAST(jobward_record AS VARCHAR), left(" + as_text(column.name) +
-      ", 100) FROM (SELECT row_number() OVER () AS jobward_record, * FROM " +
-      reader_of(source, file) + ") WHERE " + misfit_condition(column) +
-      " ORDER BY jobward_record LIMIT 1");
+  const auto rows =
+      engine.query("SELECT CAST(jobward_record AS VARCHAR), left(" + as_text(column.name) +
+                   ", 100) FROM (SELECT row_number() OVER () AS jobward_record, * FROM " +
+                   reader_of(source, file) + ") WHERE " + misfit_condition(column) +
+                   " ORDER BY jobward_record LIMIT 1");
   if (!rows || rows->empty()) return std::nullopt;
   return Misfit{std::strtoll((*rows)[0][0].value_or("0").c_str(), nullptr, 10),
                 (*rows)[0][1].value_or("")};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+
 #include "common/text.h"
 #include "verify/compressed.h"
 #include "verify/contract_fields.h"
@@ -124,8 +125,7 @@ Result<const Column*> Source::column(const std::string& name) const {
       "dataset " + spec->name + " has no such column" + (also.empty() ? hint(name, names) : also));
 }
 
-Result<Source> find_source(const Dataset& dataset, const std::string& directory,
-                           const Tick& tick) {
+Result<Source> find_source(const Dataset& dataset, const std::string& directory, const Tick& tick) {
   Source out;
   out.spec = &dataset;
   auto files = find_files(directory, dataset.paths, tick);

@@ -33,9 +33,9 @@ struct Source {
   // one table then.
   std::vector<std::string> differences;
   std::vector<std::string> other_order;  // and where only their order is another
-  bool in_memory = false;        // a table of the engine, not the files
-  std::uint64_t csv_buffer = 0;  // see sql_reader
-  int scans = 0;                 // how often the files were read through
+  bool in_memory = false;                // a table of the engine, not the files
+  std::uint64_t csv_buffer = 0;          // see sql_reader
+  int scans = 0;                         // how often the files were read through
   std::optional<std::int64_t> rows;
 
   // The column of exactly this name. An error says what was meant perhaps, and which one is there

@@ -122,7 +122,8 @@ std::string sql_reader(const Dataset& dataset, const std::vector<std::string>& f
   if (dataset.format == Format::parquet) return "read_parquet(" + list + options + ")";
   const std::string known = columns.empty() ? "" : ", columns = " + type_struct(columns);
   if (dataset.format == Format::jsonl)
-    return "read_json(" + list + ", format = 'newline_delimited', map_inference_threshold = -1" + options + known + ")";
+    return "read_json(" + list + ", format = 'newline_delimited', map_inference_threshold = -1" +
+           options + known + ")";
   return "read_csv(" + list + options + csv_options(dataset.text) +
          (csv_buffer == 0 ? "" : ", buffer_size = " + std::to_string(csv_buffer)) +
          (columns.empty() ? "" : ", auto_detect = false") + known + ")";

@@ -21,8 +21,8 @@ std::string joined(const std::vector<std::string>& parts, std::string_view betwe
 // words ("a text for a column of type BIGINT").
 Result<std::string> sql_value(const TomlScalar& value, const std::string& type);
 
-// The function that reads these files as the dataset says; what can stand after FROM. `columns`: all
-// that the files have, of a CSV by place, of JSON by name; empty: the engine detects them.
+// The function that reads these files as the dataset says; what can stand after FROM. `columns`:
+// all that the files have, of a CSV by place, of JSON by name; empty: the engine detects them.
 // `csv_buffer`: bytes a thread reads at a time; 0: the engine's choice.
 struct TypedColumn {
   std::string name;

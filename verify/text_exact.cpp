@@ -86,15 +86,14 @@ Result<TextColumn> text_column(const Dataset& dataset, const std::string& name,
   out.value = "CASE WHEN " + out.shape + " THEN TRY_CAST(" + text + " AS " + type + ") END";
   if (type == "BIGINT") out.function = "jobward_bigint";
   if (type == "DOUBLE")
-    out.function =
-        chosen == Chosen::by_detection ? "jobward_guessed_double" : "jobward_double";
+    out.function = chosen == Chosen::by_detection ? "jobward_guessed_double" : "jobward_double";
   out.text = std::move(text);
   return out;
 }
 
 std::string all_seem_to_fit(const TextColumn& column) {
-  return "bool_and(" +
-         (column.shape.empty() ? "NOT " + misfit_condition(column) : column.shape) + ")";
+  return "bool_and(" + (column.shape.empty() ? "NOT " + misfit_condition(column) : column.shape) +
+         ")";
 }
 
 std::string misfit_condition(const TextColumn& column) {

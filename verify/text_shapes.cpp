@@ -60,8 +60,9 @@ bool take_time(std::string_view& text, int kept) {
 }
 
 bool is_word(std::string_view text, std::string_view word) {
-  return std::equal(text.begin(), text.end(), word.begin(), word.end(),
-                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
+  });
 }
 
 bool is_infinity(std::string_view text) {
@@ -127,9 +128,7 @@ bool is_date_text(std::string_view text, int /*kept*/) {
   return (take_date(text) && text.empty()) || is_infinity(all);
 }
 
-bool is_time_text(std::string_view text, int kept) {
-  return take_time(text, kept) && text.empty();
-}
+bool is_time_text(std::string_view text, int kept) { return take_time(text, kept) && text.empty(); }
 
 bool is_timestamp_text(std::string_view text, int kept) {
   const auto all = text;

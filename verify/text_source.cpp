@@ -83,7 +83,8 @@ std::vector<std::string> candidates(const Dataset& dataset, const std::string& t
   const bool moment = is_time_point(type) && type != "DATE";
   const auto& format = dataset.text.timestamp_format;
   if (moment && !format.empty()) {
-    const bool zone = format.find("%z") != std::string::npos || format.find("%Z") != std::string::npos;
+    const bool zone =
+        format.find("%z") != std::string::npos || format.find("%Z") != std::string::npos;
     return {zone ? "TIMESTAMP WITH TIME ZONE" : "TIMESTAMP"};
   }
   if (type == "TIMESTAMP") return {type, "TIMESTAMP WITH TIME ZONE"};
@@ -114,13 +115,13 @@ class Detection {
       reader[guess.column].type = guess.text.read_type;
       columns[guess.column].type = "VARCHAR";
     }
-    const auto relation =
-        sql_reader(*source_.spec, paths_of(source_), reader, source_.csv_buffer);
+    const auto relation = sql_reader(*source_.spec, paths_of(source_), reader, source_.csv_buffer);
     auto rows = engine.query("SELECT " + joined(conditions_, ", ") + " FROM (SELECT * FROM " +
                              relation + " LIMIT 20480)");
     if (!rows) return tl::unexpected(std::move(rows).error());
     for (std::size_t i = guesses_.size(); i-- > 0;)  // the first that holds comes last
-      if (rows->front()[i].value_or("true") == "true") columns[guesses_[i].column].type = guesses_[i].type;
+      if (rows->front()[i].value_or("true") == "true")
+        columns[guesses_[i].column].type = guesses_[i].type;
     return {};
   }
 
@@ -246,7 +247,8 @@ Result<std::vector<std::string>> json_keys(Engine& engine, const Source& source)
   for (const auto& file : source.files)
     list.push_back(sql_text(glob_escaped(file.path)));
   auto rows = engine.query(
-      "SELECT DISTINCT key FROM (SELECT unnest(keys) AS key FROM (SELECT DISTINCT json_keys(json) AS "
+      "SELECT DISTINCT key FROM (SELECT unnest(keys) AS key FROM (SELECT DISTINCT json_keys(json) "
+      "AS "
       "keys FROM read_ndjson_objects([" +
       joined(list, ", ") + "])))");
   if (!rows) return tl::unexpected(std::move(rows).error());

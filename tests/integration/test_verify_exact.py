@@ -282,6 +282,10 @@ class JsonKeys(VerifyTest):
         self.write("t.jsonl", '{"a": 1}\n' * 30000 + '{"A": 3}\n')
         self.assert_error(self.schema({"a": "BIGINT"}), "differ only in case")
 
+    def test_many_keys_of_one_type_are_columns_all_the_same(self):
+        self.write("t.jsonl", "{" + ", ".join(f'"k{i}": {i}' for i in range(300)) + "}\n")
+        self.assert_passed(self.schema({f"k{i}": "BIGINT" for i in range(300)}))
+
     def test_a_type_for_a_key_that_no_line_has(self):
         self.write("t.jsonl", '{"a": 1}\n')
         self.assert_error(self.schema({"a": "BIGINT"}, dataset={"types": {"b": "BIGINT"}}), "no such column")

@@ -1,8 +1,8 @@
-#include "verify/text_shapes.h"
-
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <initializer_list>
+
+#include "verify/text_shapes.h"
 
 using namespace jobward::verify;
 
@@ -49,8 +49,9 @@ TEST_CASE("text shapes: A float is finite, or says that it is not") {
     CHECK(read_float_text(text, 0, value) == fits);
     return fits;
   };
-  check_shape(shape, {"1", "1.5", ".5", "5.", "+1", "-1e-3", "1E+3", "1e-999", "inf", "-Infinity",
-                      "NaN", "12345678901234567890"},
+  check_shape(shape,
+              {"1", "1.5", ".5", "5.", "+1", "-1e-3", "1E+3", "1e-999", "inf", "-Infinity", "NaN",
+               "12345678901234567890"},
               {"", ".", "-", "e3", "1e", "1e999", "-1e999", "1_0", " 1", "1 ", "0x10", "nan(1)",
                "infinit", "+-1", "1,5"});
   CHECK_FALSE(is_float_text("1234567890123456", 1));
