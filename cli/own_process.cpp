@@ -64,8 +64,8 @@ void end_with_message(int number) {
 MemoryCap::MemoryCap(std::uint64_t, int) {}
 #else
 MemoryCap::MemoryCap(std::uint64_t cap, int threads) {
-  // The allocator in the engine's library keeps what was freed mapped, as much again as is in use. It
-  // reads this when the library is loaded.
+  // The allocator in the engine's library keeps what was freed mapped, as much again as is in use.
+  // It reads this when the library is loaded.
   ::setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0", 1);
   // The engine's library: its code is read from the file, and counts as ours, but is no data.
   constexpr std::uint64_t kCode = 32U << 20U;

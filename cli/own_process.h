@@ -1,5 +1,5 @@
-// What `jobward verify` does to its own process, which does nothing else: its memory is bounded, the
-// engine is kept away from standard output, a breakdown of the engine is told.
+// What `jobward verify` does to its own process, which does nothing else: its memory is bounded,
+// the engine is kept away from standard output, a breakdown of the engine is told.
 #pragma once
 
 #include <sys/resource.h>
@@ -24,8 +24,8 @@ class MemoryCap {
   bool set_ = false;
 };
 
-// While it lives, whatever is written to descriptor 1 goes to standard error: what a reader takes for
-// the result is ours alone.
+// While it lives, whatever is written to descriptor 1 goes to standard error: what a reader takes
+// for the result is ours alone.
 class StdoutAside {
  public:
   StdoutAside();
@@ -37,8 +37,8 @@ class StdoutAside {
   Fd kept_;
 };
 
-// From here on a fatal signal of a library that runs out of memory, or is wrong, ends this process with
-// exit status 2 and a message: nothing is known then, which is no HARD_FAIL of the data.
+// From here on a fatal signal of a library that runs out of memory, or is wrong, ends this process
+// with exit status 2 and a message: nothing is known then, which is no HARD_FAIL of the data.
 void tell_of_breakdown();
 
 }  // namespace jobward::cli

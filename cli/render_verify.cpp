@@ -94,8 +94,8 @@ std::string evidence_words(const verify::Report& report) {
            (dataset.rows ? ", " + verify::grouped(*dataset.rows) + " rows" : std::string()) + ", " +
            printable(digest_words(dataset)) + "\n";
   if (!report.engine_version.empty())
-    out += "  DuckDB " + report.engine_version + " (" + printable(report.engine_path) + "), at most " +
-           format_bytes(static_cast<double>(report.memory_cap)) + "\n";
+    out += "  DuckDB " + report.engine_version + " (" + printable(report.engine_path) +
+           "), at most " + format_bytes(static_cast<double>(report.memory_cap)) + "\n";
   return out + "  contract SHA-256 " + report.contract_sha256 + "\n";
 }
 

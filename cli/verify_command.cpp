@@ -116,14 +116,13 @@ Result<std::optional<ContractVerdict>> check_one(const std::string& path, const 
   auto contract = verify::read_contract(path);
   if (!contract) return tl::unexpected(std::move(contract).error());
   if (!flags.expected.empty() && contract->sha256 != flags.expected)
-    return error("use", printable(path), "its content is not the expected one: SHA-256 " +
-                                             contract->sha256 + ", not " +
-                                             printable(flags.expected));
+    return error("use", printable(path),
+                 "its content is not the expected one: SHA-256 " + contract->sha256 + ", not " +
+                     printable(flags.expected));
   if (flags.dry_run) {
     out.dry_run += printable(path) + ": contract " + contract->id + ", " +
                    std::to_string(contract->checks.size()) + " checks on " +
-                   std::to_string(contract->datasets.size()) +
-                   " datasets; nothing was looked at\n";
+                   std::to_string(contract->datasets.size()) + " datasets; nothing was looked at\n";
     return std::nullopt;
   }
   auto options = verify_options(flags.limits);
@@ -131,9 +130,9 @@ Result<std::optional<ContractVerdict>> check_one(const std::string& path, const 
   options->progress = [&](const std::string& what, std::optional<double> percent) {
     return watch.tick(what, percent);
   };
-  auto at = bring_contract(
-      std::move(*contract), flags.run,
-      [&](std::optional<double> percent) { return watch.tick("files", percent); });
+  auto at = bring_contract(std::move(*contract), flags.run, [&](std::optional<double> percent) {
+    return watch.tick("files", percent);
+  });
   if (!at) return tl::unexpected(std::move(at).error());
   return check_contract(*at, std::move(*options));
 }

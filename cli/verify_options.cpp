@@ -48,8 +48,8 @@ std::string spill_parent() {
   return "/var/tmp";  // on disk, where /tmp may be memory
 }
 
-// The other half is for whoever comes meanwhile. As admission sees it: what running jobs have reserved
-// is theirs, but for `run`, which waits for this check.
+// The other half is for whoever comes meanwhile. As admission sees it: what running jobs have
+// reserved is theirs, but for `run`, which waits for this check.
 Result<std::uint64_t> half_of_what_is_free(Session& session, const std::string& run) {
   session.records = open_records(session.clock);
   std::vector<profiles::OpenRun> open;

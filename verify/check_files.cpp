@@ -239,9 +239,9 @@ Result<Outcome> judge_returned(const CheckContext& at, const std::string& table,
     names.push_back(column[0].value_or(""));
     list.push_back(as_text(sql_name(names.back())));
   }
-  auto samples = sample_rows(engine, names,
-                             "SELECT " + joined(list, ", ") + " FROM " + table + " LIMIT " +
-                                 std::to_string(at.samples));
+  auto samples = sample_rows(
+      engine, names,
+      "SELECT " + joined(list, ", ") + " FROM " + table + " LIMIT " + std::to_string(at.samples));
   if (!samples) return tl::unexpected(std::move(samples).error());
   out.samples = std::move(*samples);
   return out;

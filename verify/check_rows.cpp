@@ -40,8 +40,9 @@ Outcome against(const RowCountParity& demand, std::int64_t rows, std::int64_t ex
                                         tolerance_words(demand.tolerance) +
                                         (out.passed ? " are tolerated" : " would be tolerated"));
   if (last && !out.passed)
-    out.message += "; if the new count is right: a larger tolerance for one check, which an operator "
-                   "has to approve (jobward approve)";
+    out.message +=
+        "; if the new count is right: a larger tolerance for one check, which an operator "
+        "has to approve (jobward approve)";
   out.details.put("expected", expected);
   out.details.put("difference", rows - expected);
   return out;
@@ -52,9 +53,10 @@ Outcome first_count(const RowCountParity& demand, std::int64_t rows) {
   out.passed = demand.accept_first;
   out.message =
       grouped(rows) + " rows, and no count was accepted before: " +
-      (out.passed ? "this is the first"
-                  : "first = \"accept\" takes this one if it is right, for one check; that demands "
-                    "less, so an operator has to approve it (jobward approve)");
+      (out.passed
+           ? "this is the first"
+           : "first = \"accept\" takes this one, if it is right, for one check; that demands "
+             "less, so where there is a baseline an operator has to approve it (jobward approve)");
   out.details.put("first", true);
   return out;
 }

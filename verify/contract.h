@@ -195,8 +195,8 @@ struct Contract {
   std::string path;       // as given
   std::string directory;  // absolute; paths are relative to it
   std::string project;    // absolute; the root of the checkout that it lies in
-  // Of its bytes; where it has others read beside it, of lines DIGEST  NAME: its own, then theirs in
-  // the order in which they were read.
+  // Of its bytes; where it has others read beside it, of lines DIGEST  NAME: its own, then theirs
+  // in the order in which they were read.
   std::string sha256;
   std::vector<Dataset> datasets;
   std::vector<Check> checks;  // in the order of the file

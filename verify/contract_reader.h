@@ -11,7 +11,8 @@
 namespace jobward::verify {
 
 // Reads PATH (TOML; JSON where it ends in .json), what it names beside it (query files, manifests,
-// records, known stubs), and finds the project it lies in. Every error names the file and the line, or for JSON the field.
+// records, known stubs), and finds the project it lies in. Every error names the file and the line,
+// or for JSON the field.
 Result<Contract> read_contract(const std::string& path);
 
 enum class Form { toml, json };

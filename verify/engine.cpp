@@ -141,8 +141,8 @@ Status Engine::start() {
   if (api_.connect(database_, &connection_) != kSuccess)
     return error("connect to", "DuckDB", "no reason was given");
   // As an option of opening it would be forgotten.
-  JOBWARD_RETURN_IF_ERROR(execute("SET max_temp_directory_size = '" +
-                                  std::to_string(settings_.spill_limit) + "B'"));
+  JOBWARD_RETURN_IF_ERROR(
+      execute("SET max_temp_directory_size = '" + std::to_string(settings_.spill_limit) + "B'"));
   // What a check says must not depend on where it runs.
   JOBWARD_RETURN_IF_ERROR(execute("SET TimeZone = 'UTC'"));
   // Else what Parquet files say of themselves is taken for what is in them.

@@ -24,7 +24,7 @@ using Row = std::vector<Cell>;
 struct EngineSettings {
   std::uint64_t memory_limit = 0;  // of DuckDB's own accounting, bytes
   int threads = 1;
-  std::string spill_directory;  // made by DuckDB when it needs it
+  std::string spill_directory;    // made by DuckDB when it needs it
   std::uint64_t spill_limit = 0;  // bytes in it
   // Called from another thread about ten times a second while a statement runs, with the per cent
   // done if they are known. False: interrupt the statement.

@@ -22,8 +22,8 @@ std::vector<std::string> columns_needed(const Opened& one) {
   return out;
 }
 
-// Each by itself, to know which of them have a value that does not fit; then those that do. An error:
-// that was not the reason.
+// Each by itself, to know which of them have a value that does not fit; then those that do. An
+// error: that was not the reason.
 Status load_apart(Engine& engine, Opened& one, const std::vector<std::string>& columns) {
   const auto drop = "DROP TABLE IF EXISTS " + sql_name("jobward_" + one.source.spec->name);
   std::vector<std::string> good;
@@ -67,8 +67,7 @@ std::optional<Error> misfit_of(const CheckContext& context, const Check& check) 
   for (const auto& name : datasets_of(check))
     for (const auto& [column, problem] : context.at(name).misfits) {
       const auto is_it = [&, &at = column](const ExpectedColumn& one) { return one.name == at; };
-      if (schema == nullptr ||
-          std::any_of(schema->columns.begin(), schema->columns.end(), is_it))
+      if (schema == nullptr || std::any_of(schema->columns.begin(), schema->columns.end(), is_it))
         return problem;
     }
   return std::nullopt;

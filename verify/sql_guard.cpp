@@ -23,15 +23,21 @@ std::string text_at(const Json& node, const char* key) {
 // Of all the engine has: these make rows of what they are given. Others read files, tell of the
 // engine or set it, and one runs SQL that is given as a text.
 bool is_plain_table_function(const std::string& name) {
-  static const Names kPlain{"generate_series", "json_each", "json_tree", "range",
+  static const Names kPlain{"generate_series", "json_each",  "json_tree", "range",
                             "repeat",          "repeat_row", "unnest"};
   return kPlain.contains(name);
 }
 
 // They write somewhere, set what later calls give, or look into SQL that is given as a text.
 bool has_effects(const std::string& name) {
-  static const Names kEffects{"currval",   "json_deserialize_sql", "json_serialize_plan", "nextval",
-                              "pg_sleep",  "setseed",              "sleep_ms",            "write_log"};
+  static const Names kEffects{"currval",
+                              "json_deserialize_sql",
+                              "json_serialize_plan",
+                              "nextval",
+                              "pg_sleep",
+                              "setseed",
+                              "sleep_ms",
+                              "write_log"};
   return kEffects.contains(name);
 }
 
@@ -86,7 +92,8 @@ class Walk {
     const bool qualified =
         !text_at(node, "schema_name").empty() || !text_at(node, "catalog_name").empty();
     if (!qualified && known.contains(lower_case(name))) return;
-    object_to("it reads " + printable((qualified ? text_at(node, "schema_name") + "." : "") + name) +
+    object_to("it reads " +
+              printable((qualified ? text_at(node, "schema_name") + "." : "") + name) +
               ", and may read only its datasets: " + listed_);
   }
 
@@ -104,7 +111,8 @@ class Walk {
   void function(const Json& node) {
     const auto name = lower_case(text_at(node, "function_name"));
     if (has_effects(name))
-      object_to("it calls " + printable(name) + ", and a check changes nothing and waits for nothing");
+      object_to("it calls " + printable(name) +
+                ", and a check changes nothing and waits for nothing");
   }
 
   void object_to(std::string what) {
@@ -122,7 +130,8 @@ std::optional<std::string> objection_to_query(const std::string& tree,
   if (!json.is_object()) return "the engine cannot say what it reads";
   const auto statements = json.find("statements");
   if (statements == json.end() || !statements->is_array() || json.value("error", true)) {
-    if (text_at(json, "error_type") == "not implemented") return "it is no SELECT; checks only read";
+    if (text_at(json, "error_type") == "not implemented")
+      return "it is no SELECT; checks only read";
     return condensed(text_at(json, "error_message"));
   }
   if (statements->empty()) return "it is empty";

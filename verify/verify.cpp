@@ -268,7 +268,8 @@ class Verification {
   Error explained(const Check& check, const Error& problem) {
     Error out = problem;
     for (const auto& name : datasets_of(check))
-      if (engine_) out = located(*engine_, opened_.at(name).source, misfit_behind(opened_.at(name), out));
+      if (engine_)
+        out = located(*engine_, opened_.at(name).source, misfit_behind(opened_.at(name), out));
     return out;
   }
 

@@ -22,9 +22,9 @@ struct Options {
   // accounting is no bound on what it has (see engine_memory).
   std::uint64_t memory_cap = 1U << 30U;
   int threads = 1;
-  std::string spill_parent;  // where a private directory for spilling is made
+  std::string spill_parent;               // where a private directory for spilling is made
   std::uint64_t spill_limit = 1U << 30U;  // bytes in it
-  std::size_t samples = 5;   // offending keys or rows shown of each check
+  std::size_t samples = 5;                // offending keys or rows shown of each check
   UnixMillis now = 0;
   Environment environment;        // for finding the engine, once it is needed
   std::string program_directory;  // the same

@@ -6,18 +6,19 @@ import glob
 import hashlib
 import json
 import os
-import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
+import test_contract_guard
+import verify_case
 from verify_case import VerifyTest
 
 MIB = 1 << 20
@@ -182,6 +183,71 @@ class OwnQueries(Bounds):
         self.assert_failed(self.check({"t": "t.parquet", "e": "e.csv"}, {**both, "datasets": ["t", "e"]}), "e has no rows")
 
 
+class Breakdowns(Bounds):
+    """A library that does what the engine's should not, and leaves all else to the engine's."""
+    CODE = """
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <unistd.h>
+        __attribute__((constructor)) static void hello(void) { puts("hello from the library"); write(1, "noise", 5); }
+        static long asked;
+        const char* duckdb_library_version(void) { return "v1.5.6"; }
+        void duckdb_free(void* what) { free(what); }
+        unsigned long duckdb_nparams(void* prepared) { (void)prepared; SIGNAL; return asked; }
+        """
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which("cc"):
+            self.skipTest("NOT RUN: this test needs a C compiler, cc")
+        self.make("t.parquet", "SELECT 1 AS i")
+
+    def library(self, signal_):
+        self.write("noise.c", self.CODE.replace("SIGNAL", signal_))
+        path = self.env["JOBWARD_DUCKDB"]
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.path("noise.so"), self.path("noise.c"), "-Wl,--no-as-needed",
+                        path, "-Wl,-rpath," + os.path.dirname(path)], check=True)
+        # The directories above it must be of the user: those of the test's own are.
+        self.env["JOBWARD_DUCKDB"] = self.path("noise.so")
+
+    def test_what_a_library_prints_is_not_the_result(self):
+        self.library("")
+        run = self.verify(self.contract({"t": "t.parquet"}, {"one": self.query("SELECT * FROM t WHERE i > 1")}))
+        self.assertEqual(run.returncode, 0, run)
+        self.assertIn(b"noise", run.stderr)
+        self.assertIn(b"hello from the library", run.stderr)
+
+    def test_a_library_that_breaks_down_is_an_error(self):
+        for signal_, name in (("abort()", b"SIGABRT"), ("*(volatile int*)8 = 1", b"SIGSEGV")):
+            with self.subTest(signal=signal_):
+                self.env["JOBWARD_DUCKDB"] = verify_case.LIBRARY
+                self.library(signal_)
+                run = self.jobward("verify", "--json", self.contract({"t": "t.parquet"}, {"one": self.query("SELECT * FROM t WHERE i > 1")}))
+                self.assertEqual((run.returncode, run.stdout), (2, b""), run)
+                self.assertIn(name, run.stderr)
+                self.assertIn(b"nothing was checked to its end", run.stderr)
+                shutil.rmtree(glob.glob(self.env["TMPDIR"] + "/*")[0])
+
+
+class Reservations(Bounds):
+    def test_what_running_jobs_have_reserved_is_theirs(self):
+        self.make("t.parquet", "SELECT 1 AS i")
+        contract = self.contract({"t": "t.parquet"}, {"one": {"type": "row_count_parity", "dataset": "t", "equal": 1}})
+
+        def cap():
+            return self.verify(contract).json["reports"][0]["memory_cap_bytes"]
+        reserved = int(json.loads(self.jobward("estimate", "--json", "--", "true").stdout)["room"]["free_bytes"] * 0.6)
+        before = cap()
+        run = subprocess.Popen([harness.BINARY, "run", "--quiet", "--best-effort", "--mem", str(reserved), "--", *self.waiting_job()],
+                               env=self.env, cwd=self.work)
+        harness.wait_for_pid(self.path("pid"))
+        during = cap()
+        self.touch("finish")
+        self.assertEqual(run.wait(timeout=20), 0)
+        # Others use memory meanwhile, but not that much.
+        self.assertLess(during, before - reserved / 4)
+
+
 class Pinned(Bounds):
     def digest(self, contract):
         return json.loads(self.verify(contract).stdout)["reports"][0]["contract_sha256"]
@@ -244,16 +310,22 @@ class Digests(Bounds):
         seconds = self.check(datasets, check)["report"]["seconds"]
 
         # The check itself is over at once: this changes the file while it is hashed, and sets its time back.
+        over = threading.Event()
+
         def change():
-            time.sleep(seconds * 0.6)
-            with open(path, "r+b") as file:
-                file.seek(1000000)
-                file.write(b"x")
-            os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+            over.wait(seconds * 0.25)
+            while not over.wait(0.05):
+                with open(path, "r+b") as file:
+                    file.seek(1000000)
+                    file.write(b"x")
+                os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         thread = threading.Thread(target=change)
         thread.start()
-        result = self.check(datasets, check)
-        thread.join()
+        try:
+            result = self.check(datasets, check)
+        finally:
+            over.set()
+            thread.join()
         self.assert_error(result, "it was changed while it was read")
         self.assertNotIn("digest", result["report"]["datasets"][0])
 
@@ -333,6 +405,50 @@ class AcceptedCounts(Bounds):
         self.write("t.csv", "i\n1\n")
         run = self.verify(self.contract({"t": "t.csv"}, self.CHECKS))
         self.assert_failed(run.json["reports"][0]["checks"][0], "a larger tolerance", "jobward approve")
+
+
+class OperatorAllows(test_contract_guard.Contracts):
+    """What the messages of row_count_parity tell to do."""
+    CONTRACT = """id = "orders"
+[datasets.orders]
+path = "orders.csv"
+[checks.rows]
+type = "row_count_parity"
+severity = "HARD_FAIL"
+dataset = "orders"
+last_accepted = true
+tolerance = 0
+first = "accept"
+"""
+
+    def allow_once(self, *changes):
+        """Loosened for one check, approved, checked, and written back."""
+        with open(self.path("contract.toml")) as file:
+            strict = file.read()
+        self.edit(*changes)
+        once, _ = self.decisions(self.refusal())
+        self.assertEqual(self.approve(once, "anna").returncode, 0)
+        self.verify(0)
+        self.write("contract.toml", strict)
+        self.verify(0)
+
+    def test_a_first_count_and_a_lawful_jump(self):
+        self.write("contract.toml", self.CONTRACT)
+        self.policy("")
+        self.key("anna")
+        self.verify(0)
+        self.edit(('"accept"', '"fail"'))
+        self.verify(0)
+        with contextlib.closing(sqlite3.connect(harness.database(self.state))) as connection:
+            connection.execute("DELETE FROM accepted_rows")
+            connection.commit()
+        self.assertIn('first = "accept"', self.verify(1)["reports"][0]["checks"][0]["message"])
+        self.allow_once(('"fail"', '"accept"'))
+        self.orders(20)
+        self.assertIn("a larger tolerance", self.verify(1)["reports"][0]["checks"][0]["message"])
+        self.allow_once(("tolerance = 0", "tolerance = 10"))
+        self.orders(21)
+        self.verify(1)
 
 
 class Signals(Bounds):
