@@ -339,7 +339,7 @@ launcher::RunResult carry_out(const RunOptions& options, const Arguments& argume
     if (auto kept = take_findings_into_ledger(prepared->session->policy, result.request,
                                               result.ending.findings);
         !kept)
-      result.problems.push_back("what was found is NOT in the ledger: " + kept.error().message());
+      result.problems.push_back("what was found is NOT on record: " + kept.error().message());
   JOBWARD_FAULT(on_end_wanted);
   if (auto problem =
           run_on_end(result.earlier ? std::vector<std::string>() : prepared->on_end, result);

@@ -50,8 +50,11 @@ Result<std::unique_ptr<TrustDesk>> furnish(std::unique_ptr<TrustDesk> desk) {
   desk->state_directory = directory->path;
   desk->actor = current_actor();
   const std::string host = host::read_machine_identity(host::KernelRoots()).machine_id;
-  desk->circumstances.reset(new trust::Circumstances{
-      desk->policy.trust, desk->policy.sha256, {host, desk->project.identity}});
+  const trust::Audience audience{host, desk->project.identity};
+  // An aggregate with a reference: make_unique cannot make one in C++20 as GCC 12 has it.
+  // NOLINTNEXTLINE(modernize-make-unique)
+  desk->circumstances.reset(
+      new trust::Circumstances{desk->policy.trust, desk->policy.sha256, audience});
   auto ledger = trust::Ledger::open({desk->state_directory, host, desk->policy.trust.anchors},
                                     desk->clock, say);
   if (!ledger) return tl::unexpected(std::move(ledger).error());

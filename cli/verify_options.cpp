@@ -114,8 +114,9 @@ Result<verify::Report> verify_contract(const verify::Contract& contract, const s
   std::optional<Error> problem;
   options.last_accepted = [&](const std::string& check) -> std::optional<std::int64_t> {
     auto found = accepted->find(project, contract.id, check);
-    if (!found) problem = std::move(found).error();
-    return found ? *found : std::nullopt;
+    if (found) return *found;
+    problem = std::move(found).error();
+    return std::nullopt;
   };
   auto report = verify::verify(contract, options);
   if (problem) return tl::unexpected(*problem);

@@ -13,6 +13,8 @@ namespace jobward::scan {
 struct FunctionId {
   std::uint32_t module = 0;
   std::uint32_t index = 0;
+  // LLVM 14 sees a 0 for a pointer in what the compiler writes for it.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const FunctionId&, const FunctionId&) = default;
 };
 

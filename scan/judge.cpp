@@ -151,12 +151,14 @@ void Judge::judge_calls(const std::vector<FunctionId>& all, const Marker& marker
                     [&](const std::string& call) { return outside.count(call) > 0; }))
       continue;
     std::string message = "it never reaches " + required.label + " (" + joined(wanted) + ")";
-    for (const auto& [member, where] : replaced_)
+    for (const auto& one : replaced_) {
+      const std::string& member = one.first;  // LLVM 14: no binding in a lambda
       if (std::any_of(wanted.begin(), wanted.end(), [&](const std::string& call) {
             return call == member || member == "*" ||
                    member == call.substr(0, call.rfind('.')) + ".*";
           }))
-        message += "; " + printable(member) + " is replaced at " + printable(where);
+        message += "; " + printable(member) + " is replaced at " + printable(one.second);
+    }
     fault(out, StubReason::unreached_calls, std::move(message));
   }
 }
@@ -183,7 +185,7 @@ void Judge::judge_decorators(FunctionId id, MarkedFunction& out) {
     fault(out, StubReason::never_runs, "it is declared a context manager and never yields");
 }
 
-std::string Judge::reached_digest(std::vector<FunctionId> all) {
+std::string Judge::reached_digest(const std::vector<FunctionId>& all) {
   std::vector<std::string> lines;
   for (const auto& one : all) {
     const Module& module = program_.modules()[one.module];

@@ -48,7 +48,7 @@ class Judge {
   void judge_effects(FunctionId id, const std::vector<FunctionId>& all, MarkedFunction& out);
   void judge_calls(const std::vector<FunctionId>& all, const Marker& marker, MarkedFunction& out);
   void judge_decorators(FunctionId id, MarkedFunction& out);
-  std::string reached_digest(std::vector<FunctionId> all);
+  std::string reached_digest(const std::vector<FunctionId>& all);
 
   const Program& program_;
   const StubRules& rules_;

@@ -24,8 +24,7 @@ struct Sources {
 // like, __pycache__, node_modules, a virtual environment: one with a pyvenv.cfg). A directory
 // without any *.py is a problem, never an empty success. Reads regular files only.
 // `go_on` is asked between files: false ends it with a problem.
-Sources read_sources(const std::vector<std::string>& paths,
-                     std::size_t max_bytes = kMaxSourceBytes,
+Sources read_sources(const std::vector<std::string>& paths, std::size_t max_bytes = kMaxSourceBytes,
                      const std::function<bool()>& go_on = {});
 
 }  // namespace jobward::scan

@@ -105,9 +105,9 @@ TEST_CASE("sql: Nothing of a CSV but its types is left to be detected") {
                  Contains("strict_mode = true") && Contains("null_padding = false") &&
                  Contains("ignore_errors = false") && Contains("union_by_name = false") &&
                  !Contains("columns = ") && !Contains("buffer_size"));
-  CHECK_THAT(sql_reader(dataset, {"/a.csv"}, {{"a", "BIGINT"}}, 4096),
-             Contains("auto_detect = false, columns = {'a': 'BIGINT'}") &&
-                 Contains("buffer_size = 4096"));
+  CHECK_THAT(
+      sql_reader(dataset, {"/a.csv"}, {{"a", "BIGINT"}}, 4096),
+      Contains("auto_detect = false, columns = {'a': 'BIGINT'}") && Contains("buffer_size = 4096"));
   // An empty field is not NULL where nothing is.
   dataset.text.null_strings.clear();
   CHECK_THAT(sql_reader(dataset, {"/a.csv"}, {}, 0), !Contains("nullstr = ['']"));
