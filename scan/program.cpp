@@ -203,7 +203,7 @@ Target Program::class_of(std::uint32_t module, Index expression, Depth depth) co
   const SyntaxTree& tree = file.tree;
   if (tree.kind(expression) == Kind::call) {
     const Index callee = tree.child(expression, Field::function);
-    const Target made = resolve(module, callee, depth);
+    Target made = resolve(module, callee, depth);
     if (made.what == Target::What::klass) return made;
     const auto around = file.function_around(expression);
     if (tree.text(callee) != "super" || around == kNobody) return {};

@@ -84,6 +84,8 @@ struct RecordedBody {
   std::string function;  // "Writer.commit"
   std::string sha256;
   std::string reached_sha256;
+  // LLVM 14 sees a 0 for a pointer in what the compiler writes for it.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const RecordedBody&, const RecordedBody&) = default;
 };
 

@@ -288,6 +288,8 @@ tl::expected<SyntaxTree, SourceProblem> parse_python(std::string text, const std
     return tl::unexpected(
         SourceProblem{file, 0, "this build's grammar is of another version than its tree-sitter"});
   ts_parser_set_timeout_micros(parser.get(), kParseMicroseconds);
+  // The tree has offsets into the text, which is moved on below, and no pointers.
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.InnerPointer)
   const std::unique_ptr<TSTree, Deleter> tree(ts_parser_parse_string(
       parser.get(), nullptr, source->data(), static_cast<std::uint32_t>(source->size())));
   if (!tree) return tl::unexpected(SourceProblem{file, 0, "parsing took longer than 10 seconds"});
@@ -295,8 +297,9 @@ tl::expected<SyntaxTree, SourceProblem> parse_python(std::string text, const std
     return tl::unexpected(SourceProblem{file, error_line(tree.get()), "a syntax error"});
   std::uint32_t where = 0;
   auto nodes = flatten(tree.get(), where);
+  const bool too_deep = !nodes;
   SyntaxTree out(*std::move(source), nodes ? *std::move(nodes) : std::vector<Node>(1));
-  if (!nodes)
+  if (too_deep)
     return tl::unexpected(SourceProblem{
         file, out.line_at(where),
         "nested deeper than " + std::to_string(kMaxDepth) + " levels, which is not judged"});
