@@ -168,7 +168,7 @@ std::string out_of_range(const Column& column, const ValueRange& demand, const B
   std::vector<std::string> parts;
   if (!bounds.low.empty()) parts.push_back(column.sql + " <" + equal + " " + bounds.low);
   if (!bounds.high.empty()) parts.push_back(column.sql + " >" + equal + " " + bounds.high);
-  const std::string outside = joined(parts, " OR ");
+  std::string outside = joined(parts, " OR ");
   if (!is_float(column.type)) return outside;
   const std::string nan = "isnan(" + column.sql + ")";
   return demand.allow_nan ? "NOT " + nan + " AND (" + outside + ")" : nan + " OR " + outside;

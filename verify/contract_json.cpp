@@ -76,15 +76,14 @@ class NameWatch final : public nlohmann::json_sax<Json> {
 };
 
 bool scalar_of(const Json& json, TomlScalar& out) {
+  const bool is_large = json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX;
   if (json.is_string())
     out = json.get<std::string>();
   else if (json.is_boolean())
     out = json.get<bool>();
-  else if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX)
-    out = json.get<double>();
-  else if (json.is_number_integer())
+  else if (json.is_number_integer() && !is_large)
     out = json.get<std::int64_t>();
-  else if (json.is_number_float())
+  else if (json.is_number_float() || is_large)
     out = json.get<double>();
   else
     return false;
