@@ -18,6 +18,13 @@
 namespace jobward::cli {
 namespace {
 
+// The sanitizers map shadows of all memory, and keep for a while what was freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 // Address space of threads that is hardly ever touched; it counts as private memory all the same.
 std::uint64_t stack_bytes() {
   pthread_attr_t attributes;
@@ -59,11 +66,8 @@ void end_with_message(int number) {
 
 }  // namespace
 
-// The sanitizers map shadows of all memory, and keep for a while what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-MemoryCap::MemoryCap(std::uint64_t, int) {}
-#else
 MemoryCap::MemoryCap(std::uint64_t cap, int threads) {
+  if (kSanitized) return;
   // The allocator in the engine's library keeps what was freed mapped, as much again as is in use.
   // It reads this when the library is loaded.
   ::setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0", 1);
@@ -78,7 +82,6 @@ MemoryCap::MemoryCap(std::uint64_t cap, int threads) {
   bounded.rlim_cur = std::min<rlim_t>(before_.rlim_cur, now.data + more + stacks);
   set_ = ::setrlimit(RLIMIT_DATA, &bounded) == 0;
 }
-#endif
 
 MemoryCap::~MemoryCap() {
   if (set_) ::setrlimit(RLIMIT_DATA, &before_);
