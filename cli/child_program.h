@@ -26,6 +26,8 @@ Result<ProgramEnd> ask_program(const std::vector<std::string>& argv, const std::
 // Signals that we hold back reach it: one of those that would end us ends it.
 Result<ProgramEnd> ask_program_aloud(const std::vector<std::string>& argv);
 
+// This very program, to be started, also where its file was replaced or removed meanwhile.
+inline constexpr const char* kOwnProgram = "/proc/self/exe";
 // The absolute path of this executable.
 Result<std::string> own_executable();
 

@@ -1,14 +1,12 @@
 #include "cli/contract_check.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/verify_options.h"
 #include "common/exit_codes.h"
+#include "common/files.h"
 #include "common/text.h"
 #include "profiles/paths.h"
 #include "trust/canonical.h"
@@ -46,13 +44,8 @@ std::optional<std::string> objection(const trust::BaselineVerdict& verdict) {
   return verdict.finding ? verdict.finding->message : std::string("the contract is refused");
 }
 
-std::string real_path(const std::string& path) {
-  std::error_code ignored;
-  auto real = std::filesystem::weakly_canonical(path, ignored);
-  return ignored ? path : real.string();
-}
-
-// By them a copy is known: what it names, and the files that this means now, links followed.
+// By them a copy is known: what it names, and the files that this means now (the first thousand of
+// a dataset are enough to be recognized by), links followed. One that is not there has no others.
 std::vector<std::string> files_of(const verify::Contract& contract, const verify::Tick& tick) {
   constexpr std::size_t kEnough = 1000;
   std::set<std::string> out;
@@ -70,6 +63,15 @@ std::vector<std::string> files_of(const verify::Contract& contract, const verify
   return {out.begin(), out.end()};
 }
 
+// The guard's word, recorded and paid for; false: it is refused, and `out` says so.
+Result<bool> settle(ContractAtDesk& at, trust::BaselineVerdict& verdict, ContractVerdict& out) {
+  auto settled = trust::judge_contract(*at.desk->ledger, *at.desk->decisions, at.use);
+  if (!settled) return tl::unexpected(std::move(settled).error());
+  verdict = std::move(*settled);
+  if (verdict.finding) out.findings.push_back(*verdict.finding);
+  return verdict.allowed;
+}
+
 }  // namespace
 
 int ContractVerdict::exit_status() const {
@@ -85,7 +87,7 @@ profiles::Project contract_project(const verify::Contract& contract) {
 Result<ContractAtDesk> bring_contract(verify::Contract contract, const std::string& run,
                                       const verify::Tick& tick) {
   ContractAtDesk out;
-  auto desk = open_trust_desk_at(real_path(contract.directory));
+  auto desk = open_trust_desk_at(contract.directory);
   if (!desk) return rethrow(std::move(desk).error(), "the record of contracts");
   out.desk = std::move(*desk);
   out.use.terms = verify::terms_of(contract);
@@ -113,19 +115,6 @@ Result<std::optional<std::string>> refuse_if_loosened(ContractAtDesk& at) {
   if (!verdict) return tl::unexpected(std::move(verdict).error());
   return objection(*verdict);
 }
-
-namespace {
-
-// The guard's word, recorded and paid for; false: it is refused, and `out` says so.
-Result<bool> settle(ContractAtDesk& at, trust::BaselineVerdict& verdict, ContractVerdict& out) {
-  auto settled = trust::judge_contract(*at.desk->ledger, *at.desk->decisions, at.use);
-  if (!settled) return tl::unexpected(std::move(settled).error());
-  verdict = std::move(*settled);
-  if (verdict.finding) out.findings.push_back(*verdict.finding);
-  return verdict.allowed;
-}
-
-}  // namespace
 
 Result<ContractVerdict> check_contract(ContractAtDesk& at, verify::Options options) {
   ContractVerdict out;

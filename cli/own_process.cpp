@@ -7,13 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
+#include <cstring>
 #include <string_view>
 
 #include "common/exit_codes.h"
-#include "common/files.h"
+#include "host/observe/process.h"
 
 namespace jobward::cli {
 namespace {
@@ -33,23 +34,6 @@ std::uint64_t stack_bytes() {
   ::pthread_attr_getstacksize(&attributes, &size);
   ::pthread_attr_destroy(&attributes);
   return size;
-}
-
-struct InUse {
-  std::uint64_t resident = 0;
-  std::uint64_t data = 0;
-};
-
-// proc(5), statm: size, resident, shared, text, lib, data in pages.
-InUse in_use() {
-  const auto text = read_file("/proc/self/statm");
-  if (!text) return {};
-  std::istringstream fields(*text);
-  std::array<std::uint64_t, 6> pages{};
-  for (auto& one : pages)
-    fields >> one;
-  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return {pages[1] * page, pages[5] * page};
 }
 
 void end_with_message(int number) {
@@ -73,14 +57,19 @@ MemoryCap::MemoryCap(std::uint64_t cap, int threads) {
   ::setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0", 1);
   // The engine's library: its code is read from the file, and counts as ours, but is no data.
   constexpr std::uint64_t kCode = 32U << 20U;
-  const auto now = in_use();
-  const auto spent = now.resident + kCode;
+  const auto now = host::own_sizes(host::KernelRoots());
+  if (!now) {
+    problem_ = now.error().message();
+    return;
+  }
+  const auto spent = now->resident + kCode;
   const auto more = cap > spent ? cap - spent : 0;
   const auto stacks = stack_bytes() * static_cast<std::uint64_t>(threads + 1);
-  if (::getrlimit(RLIMIT_DATA, &before_) != 0) return;
+  set_ = ::getrlimit(RLIMIT_DATA, &before_) == 0;
   auto bounded = before_;
-  bounded.rlim_cur = std::min<rlim_t>(before_.rlim_cur, now.data + more + stacks);
-  set_ = ::setrlimit(RLIMIT_DATA, &bounded) == 0;
+  bounded.rlim_cur = std::min<rlim_t>(before_.rlim_cur, now->data + more + stacks);
+  set_ = set_ && ::setrlimit(RLIMIT_DATA, &bounded) == 0;
+  if (!set_) problem_ = std::strerror(errno);
 }
 
 MemoryCap::~MemoryCap() {

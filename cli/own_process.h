@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <cstdint>
+#include <string>
 
 #include "common/fd.h"
 
@@ -18,10 +19,13 @@ class MemoryCap {
   MemoryCap(const MemoryCap&) = delete;
   MemoryCap& operator=(const MemoryCap&) = delete;
   ~MemoryCap();
+  // Why nothing bounds it; empty: it is bounded. (Under sanitizers it never is.)
+  [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
   rlimit before_{};
   bool set_ = false;
+  std::string problem_;
 };
 
 // While it lives, whatever is written to descriptor 1 goes to standard error: what a reader takes

@@ -1,17 +1,12 @@
 #include "cli/review_action.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/session.h"
-#include "common/fd.h"
 #include "common/text.h"
 #include "profiles/paths.h"
 #include "profiles/secrets.h"
 #include "trust/canonical.h"
-#include "trust/encoding.h"
 #include "trust/stamp.h"
 
 namespace jobward::cli {
@@ -20,9 +15,9 @@ namespace {
 using Json = nlohmann::json;
 
 Result<Json> file_json(const std::string& path) {
-  auto digest = trust::sha256_of_file(path);
+  auto digest = trust::content_digest(path);
   if (!digest) return tl::unexpected(std::move(digest).error());
-  return Json{{"path", trust::json_text(path)}, {"sha256", trust::hex(*digest)}};
+  return Json{{"path", trust::json_text(path)}, {"sha256", *digest}};
 }
 
 }  // namespace
@@ -63,9 +58,9 @@ std::optional<std::string> changed_since(const trust::Decision& decision) {
     return std::nullopt;
   for (const auto& file : action["files"]) {
     const std::string path = trust::text_member(file, "path");
-    const auto now = trust::sha256_of_file(path);
+    const auto now = trust::content_digest(path);
     if (!now) return now.error().message();
-    if (trust::hex(*now) != trust::text_member(file, "sha256"))
+    if (*now != trust::text_member(file, "sha256"))
       return printable(path) + " has changed since it was asked for";
   }
   return std::nullopt;

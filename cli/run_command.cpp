@@ -17,18 +17,15 @@
 #include "cli/render_json.h"
 #include "cli/render_plan.h"
 #include "cli/render_text.h"
-#include "cli/run_contracts.h"
 #include "cli/run_flags.h"
-#include "cli/run_guard.h"
+#include "cli/run_judgement.h"
 #include "cli/session.h"
-#include "cli/stamp_desk.h"
 #include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
 #include "common/fault.h"
 #include "common/files.h"
 #include "common/identity.h"
 #include "common/text.h"
-#include "common/units.h"
 #include "launcher/endings.h"
 #include "launcher/gatehouse.h"
 #include "launcher/supervisor.h"
@@ -133,13 +130,6 @@ void write_result(const nlohmann::ordered_json& result, const std::string& file)
         "; `jobward show --json` has it");
 }
 
-// What it was judged by before it starts, and will be after it.
-struct Judged {
-  RunContracts contracts;
-  RunGuard guard;
-  StampWishes stamps;
-};
-
 // A run that could begin now.
 struct Prepared {
   std::unique_ptr<Session> session;
@@ -156,64 +146,6 @@ Result<std::vector<std::string>> end_command(const RunOptions& options,
   auto words = split_words(*options.flags.on_end);
   if (!words) return rethrow(std::move(words).error(), "--on-end");
   return words;
-}
-
-Result<StampWishes> stamp_wishes(const RunFlags& flags) {
-  StampWishes out{flags.require_stamps, std::nullopt};
-  if (!flags.stamp_max_age) return out;
-  auto seconds = parse_duration_seconds(*flags.stamp_max_age);
-  if (!seconds) return rethrow(std::move(seconds).error(), "--stamp-max-age");
-  if (out.names.empty())
-    return error("use", "--stamp-max-age", "it means something with --require-stamp only");
-  out.max_age_seconds = *seconds;
-  return out;
-}
-
-// What speaks against it goes into the order as a refusal. What is refused anyway must not use up
-// an approval: the guard of runs comes last.
-Result<Judged> judge(const RunOptions& options, bool no_wall_limit, Session& session,
-                     launcher::RunOrder& order) {
-  const auto& flags = options.flags;
-  trust::RunTerms terms;
-  terms.no_memory_limit = order.wishes.no_memory_limit;
-  terms.no_time_limit = no_wall_limit;
-  terms.has_time_limit = order.wishes.limits.contains(Resource::wall);
-  auto contracts = read_run_contracts(flags.require, flags.verify,
-                                      profiles::find_project(order.job.cwd, session.files), terms);
-  if (!contracts) return tl::unexpected(std::move(contracts).error());
-  auto stamps = stamp_wishes(flags);
-  if (!stamps) return tl::unexpected(std::move(stamps).error());
-  auto fault = stamp_fault(*stamps, session, order.job.cwd, &terms.require_stamp);
-  if (!fault) return tl::unexpected(std::move(fault).error());
-  Judged out{std::move(*contracts), {}, std::move(*stamps)};
-  if (*fault) {
-    order.refusal = (*fault)->message;
-    order.findings.push_back(std::move(**fault));
-    return out;
-  }
-  order.refusal = foreign_contract(out.contracts, session.policy.trust);
-  if (!order.refusal)
-    JOBWARD_RETURN_IF_ERROR(require_contracts(out.contracts, order, options.dry_run));
-  if (order.refusal) return out;
-  auto guard = guard_run(session, order, std::move(terms), flags.require_review, options.dry_run);
-  if (!guard) return tl::unexpected(std::move(guard).error());
-  out.guard = std::move(*guard);
-  return out;
-}
-
-// Directly before it is spawned: what was judged may be otherwise by now.
-std::optional<std::string> last_word(Judged& judged, const Session& session,
-                                     launcher::RunOrder& order, bool waited) {
-  if (waited) {
-    auto fault = stamp_fault(judged.stamps, session, order.job.cwd, nullptr);
-    if (!fault) return fault.error().message();
-    if (*fault) {
-      order.findings.push_back(**fault);
-      return (*fault)->message;
-    }
-    if (auto refusal = require_again(judged.contracts, order)) return refusal;
-  }
-  return use_approvals(judged.guard, session, order);
 }
 
 // Else the result of a run that never starts.
@@ -247,7 +179,7 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   auto id = new_run_id();
   if (!id) return stop(id.error());
   order->id = std::move(*id);
-  auto judged = judge(options, resolved->no_wall_limit, **session, *order);
+  auto judged = judge(options.flags, resolved->no_wall_limit, options.dry_run, **session, *order);
   if (!judged) return stop(judged.error());
   if (options.dry_run)
     for (auto& remark : judged->contracts.remarks())

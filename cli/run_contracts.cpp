@@ -7,7 +7,9 @@
 #include "cli/child_program.h"
 #include "cli/contract_check.h"
 #include "cli/render_json.h"
+#include "cli/verify_options.h"
 #include "common/exit_codes.h"
+#include "common/files.h"
 #include "common/text.h"
 #include "verify/contract_reader.h"
 
@@ -17,9 +19,9 @@ namespace {
 Finding not_checked(const RunContracts::One& contract, const std::string& why) {
   Finding out;
   out.source = "verify";
-  out.check = contract.id;
+  out.check = contract.contract.id;
   out.primitive = "contract";
-  out.message = "contract " + printable(contract.path) + " could not be checked: " + why;
+  out.message = "contract " + printable(contract.contract.path) + " could not be checked: " + why;
   return out;
 }
 
@@ -28,10 +30,9 @@ std::string as_argument(const std::string& path) { return path[0] == '-' ? "./" 
 
 // `jobward verify` prints its errors itself, and also has them in its JSON.
 std::vector<Finding> check_apart(const RunContracts::One& contract, const std::string& run) {
-  const auto program = own_executable();
-  if (!program) return {not_checked(contract, program.error().message())};
-  const auto end = ask_program_aloud({*program, "verify", "--json", "--run", run, "--expect-sha256",
-                                      contract.sha256, as_argument(contract.path)});
+  const auto end =
+      ask_program_aloud({kOwnProgram, "verify", "--json", "--run", run, "--expect-sha256",
+                         contract.contract.sha256, as_argument(contract.contract.path)});
   if (!end) return {not_checked(contract, end.error().message())};
   const auto json = nlohmann::ordered_json::parse(end->output, nullptr, false);
   if (!json.is_object())
@@ -62,17 +63,19 @@ std::vector<Finding> check_in_order(const std::vector<RunContracts::One>& contra
 }
 
 Result<std::vector<RunContracts::One>> read_all(const std::vector<std::string>& paths,
-                                                const char* flag, const profiles::Project& project,
-                                                std::vector<std::string>& ids) {
+                                                const char* flag, const std::string& project,
+                                                std::vector<std::string>& names) {
   std::vector<RunContracts::One> out;
   for (const auto& path : paths) {
     auto contract = verify::read_contract(path);
     if (!contract) return rethrow(std::move(contract).error(), flag);
+    const auto& checks = contract->checks;
+    if (std::any_of(checks.begin(), checks.end(), verify::needs_engine))
+      if (auto engine = find_engine(); !engine) return rethrow(std::move(engine).error(), flag);
     const auto home = contract_project(*contract).identity;
-    RunContracts::One one{path, contract->id, contract->sha256,
-                          home == project.identity ? "" : home};
-    ids.push_back(one.foreign.empty() ? one.id : one.id + " of " + one.foreign);
-    out.push_back(std::move(one));
+    const std::string foreign = home == project ? "" : home;
+    names.push_back(foreign.empty() ? contract->id : contract->id + " of " + foreign);
+    out.push_back({std::move(*contract), foreign});
   }
   return out;
 }
@@ -87,9 +90,7 @@ void require_now(const RunContracts& contracts, launcher::RunOrder& order) {
 // Why the run is not to start; absent: nothing speaks against it.
 Result<std::optional<std::string>> objection(const RunContracts::One& contract,
                                              const std::string& run, bool dry_run) {
-  auto read = verify::read_contract(contract.path);
-  if (!read) return tl::unexpected(std::move(read).error());
-  auto at = bring_contract(std::move(*read), run);
+  auto at = bring_contract(contract.contract, run);
   if (!at) return tl::unexpected(std::move(at).error());
   return dry_run ? foresee_refusal(*at) : refuse_if_loosened(*at);
 }
@@ -99,16 +100,20 @@ Result<std::optional<std::string>> objection(const RunContracts::One& contract,
 std::vector<std::string> RunContracts::remarks() const {
   std::vector<std::string> out;
   for (const auto& one : required)
-    out.push_back("contract " + printable(one.path) + " is checked before it starts");
+    out.push_back("contract " + printable(one.contract.path) + " is checked before it starts");
   for (const auto& one : verified)
-    out.push_back("contract " + printable(one.path) + " is checked after it has ended well");
+    out.push_back("contract " + printable(one.contract.path) +
+                  " is checked after it has ended well");
   return out;
 }
 
 Result<RunContracts> read_run_contracts(const std::vector<std::string>& require,
                                         const std::vector<std::string>& verify,
-                                        const profiles::Project& project, trust::RunTerms& terms) {
+                                        const std::string& cwd, trust::RunTerms& terms) {
   RunContracts out;
+  if (require.empty() && verify.empty()) return out;
+  const std::string project =
+      profiles::find_project(real_path(cwd), profiles::RealFileProbe()).identity;
   auto required = read_all(require, "--require", project, terms.require);
   if (!required) return tl::unexpected(std::move(required).error());
   auto verified = read_all(verify, "--verify", project, terms.verify);
@@ -136,8 +141,8 @@ std::optional<std::string> foreign_contract(const RunContracts& contracts,
                                             const trust::TrustPolicy& policy) {
   for (const auto* list : {&contracts.required, &contracts.verified})
     for (const auto& one : *list)
-      if (!one.foreign.empty() && policy.requires_baseline(one.id))
-        return "contract " + printable(one.path) + " lies in another project, " +
+      if (!one.foreign.empty() && policy.requires_baseline(one.contract.id))
+        return "contract " + printable(one.contract.path) + " lies in another project, " +
                printable(one.foreign) + ", and this one's policy requires baselines of its own";
   return std::nullopt;
 }

@@ -11,18 +11,16 @@
 #include "common/finding.h"
 #include "common/result.h"
 #include "launcher/job_runner.h"
-#include "profiles/project.h"
 #include "trust/guard.h"
 #include "trust/policy.h"
+#include "verify/contract.h"
 
 namespace jobward::cli {
 
 struct RunContracts {
   // As it was before the job, which could write it.
   struct One {
-    std::string path;
-    std::string id;
-    std::string sha256;
+    verify::Contract contract;
     std::string foreign;  // the project it lies in, if that is not the run's
   };
   std::vector<One> required;
@@ -34,10 +32,11 @@ struct RunContracts {
 };
 
 // Reads them. What they are called goes into `terms`: the id, of a contract of another project with
-// that: one of the same id that lies elsewhere is another. An error: one cannot be read.
+// that: one of the same id that lies elsewhere is another. `cwd`: of the job. An error: one cannot
+// be read, or needs an engine that is not there: told before the job, not after it.
 Result<RunContracts> read_run_contracts(const std::vector<std::string>& require,
                                         const std::vector<std::string>& verify,
-                                        const profiles::Project& project, trust::RunTerms& terms);
+                                        const std::string& cwd, trust::RunTerms& terms);
 
 // Where the policy of the run's project requires baselines, one that lies in another project has to
 // be refused: it would be judged by that project's policy. Why; absent: it is not so.

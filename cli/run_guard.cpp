@@ -1,9 +1,9 @@
 #include "cli/run_guard.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/review_action.h"
+#include "common/files.h"
 #include "common/identity.h"
 #include "common/text.h"
 #include "profiles/fingerprint.h"
@@ -11,7 +11,7 @@
 #include "profiles/program.h"
 #include "profiles/secrets.h"
 #include "trust/canonical.h"
-#include "trust/encoding.h"
+#include "trust/stamp.h"
 
 namespace jobward::cli {
 namespace {
@@ -24,12 +24,6 @@ struct Place {
   profiles::Project project;
   profiles::Program program;
 };
-
-std::string real_path(const std::string& path) {
-  std::error_code ignored;
-  auto real = std::filesystem::weakly_canonical(path, ignored);
-  return ignored ? path : real.string();
-}
 
 Place place_of(const Session& session, const launcher::RunOrder& order) {
   Job job = order.job;
@@ -73,9 +67,9 @@ trust::GuardAsk ask_of(const Session& session, const launcher::RunOrder& order,
   ask.argv = order.job.argv;
   ask.shown_argv = profiles::mask_secrets(order.job.argv);
   ask.cwd = order.job.cwd;
+  // One that cannot be read now is another one when it can be.
   if (!program.script_path.empty())
-    if (const auto digest = trust::sha256_of_file(program.script_path))
-      ask.script_sha256 = trust::hex(*digest);
+    ask.script_sha256 = trust::content_digest(program.script_path).value_or("unreadable");
   for (const auto& name : session.policy.trust.guard.environment)
     if (auto digest = digest_of_variable(order, name); !digest.empty())
       ask.environment[name] = std::move(digest);
@@ -145,7 +139,7 @@ std::string why_not_earlier(trust::Decisions& decisions, const std::string& acti
 
 // A new way to call the program may have less than what it is known by, and must not take that
 // away.
-bool may_stand_for_program(RunGuard const& guard) {
+bool may_stand_for_program(const RunGuard& guard) {
   const auto known = recorded_under(*guard.desk, guard.program);
   if (!known) return false;
   if (!*known) return true;

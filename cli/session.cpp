@@ -71,7 +71,8 @@ namespace {
 // The project's configuration is that of the working directory; where that is gone, there is none.
 std::string project_root(const profiles::FileProbe& files) {
   const auto cwd = working_directory();
-  return cwd ? profiles::find_project(*cwd, files).root : std::string();
+  // By a link to a directory in it, too: nobody leaves a project's policy by another name.
+  return cwd ? profiles::find_project(real_path(*cwd), files).root : std::string();
 }
 
 Status read_configuration(Session& session) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sodium/crypto_hash_sha256.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -15,8 +14,8 @@
 #include "cli/child_program.h"
 #include "common/fd.h"
 #include "common/files.h"
+#include "common/identity.h"
 #include "common/text.h"
-#include "trust/encoding.h"
 
 namespace jobward::cli {
 namespace {
@@ -93,8 +92,7 @@ Result<pid_t> start(const std::vector<std::string>& argv, int output, const sigs
 
 // To our standard output; that it is gone does not end the audit, which is hashed all the same.
 Result<std::string> pass_on(int input) {
-  crypto_hash_sha256_state hash;
-  crypto_hash_sha256_init(&hash);
+  Sha256 hash;
   std::array<char, 65536> buffer;
   bool open = true;
   while (true) {
@@ -102,13 +100,11 @@ Result<std::string> pass_on(int input) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error("read", "the audit's output");
     if (got == 0) break;
-    const auto size = static_cast<std::size_t>(got);
-    crypto_hash_sha256_update(&hash, reinterpret_cast<const unsigned char*>(buffer.data()), size);
-    open = open && write_all(STDOUT_FILENO, {buffer.data(), size}, "standard output").has_value();
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    hash.add(bytes);
+    open = open && write_all(STDOUT_FILENO, bytes, "standard output").has_value();
   }
-  std::string out(trust::kHashBytes, '\0');
-  crypto_hash_sha256_final(&hash, reinterpret_cast<unsigned char*>(out.data()));
-  return trust::hex(out);
+  return hash.hex();
 }
 
 Result<AuditEnd> read_end(const std::string& file) {
@@ -122,7 +118,9 @@ Result<AuditEnd> read_end(const std::string& file) {
   out.cause = json.value("cause", "");
   out.started = json.value("started", false);
   out.recorded = json.value("recorded", false);
-  out.exit_code = json.value("exit_code", 0);
+  if (!json.contains("exit_code"))
+    return error("read", "the result of the audit's run", "it tells no exit status");
+  out.exit_code = json["exit_code"].get<int>();
   return out;
 }
 

@@ -197,7 +197,7 @@ Result<std::optional<Finding>> stamp_fault(const StampWishes& wishes, const Sess
                                            const std::string& directory,
                                            std::vector<std::string>* audits) {
   if (wishes.names.empty()) return std::nullopt;
-  const auto project = profiles::find_project(directory, profiles::RealFileProbe());
+  const auto project = profiles::find_project(real_path(directory), profiles::RealFileProbe());
   auto desk = open_trust_desk(session.policy, project);
   if (!desk) return tl::unexpected(std::move(desk).error());
   for (const auto& name : wishes.names) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/watchdog_records.h"
+#include "common/files.h"
 #include "common/identity.h"
 #include "common/text.h"
 #include "host/observe/host_snapshot.h"
@@ -106,7 +107,7 @@ Result<std::unique_ptr<TrustDesk>> open_trust_desk(Tolerance tolerance) {
 Result<std::unique_ptr<TrustDesk>> open_trust_desk_at(const std::string& directory,
                                                       Tolerance tolerance) {
   auto desk = std::make_unique<TrustDesk>();
-  desk->project = profiles::find_project(directory, profiles::RealFileProbe());
+  desk->project = profiles::find_project(real_path(directory), profiles::RealFileProbe());
   auto policy = load_policy(environment_variable, {kSystemPolicy, desk->project.root, ::geteuid()});
   if (!policy && tolerance == Tolerance::strict) return tl::unexpected(std::move(policy).error());
   if (policy)

@@ -37,7 +37,7 @@ struct TrustDesk {
 // policy_problem.
 enum class Tolerance { strict, tolerant };
 Result<std::unique_ptr<TrustDesk>> open_trust_desk(Tolerance tolerance = Tolerance::strict);
-// The same for the project that encloses this directory (absolute).
+// The same for the project that encloses this directory (absolute), links followed.
 Result<std::unique_ptr<TrustDesk>> open_trust_desk_at(const std::string& directory,
                                                       Tolerance tolerance = Tolerance::strict);
 // With the policy, and for the project of a run.

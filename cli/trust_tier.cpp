@@ -1,36 +1,19 @@
 #include "cli/trust_tier.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
+#include "cli/child_program.h"
 #include "trust/key_file.h"
-
-extern char** environ;
 
 namespace jobward::cli {
 namespace {
 
 bool sudo_asks_nothing() {
-  const char* words[] = {"sudo", "-n", "true", nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-  pid_t child = 0;
-  const int failed =
-      ::posix_spawnp(&child, words[0], &actions, nullptr, const_cast<char* const*>(words), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return false;  // there is no sudo
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  const auto end = ask_program({"sudo", "-n", "true"}, "");
+  return end && end->status == 0;  // else there is no sudo, or it asks
 }
 
 }  // namespace

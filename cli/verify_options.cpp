@@ -14,6 +14,7 @@
 #include "common/units.h"
 #include "launcher/gatehouse.h"
 #include "profiles/accepted_rows.h"
+#include "verify/duckdb_library.h"
 #include "verify/spill_directory.h"
 
 namespace jobward::cli {
@@ -46,6 +47,11 @@ std::string spill_parent() {
   const auto wanted = environment_variable("TMPDIR");
   if (wanted && ::access(wanted->c_str(), W_OK | X_OK) == 0) return *wanted;
   return "/var/tmp";  // on disk, where /tmp may be memory
+}
+
+std::string program_directory() {
+  const auto program = own_executable();
+  return program ? program->substr(0, program->rfind('/')) : std::string();
 }
 
 // The other half is for whoever comes meanwhile. As admission sees it: what running jobs have
@@ -100,14 +106,20 @@ Result<verify::Options> verify_options(const VerifyLimits& limits) {
   out.spill_limit = limits.spill ? *spill : *spill / 2;
   out.now = SystemClock().wall_ms();
   out.environment = environment_variable;
-  if (const auto program = own_executable())
-    out.program_directory = program->substr(0, program->rfind('/'));
+  out.program_directory = program_directory();
   return out;
+}
+
+Status find_engine() {
+  return verify::engine_is_there(verify::library_places(environment_variable, program_directory()));
 }
 
 Result<verify::Report> verify_contract(const verify::Contract& contract, const std::string& project,
                                        verify::Options options) {
   const MemoryCap cap(options.memory_cap, options.threads);
+  if (!cap.problem().empty())
+    say("verify: its memory is NOT held to the cap, only the engine's own accounting is: " +
+        cap.problem());
   if (!compares_with_last(contract)) return verify::verify(contract, options);
   auto accepted = open_accepted();
   if (!accepted) return tl::unexpected(std::move(accepted).error());

@@ -29,6 +29,9 @@ Result<std::uint64_t> verify_memory(const std::string& text);
 // yet, and how many CPUs there are, decide what was not asked for. Without progress.
 Result<verify::Options> verify_options(const VerifyLimits& limits);
 
+// Lies the engine where verification will look for it? The error says how to get it.
+Status find_engine();
+
 // Verifies, comparing with the counts that were accepted last in this project (its identity: linked
 // worktrees share them).
 Result<verify::Report> verify_contract(const verify::Contract& contract, const std::string& project,

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 namespace jobward {
 
@@ -35,6 +36,12 @@ Result<std::string> read_file_at(int dir, const std::string& name, std::size_t l
   const Fd fd(::openat(dir, name.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return errno_error("open", name);
   return read_fd(fd.get(), name, limit);
+}
+
+std::string real_path(const std::string& path) {
+  std::error_code failure;
+  auto real = std::filesystem::weakly_canonical(path, failure);
+  return failure ? path : real.string();
 }
 
 Status write_all(int fd, std::string_view text, const std::string& name) {

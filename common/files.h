@@ -15,6 +15,9 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = 64U <
 Result<std::string> read_fd(int fd, const std::string& name, std::size_t limit = 64U << 20);
 Result<std::string> read_file_at(int dir, const std::string& name, std::size_t limit = 1U << 20);
 
+// The same file with all links followed, as far as it is there; what is not stays as it is written.
+std::string real_path(const std::string& path);
+
 // Writes all of text, whatever the kernel takes at a time.
 Status write_all(int fd, std::string_view text, const std::string& name);
 

@@ -1,6 +1,8 @@
 // Names for runs, and digests.
 #pragma once
 
+#include <sodium/crypto_hash_sha256.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -18,6 +20,19 @@ Result<std::string> new_run_id();
 
 // SHA-256 (FIPS 180-4), as lower-case hexadecimal.
 std::string sha256_hex(std::string_view bytes);
+
+// The same of what comes in pieces. Ends with one of the last two.
+class Sha256 {
+ public:
+  Sha256();
+  void add(std::string_view bytes);
+  std::string bytes();  // 32 of them
+  std::string hex();
+
+ private:
+  crypto_hash_sha256_state state_;
+};
+
 // Of all that can still be read from the descriptor, in pieces; `name` is for the error. `go_on` is
 // asked between pieces, with the bytes so far: false ends it with an error.
 Result<std::string> sha256_of_fd(int fd, const std::string& name,

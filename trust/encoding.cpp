@@ -1,16 +1,11 @@
 #include "trust/encoding.h"
 
-#include <fcntl.h>
 #include <sodium.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <stdexcept>
 
-#include "common/fd.h"
-#include "common/text.h"
+#include "common/identity.h"
 
 namespace jobward::trust {
 namespace {
@@ -70,11 +65,7 @@ std::optional<std::string> from_hex(std::string_view text) {
   return out;
 }
 
-std::string sha256(std::string_view bytes) {
-  std::string out(crypto_hash_sha256_BYTES, '\0');
-  crypto_hash_sha256(raw(out), raw(bytes), bytes.size());
-  return out;
-}
+std::string sha256(std::string_view bytes) { return sha256(bytes, {}); }
 
 std::string sha512(std::string_view bytes) {
   std::string out(crypto_hash_sha512_BYTES, '\0');
@@ -83,34 +74,10 @@ std::string sha512(std::string_view bytes) {
 }
 
 std::string sha256(std::string_view first, std::string_view second) {
-  std::string out(crypto_hash_sha256_BYTES, '\0');
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  crypto_hash_sha256_update(&state, raw(first), first.size());
-  crypto_hash_sha256_update(&state, raw(second), second.size());
-  crypto_hash_sha256_final(&state, raw(out));
-  return out;
-}
-
-Result<std::string> sha256_of_file(const std::string& path) {
-  // O_NONBLOCK: a fifo of that name must not hold us up.
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat facts {};
-  if (!fd || ::fstat(fd.get(), &facts) != 0) return errno_error("open", printable(path));
-  if (!S_ISREG(facts.st_mode)) return error("read", printable(path), "it is no regular file");
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  std::string buffer(1U << 16U, '\0');
-  while (true) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("read", printable(path));
-    if (got == 0) break;
-    crypto_hash_sha256_update(&state, raw(buffer), static_cast<std::size_t>(got));
-  }
-  std::string out(crypto_hash_sha256_BYTES, '\0');
-  crypto_hash_sha256_final(&state, raw(out));
-  return out;
+  Sha256 hash;
+  hash.add(first);
+  hash.add(second);
+  return hash.bytes();
 }
 
 Result<std::string> random_bytes(std::size_t count) {

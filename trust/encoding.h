@@ -25,9 +25,6 @@ std::string sha512(std::string_view bytes);  // 64 bytes
 // Of `first` and `second`, one after the other.
 std::string sha256(std::string_view first, std::string_view second);
 
-// Of a regular file's content, of any size, in pieces.
-Result<std::string> sha256_of_file(const std::string& path);
-
 Result<std::string> random_bytes(std::size_t count);
 
 // Must have been called before anything of libsodium that keeps a state; as often as one likes.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "common/identity.h"
 #include "common/text.h"
 #include "trust/canonical.h"
+#include "trust/stamp.h"
 
 namespace jobward::trust {
 namespace {
@@ -89,9 +89,6 @@ std::vector<std::string> reasons(const GuardAsk& ask, const std::optional<RunTer
 }
 
 std::string action_text(const GuardAsk& ask) {
-  std::string exact;
-  for (const auto& word : ask.argv)
-    exact += word + '\0';
   Json caps = Json::object();
   for (const auto& beyond : ask.beyond_caps)
     caps[json_key(beyond.resource)] = {{"before", beyond.cap}, {"after", beyond.asked}};
@@ -101,7 +98,7 @@ std::string action_text(const GuardAsk& ask) {
   const RunTerms& terms = ask.terms;
   return canonical({{"kind", "run"},
                     {"argv", texts(ask.shown_argv)},
-                    {"argv_sha256", sha256_hex(exact)},
+                    {"argv_sha256", argv_digest(ask.argv)},
                     {"cwd", json_text(ask.cwd)},
                     {"script_sha256", ask.script_sha256},
                     {"environment_sha256", std::move(environment)},

@@ -213,9 +213,14 @@ void Ledger::export_everywhere(std::int64_t seq, const std::string& head) {
         "INSERT INTO ledger_exports(place, seq, time_ms, problem) VALUES(?, ?, ?, ?)"
         " ON CONFLICT(place) DO UPDATE SET time_ms=excluded.time_ms, problem=excluded.problem,"
         " seq=iif(excluded.problem='', excluded.seq, seq)");
-    if (!statement) continue;
-    statement->bind(place.words()).bind(done ? seq : 0).bind(clock_.wall_ms()).bind(problem);
-    static_cast<void>(statement->run());
+    auto noted = statement ? Status() : Status(tl::unexpected(statement.error()));
+    if (statement) {
+      statement->bind(place.words()).bind(done ? seq : 0).bind(clock_.wall_ms()).bind(problem);
+      noted = statement->run();
+    }
+    if (!noted)
+      notice_("when the head got to " + place.words() +
+              " is not on record: " + noted.error().message());
   }
 }
 

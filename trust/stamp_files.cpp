@@ -1,6 +1,5 @@
 // What a stamp says of files.
 #include <fcntl.h>
-#include <sodium/crypto_hash_sha256.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,28 +10,12 @@
 #include <memory>
 
 #include "common/fd.h"
+#include "common/identity.h"
 #include "common/text.h"
-#include "trust/encoding.h"
 #include "trust/stamp.h"
 
 namespace jobward::trust {
 namespace {
-
-class Hash {
- public:
-  Hash() { crypto_hash_sha256_init(&state_); }
-  void add(const char* bytes, std::size_t size) {
-    crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes), size);
-  }
-  std::string hex_digest() {
-    std::string out(kHashBytes, '\0');
-    crypto_hash_sha256_final(&state_, reinterpret_cast<unsigned char*>(out.data()));
-    return hex(out);
-  }
-
- private:
-  crypto_hash_sha256_state state_{};
-};
 
 struct Opened {
   Fd fd;
@@ -50,7 +33,7 @@ Result<Opened> open_regular(const std::string& path) {
 
 // Bytes from `offset` on, at most `limit` of them.
 Status add_bytes(const Opened& file, const std::string& path, std::uint64_t offset,
-                 std::uint64_t limit, Hash& hash) {
+                 std::uint64_t limit, Sha256& hash) {
   std::array<char, 65536> buffer;
   while (limit > 0) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(limit, buffer.size()));
@@ -58,7 +41,7 @@ Status add_bytes(const Opened& file, const std::string& path, std::uint64_t offs
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error("read", printable(path));
     if (got == 0) break;
-    hash.add(buffer.data(), static_cast<std::size_t>(got));
+    hash.add({buffer.data(), static_cast<std::size_t>(got)});
     offset += static_cast<std::uint64_t>(got);
     limit -= static_cast<std::uint64_t>(got);
   }
@@ -88,19 +71,19 @@ std::optional<std::string> real_executable(const std::string& path) {
 Result<std::string> content_digest(const std::string& path) {
   const auto file = open_regular(path);
   if (!file) return tl::unexpected(file.error());
-  Hash hash;
+  Sha256 hash;
   JOBWARD_RETURN_IF_ERROR(add_bytes(*file, path, 0, UINT64_MAX, hash));
   JOBWARD_RETURN_IF_ERROR(unchanged(*file, path));
-  return hash.hex_digest();
+  return hash.hex();
 }
 
 Result<std::string> program_digest(const std::string& path) {
   const auto file = open_regular(path);
   if (!file) return tl::unexpected(file.error());
   const auto size = static_cast<std::uint64_t>(file->facts.st_size);
-  Hash hash;
+  Sha256 hash;
   const std::string words = std::to_string(size) + ":";
-  hash.add(words.data(), words.size());
+  hash.add(words);
   if (size <= kWholeProgram) {
     JOBWARD_RETURN_IF_ERROR(add_bytes(*file, path, 0, UINT64_MAX, hash));
   } else {
@@ -108,7 +91,7 @@ Result<std::string> program_digest(const std::string& path) {
     JOBWARD_RETURN_IF_ERROR(add_bytes(*file, path, size - kProgramEnd, kProgramEnd, hash));
   }
   JOBWARD_RETURN_IF_ERROR(unchanged(*file, path));
-  return hash.hex_digest();
+  return hash.hex();
 }
 
 std::optional<std::string> find_executable(const std::string& word, const std::string& directory,

@@ -36,4 +36,9 @@ std::vector<std::string> datasets_of(const Check& check) {
   return out;
 }
 
+bool needs_engine(const Check& check) {
+  return !std::holds_alternative<FileDigestCheck>(check.demand) &&
+         !std::holds_alternative<Stubs>(check.demand);
+}
+
 }  // namespace jobward::verify

@@ -204,6 +204,9 @@ struct Contract {
   [[nodiscard]] const Dataset* dataset(const std::string& name) const;
 };
 
+// Does it need DuckDB? file_digest and stubs do not.
+bool needs_engine(const Check& check);
+
 // The datasets that a check looks at.
 std::vector<std::string> datasets_of(const Check& check);
 

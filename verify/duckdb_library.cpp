@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 
 #include "common/fd.h"
+#include "common/files.h"
 #include "common/text.h"
 
 namespace jobward::verify {
@@ -30,11 +30,6 @@ std::optional<std::string> objection_to(const struct stat& facts, const std::str
     return shown + " can be written by others; mend it with `chmod go-w " + shell_quoted({path}) +
            "`";
   return std::nullopt;
-}
-
-std::string real_path(const std::string& path) {
-  char buffer[PATH_MAX];
-  return ::realpath(path.c_str(), buffer) == nullptr ? std::string() : std::string(buffer);
 }
 
 std::optional<std::string> objection_to_directories(std::string path, unsigned uid) {
@@ -123,6 +118,12 @@ std::vector<std::string> library_places(const Environment& environment,
 bool is_supported_version(const std::string& version) {
   if (!version.starts_with("v1.")) return false;
   return std::atoi(version.c_str() + 3) >= kFirstMinor;
+}
+
+Status engine_is_there(const std::vector<std::string>& places) {
+  for (const auto& place : places)
+    if (::access(place.c_str(), F_OK) == 0) return {};
+  return none_found(places);
 }
 
 Result<DuckdbLibrary> DuckdbLibrary::load(const std::vector<std::string>& places) {

@@ -41,6 +41,9 @@ class DuckdbLibrary {
   std::string version_;
 };
 
+// Is none of `places` there? The error says how to get it. Loads nothing.
+Status engine_is_there(const std::vector<std::string>& places);
+
 // Is it `v1.MINOR.…` with at least the first version whose functions and settings are used?
 bool is_supported_version(const std::string& version);
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <new>
 
 #include "common/text.h"
 #include "verify/examination.h"
 #include "verify/loading.h"
+#include "verify/progress_label.h"
 #include "verify/spill_directory.h"
 #include "verify/sql.h"
 
@@ -20,11 +20,6 @@ double seconds_since(Steady::time_point begin) {
   return std::chrono::duration<double>(Steady::now() - begin).count();
 }
 
-bool needs_engine(const Check& check) {
-  return !std::holds_alternative<FileDigestCheck>(check.demand) &&
-         !std::holds_alternative<Stubs>(check.demand);
-}
-
 // Memory that our own code wants and does not get ends like the engine's.
 template <class Work>
 auto within_memory(const Work& work) -> decltype(work()) {
@@ -34,23 +29,6 @@ auto within_memory(const Work& work) -> decltype(work()) {
     return out_of_memory_error("it needs more; allow more with --memory");
   }
 }
-
-// What the progress line names.
-class Label {
- public:
-  void set(std::string text) {
-    const std::lock_guard lock(mutex_);
-    text_ = std::move(text);
-  }
-  std::string get() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
 
 class Verification {
  public:
@@ -383,7 +361,7 @@ class Verification {
   std::vector<std::string> order_;
   std::vector<Ready> ready_;
   std::optional<SpillDirectory> spill_;
-  Label label_;
+  ProgressLabel label_;
   Steady::time_point ticked_ = Steady::now();
   std::unique_ptr<Engine> engine_;  // last: it uses the two above until it is gone
 };

@@ -208,6 +208,17 @@ Result<ProcessIo> parse_io(std::string_view text) {
   return ProcessIo{*read_bytes, *write_bytes, transferred};
 }
 
+Result<ProcessSizes> parse_statm(std::string_view text, std::uint64_t page_bytes) {
+  constexpr std::size_t kResident = 1;
+  constexpr std::size_t kData = 5;
+  const auto fields = words(trim(text));
+  if (fields.size() <= kData) return bad("statm", text);
+  const auto resident = number<std::uint64_t>(fields[kResident]);
+  const auto data = number<std::uint64_t>(fields[kData]);
+  if (!resident || !data) return bad("statm", text);
+  return ProcessSizes{*resident * page_bytes, *data * page_bytes};
+}
+
 Result<std::optional<ProcessMemory>> parse_status_memory(std::string_view text) {
   std::array<Slot, 4> slots{Slot{"RssAnon", {}}, Slot{"RssFile", {}}, Slot{"RssShmem", {}},
                             Slot{"VmSwap", {}}};

@@ -70,6 +70,13 @@ struct ProcessMemory {
 };
 Result<std::optional<ProcessMemory>> parse_status_memory(std::string_view text);
 
+// /proc/PID/statm, in bytes (proc(5)): what is in memory, and private mappings with the stack.
+struct ProcessSizes {
+  std::uint64_t resident = 0;
+  std::uint64_t data = 0;
+};
+Result<ProcessSizes> parse_statm(std::string_view text, std::uint64_t page_bytes);
+
 // Proportional set size of what cannot be reclaimed, from /proc/PID/smaps_rollup: Pss_Anon +
 // Pss_Shmem + SwapPss, in bytes (proc(5); split since 5.14, without it Pss is taken).
 Result<std::uint64_t> parse_smaps_rollup(std::string_view text);

@@ -332,6 +332,12 @@ Result<ProcessIo> waited_children_io(const KernelRoots& roots) {
                    less(all->transferred, own->transferred)};
 }
 
+Result<ProcessSizes> own_sizes(const KernelRoots& roots) {
+  auto text = read_file(roots.proc + "/self/statm");
+  if (!text) return tl::unexpected(std::move(text).error());
+  return parse_statm(*text, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+}
+
 std::optional<int> own_oom_score_adj(const KernelRoots& roots) {
   const auto text = read_file(roots.proc + "/self/oom_score_adj");
   if (!text) return std::nullopt;

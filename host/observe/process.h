@@ -97,6 +97,9 @@ std::optional<std::string> name_of(const KernelRoots& roots, int pid);
 // are missing.
 Result<ProcessIo> waited_children_io(const KernelRoots& roots);
 
+// How much this process has.
+Result<ProcessSizes> own_sizes(const KernelRoots& roots);
+
 // oom_score_adj of this process; absent where it cannot be read.
 std::optional<int> own_oom_score_adj(const KernelRoots& roots);
 

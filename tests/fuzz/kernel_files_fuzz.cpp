@@ -23,6 +23,7 @@ void check_pressure_line(const PressureLine& line) {
 void check_numbers(std::string_view text) {
   static_cast<void>(parse_meminfo(text));
   static_cast<void>(parse_io(text));
+  static_cast<void>(parse_statm(text, 4096));
   static_cast<void>(parse_status_memory(text));
   static_cast<void>(parse_smaps_rollup(text));
   static_cast<void>(parse_counter(text));

@@ -280,6 +280,14 @@ class Runs(Contracts):
         self.assertEqual([one["check"] for one in self.entries("--run", run.result["run"], "--kind", "finding")],
                          ["amounts", "rows"])
 
+    def test_a_program_that_is_replaced_while_the_job_runs_checks_all_the_same(self):
+        own = self.path("jobward")
+        shutil.copy2(self.binary, own)
+        self.binary = own
+        run = self.run_job(["rm", own], ["--mem", "64M", "--verify", "contract.toml"])
+        self.assert_ok(run)
+        self.assertEqual(len(run.result["findings"]), 2)
+
     def test_a_job_that_fails_is_not_checked(self):
         run = self.run_job(["false"], ["--mem", "64M", "--verify", "contract.toml"])
         self.assert_outcome(run, "failed", 1)
@@ -336,10 +344,11 @@ class Runs(Contracts):
 
     def test_without_the_engine_nothing_starts_or_passes(self):
         self.env["JOBWARD_DUCKDB"] = "/no/such/library"
-        run = self.run_job(["touch", "started"], ["--mem", "64M", "--require", "contract.toml"])
-        self.assert_outcome(run, "refused", 77)
-        run = self.run_job(["true"], ["--mem", "64M", "--verify", "contract.toml"])
-        self.assertIn(run.result["outcome"], ("verify_failed", "launch_failed"))
+        for option in ("--require", "--verify"):
+            run = self.run_job(["touch", "started"], ["--mem", "64M", option, "contract.toml"])
+            self.assert_outcome(run, "launch_failed", 125)
+            self.assertIn("fetch-duckdb", run.result["cause"])
+        self.assertFalse(os.path.exists(self.path("started")))
 
     def test_a_dry_run_tells_and_checks_nothing(self):
         self.orders(10, missing=5)

@@ -139,6 +139,16 @@ class Guard(Trust):
             self.assert_outcome(run, "refused", 77)
             self.assertIn("--time was left out", run.result["cause"])
 
+    def test_a_link_into_the_project_does_not_lead_out_of_its_policy(self):
+        self.policy("[guard]\nno_limit = true\n")
+        os.makedirs(self.path(".git"))
+        os.mkdir(self.path("sub"))
+        os.symlink(self.path("sub"), self.path("../link"))
+        self.addCleanup(os.unlink, self.path("../link"))
+        link = self.path("../link")
+        run = self.run_job(["true"], ["--no-limit"], cwd=link, env={**self.env, "PWD": os.path.normpath(link)})
+        self.assert_outcome(run, "refused", 77)
+
     def test_an_approval_is_kept_where_nothing_was_started(self):
         self.policy("[guard]\nno_limit = true\n")
         self.key("anna")

@@ -33,3 +33,15 @@ TEST_CASE("identity: SHA-256 gives the digests of FIPS 180-4") {
   CHECK(sha256_hex(std::string(1'000'000, 'a')) ==
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
+
+TEST_CASE("identity: A digest in pieces is that of the whole") {
+  Sha256 hash;
+  hash.add("ab");
+  hash.add("");
+  hash.add("c");
+  CHECK(hash.hex() == sha256_hex("abc"));
+  Sha256 bytes;
+  bytes.add("abc");
+  CHECK(bytes.bytes().substr(0, 2) == "\xba\x78");
+  CHECK(Sha256().hex() == sha256_hex(""));
+}

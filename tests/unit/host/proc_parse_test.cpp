@@ -155,6 +155,15 @@ TEST_CASE("proc_parse: io counts storage, not what the caches took") {
   }
 }
 
+TEST_CASE("proc: statm tells what is in memory and what is private, in bytes") {
+  const auto sizes = parse_statm("2078 412 356 5 0 161 0\n", 4096);
+  REQUIRE(sizes);
+  CHECK(sizes->resident == 412U * 4096);
+  CHECK(sizes->data == 161U * 4096);
+  for (const char* text : {"", "2078 412", "2078 412 356 5 0\n", "a b c d e f g", "1 -2 3 4 5 6 7"})
+    CHECK_FALSE(parse_statm(text, 4096));
+}
+
 TEST_CASE("proc_parse: The memory of a process is read from its status") {
   const auto memory = parse_status_memory(
       "Name:\tRssAnon\\n\nUmask:\t0022\nVmRSS:\t    4096 kB\nRssAnon:\t    1024 kB\n"
