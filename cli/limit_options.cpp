@@ -14,7 +14,7 @@ constexpr int kMostProcesses = 4'194'304;
 // The highest that fs.nr_open can be set to (sysctl_nr_open_max).
 constexpr int kMostOpenFiles = 2'147'483'584;
 
-std::string quoted(std::string_view text) { return "\"" + printable(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + printable(text) + "\""; }
 
 Limit limit_of(double value, std::string detail = {}) {
   return {value, {}, LimitOrigin::asked, std::move(detail)};
@@ -36,7 +36,7 @@ Result<Limit> parse_swap(std::string_view text) {
 Result<Limit> parse_duration(std::string_view text) {
   auto seconds = parse_duration_seconds(text);
   if (!seconds) return tl::unexpected(std::move(seconds).error());
-  if (*seconds <= 0) return error("use", "a duration of " + quoted(text), "no time at all");
+  if (*seconds <= 0) return error("use", "a duration of " + in_quotes(text), "no time at all");
   return limit_of(*seconds);
 }
 
@@ -44,10 +44,10 @@ Result<Limit> parse_cpus(std::string_view text) {
   auto cpus = parse_number(text);
   const bool plain = text.find_first_not_of("0123456789.") == std::string_view::npos;
   if (!cpus || !plain)
-    return error("read number of CPUs", quoted(text), "expected a number such as 2 or 1.5");
+    return error("read number of CPUs", in_quotes(text), "expected a number such as 2 or 1.5");
   // The kernel takes no quota below 1 ms in a period of 100 ms.
   if (*cpus < 0.01 || *cpus > kMostCpus)
-    return error("use", quoted(text) + " CPUs",
+    return error("use", in_quotes(text) + " CPUs",
                  "it must be between 0.01 and " + std::to_string(kMostCpus));
   return limit_of(*cpus);
 }
@@ -81,13 +81,13 @@ Result<Limit> parse_rate(std::string_view text) {
   std::string rate(text.substr(0, at));
   const std::string path(at == std::string_view::npos ? "" : text.substr(at + 1));
   if (at != std::string_view::npos && path.empty())
-    return error("read rate", quoted(text), "no path after the @");
+    return error("read rate", in_quotes(text), "no path after the @");
   if (path.find('\0') != std::string::npos)
-    return error("read rate", quoted(text), "the path has a NUL byte in it");
+    return error("read rate", in_quotes(text), "the path has a NUL byte in it");
   if (rate.find('/') == std::string::npos) rate += "/s";
   auto bytes = parse_bytes_per_second(rate);
   if (!bytes) return tl::unexpected(std::move(bytes).error());
-  if (*bytes == 0) return error("use", "a rate of " + quoted(rate), "it would never end");
+  if (*bytes == 0) return error("use", "a rate of " + in_quotes(rate), "it would never end");
   return limit_of(static_cast<double>(*bytes), path);
 }
 
@@ -96,9 +96,9 @@ Result<int> parse_cpu(std::string_view text, std::string_view whole) {
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool number = ec == std::errc{} && end == text.data() + text.size() && text[0] != '-';
   if (!number && ec != std::errc::result_out_of_range)
-    return error("read list of CPUs", quoted(whole), "expected one such as 0-3,8");
+    return error("read list of CPUs", in_quotes(whole), "expected one such as 0-3,8");
   if (!number || value >= kMostCpus)
-    return error("read list of CPUs", quoted(whole),
+    return error("read list of CPUs", in_quotes(whole),
                  "no machine has a CPU " + printable(text) + " (at most " +
                      std::to_string(kMostCpus - 1) + ")");
   return value;
@@ -171,7 +171,7 @@ Result<int> parse_integer(std::string_view text, std::string_view what, int low,
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool huge = ec == std::errc::result_out_of_range;
   if (!huge && (ec != std::errc{} || end != text.data() + text.size()))
-    return error("read " + std::string(what), quoted(text), "expected a whole number");
+    return error("read " + std::string(what), in_quotes(text), "expected a whole number");
   if (huge || value < low || value > high)
     return error("use", std::string(what) + " " + printable(text),
                  "it must be between " + std::to_string(low) + " and " + std::to_string(high));
@@ -187,7 +187,7 @@ Result<CpuList> parse_cpu_list(std::string_view text) {
     auto last = dash == std::string_view::npos ? first : parse_cpu(part.substr(dash + 1), text);
     if (!last) return tl::unexpected(std::move(last).error());
     if (*last < *first)
-      return error("read list of CPUs", quoted(text),
+      return error("read list of CPUs", in_quotes(text),
                    "the range " + printable(part) + " goes downwards");
     for (int cpu = *first; cpu <= *last; ++cpu)
       cpus.set(static_cast<std::size_t>(cpu));

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kLastSignal = 64;
 
-std::string quoted(std::string_view text) { return "\"" + printable(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + printable(text) + "\""; }
 
 std::string upper_case(std::string_view text) {
   std::string out(text);
@@ -37,7 +37,7 @@ Result<int> parse_signal(std::string_view text) {
     known.emplace_back(candidate);
   }
   const auto nearest = nearest_word(name, known);
-  return error("read signal", quoted(text),
+  return error("read signal", in_quotes(text),
                nearest ? "no such signal; did you mean " + *nearest + "?" : "no such signal");
 }
 
@@ -45,7 +45,7 @@ Result<double> parse_share_of_limit(std::string_view text) {
   auto share = parse_fraction(text);
   if (!share) return share;
   if (*share < 0.01 || *share > 0.99)
-    return error("use", quoted(text) + " of the memory limit", "it must be between 1% and 99%");
+    return error("use", in_quotes(text) + " of the memory limit", "it must be between 1% and 99%");
   return share;
 }
 
@@ -84,7 +84,7 @@ std::optional<std::string> objection(const WarnSignal& warning, const launcher::
 Status set_limit(WishLayer& layer, std::string_view key, std::string_view text,
                  const std::string& source) {
   const LimitOption* option = find_limit_option(key);
-  if (option == nullptr) return error("set", quoted(key), "no such limit");
+  if (option == nullptr) return error("set", in_quotes(key), "no such limit");
   if (option->resource == Resource::memory && text == kAutomatic) {
     lift_memory(layer);
     return {};
@@ -183,9 +183,10 @@ Result<Resolved> resolve(const WishLayer& layer, const launcher::Policy& policy)
     if (!reason)
       out.settings.warnings.push_back(asked.signal);
     else if (asked.insist)
-      return error("use", "the warning " + quoted(asked.text) + " (" + asked.source + ")", *reason);
+      return error("use", "the warning " + in_quotes(asked.text) + " (" + asked.source + ")",
+                   *reason);
     else
-      out.remarks.push_back("the warning " + quoted(asked.text) + " (" + asked.source +
+      out.remarks.push_back("the warning " + in_quotes(asked.text) + " (" + asked.source +
                             ") does not apply: " + *reason);
   }
   return out;
@@ -200,13 +201,13 @@ Result<int> parse_oom_score(std::string_view text) {
 Result<Objective> parse_objective(std::string_view text) {
   for (const auto objective : {Objective::safe, Objective::lean})
     if (text == to_string(objective)) return objective;
-  return error("use", quoted(text), "safe or lean");
+  return error("use", in_quotes(text), "safe or lean");
 }
 
 Result<double> parse_confidence(std::string_view text) {
   auto share = parse_fraction(text);
   if (!share) return share;
-  if (*share < 0.5 || *share > 0.9999) return error("use", quoted(text), "0.5 to 0.9999");
+  if (*share < 0.5 || *share > 0.9999) return error("use", in_quotes(text), "0.5 to 0.9999");
   return share;
 }
 
@@ -219,8 +220,8 @@ Result<ElasticWish> parse_elastic(std::string_view text) {
   if (text == "yes") return ElasticWish{true, {}};
   auto cap = parse_bytes(text);
   if (!cap)
-    return error("read", quoted(text), "expected yes, no, or the most it may get, such as 16G");
-  if (*cap == 0) return error("use", quoted(text), "a cap of 0 leaves nothing to give");
+    return error("read", in_quotes(text), "expected yes, no, or the most it may get, such as 16G");
+  if (*cap == 0) return error("use", in_quotes(text), "a cap of 0 leaves nothing to give");
   ElasticWish out{true, {}};
   out.how.cap_bytes = static_cast<double>(*cap);
   return out;
@@ -229,17 +230,17 @@ Result<ElasticWish> parse_elastic(std::string_view text) {
 Result<bool> parse_oom_kill(std::string_view text) {
   if (text == "job") return true;
   if (text == "process") return false;
-  return error("read", quoted(text), "at the memory limit can die: \"job\" or \"process\"");
+  return error("read", in_quotes(text), "at the memory limit can die: \"job\" or \"process\"");
 }
 
 Result<WarnSignal> parse_warn_signal(std::string_view text) {
   const auto at = text.find('@');
   if (at == std::string_view::npos || at == 0 || at + 1 == text.size())
-    return error("read warning", quoted(text), "expected one such as USR1@90% or USR1@5m");
+    return error("read warning", in_quotes(text), "expected one such as USR1@90% or USR1@5m");
   auto number = parse_signal(text.substr(0, at));
   if (!number) return tl::unexpected(std::move(number).error());
   if (*number == SIGKILL || *number == SIGSTOP)
-    return error("use", quoted(text), "no program can catch that signal");
+    return error("use", in_quotes(text), "no program can catch that signal");
   WarnSignal warning;
   warning.number = *number;
   const auto when = text.substr(at + 1);
@@ -250,7 +251,7 @@ Result<WarnSignal> parse_warn_signal(std::string_view text) {
   } else if (*value > 0) {
     warning.seconds_before_wall = *value;
   } else {
-    return error("use", quoted(text), "it would come with the limit, not before it");
+    return error("use", in_quotes(text), "it would come with the limit, not before it");
   }
   return warning;
 }

@@ -72,6 +72,7 @@ declare -gA package_use=(
   [e2fsprogs]='makes the disks of the test machines'
   [mmdebstrap]='makes the systemd test machine'
   [util-linux]='mkswap, for the swap of the test machines; setpriv, unshare'
+  [clang]='the build with sanitizers'
   [clang-format]='checks the formatting'
   [clang-tidy]='static analysis'
   [libbenchmark-dev]='the micro-benchmarks'
@@ -85,7 +86,7 @@ declare -gA package_use=(
     nlohmann-json3-dev libsqlite3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libsodium-dev libsystemd-dev
     zlib1g-dev libtree-sitter-dev curl ca-certificates)
   test_packages=(catch2 python3 qemu-system-x86 busybox-static e2fsprogs mmdebstrap util-linux)
-  lint_packages=(clang-format clang-tidy)
+  lint_packages=(clang clang-format clang-tidy)
   bench_packages=(libbenchmark-dev cgroup-tools hyperfine)
 }
 
@@ -156,6 +157,8 @@ use_ccache() {
   export CMAKE_C_COMPILER_LAUNCHER="${CMAKE_C_COMPILER_LAUNCHER-ccache}"
   export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER-ccache}"
   # Precompiled headers need the first two; the others keep hits after a fresh clone, where every file is new.
+  # Another checkout, CI's for one, finds what this one has compiled.
+  export CCACHE_BASEDIR="${CCACHE_BASEDIR-$root_dir}" CCACHE_NOHASHDIR="${CCACHE_NOHASHDIR-1}"
   export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
 }
 

@@ -204,7 +204,7 @@ Result<SystemdBus> SystemdBus::connect(Manager manager) {
 Result<std::string> SystemdBus::call(void* request) {
   const Library& lib = *connection_->library;
   auto* message = static_cast<sd_bus_message*>(request);
-  sd_bus_error failure = SD_BUS_ERROR_NULL;
+  sd_bus_error failure{};  // SD_BUS_ERROR_NULL, which is no C++
   sd_bus_message* reply = nullptr;
   const int done =
       lib.call(connection_->bus, message, microseconds(kBusPatience), &failure, &reply);

@@ -36,7 +36,7 @@ TEST_CASE("lesson_report: What was read, why not all, the kinds, and what to do 
         "      jobward estimate -- COMMAND, for those that are known by their command\n");
 }
 
-TEST_CASE("lesson_report: A dry run says that nothing was written; many kinds are cut short") {
+TEST_CASE("lesson_report: A dry run says that nothing was written, many kinds are cut short") {
   auto report = sample();
   report.dry_run = true;
   for (int i = 0; i < 20; ++i)

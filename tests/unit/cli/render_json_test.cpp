@@ -277,7 +277,7 @@ TEST_CASE("render_json: Not indented it is one line, always with an end") {
   CHECK(dump(to_json(ended_run()), true).back() == '\n');
 }
 
-TEST_CASE("render_json: The watchdog's mark is given with its units; what is not known is absent") {
+TEST_CASE("render_json: The watchdog's mark is given with its units, what is not known is absent") {
   auto run = ended_run();
   CHECK(parsed(run)["watchdog"] == Json({{"time_ms", 1500},
                                          {"level", "kill"},

@@ -45,7 +45,7 @@ TEST_CASE("watchdog places: Odd paths are quoted for who reads them, impossible 
   CHECK(!cron_block(impossible, Scope::user));
 }
 
-TEST_CASE("watchdog places: The entry comes and goes; all else stays byte for byte") {
+TEST_CASE("watchdog places: The entry comes and goes, all else stays byte for byte") {
   for (const std::string before :
        {"", "MAILTO=\"\"\n# m h\n\t5 4 * * * x %y\r\n", "# jobward-watchdog is fine\n"}) {
     const auto with = with_block(before, kBlock);

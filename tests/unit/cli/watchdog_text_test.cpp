@@ -84,7 +84,7 @@ TEST_CASE("watchdog text: What became of it may not be on record") {
   has(watchdog_entry_text(entry(kill_line(2, "snsd6g4myk"))), "is not on record");
 }
 
-TEST_CASE("watchdog text: A finding has its sentence; a full tmpfs its mount") {
+TEST_CASE("watchdog text: A finding has its sentence, a full tmpfs its mount") {
   const auto text = watchdog_entry_text(entry(
       watchdog_line(1, "HARD_FAIL", "tmpfs_full",
                     R"("mount":"/dev/shm","used_bytes":1073741824,"size_bytes":2147483648)")));

@@ -126,7 +126,7 @@ TEST_CASE("calibration: Surprises beyond all bounds are kept as large ones") {
   CHECK(calibration.surprise_at(Resource::memory, 5, 0.99) == 0);
 }
 
-TEST_CASE("calibration: What is written reads the same; damage is noticed") {
+TEST_CASE("calibration: What is written reads the same, damage is noticed") {
   Calibration calibration;
   std::string bytes;
   calibration.encode(bytes);

@@ -65,7 +65,7 @@ TEST_CASE("estimator: Without any run there is no estimate, and the reason says 
 }
 
 TEST_CASE(
-    "estimator: The nearest level with measured runs is used; a young one borrows, and says so") {
+    "estimator: The nearest level with measured runs is used, a young one borrows, and says so") {
   const Runs own{run_of(100), run_of(100)};
   Runs all = own;
   for (const double memory : {500, 300, 400, 450, 550})

@@ -52,7 +52,7 @@ TEST_CASE("levels: A young kind that is like its elders borrows much, an unlike 
   CHECK(unlike > like);
 }
 
-TEST_CASE("levels: The more own runs, the less is borrowed; from thirty on nothing") {
+TEST_CASE("levels: The more own runs, the less is borrowed, from thirty on nothing") {
   const auto elders = around(1e9, 0.2, 80, 27);
   const double few = own_share(around(2e9, 0.2, 3, 28), elders);
   const double more = own_share(around(2e9, 0.2, 20, 28), elders);

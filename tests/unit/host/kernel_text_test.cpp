@@ -96,7 +96,7 @@ TEST_CASE("kernel_text: Nonsense in the place of a number is no process") {
     CHECK_FALSE(stat_line(text));
 }
 
-TEST_CASE("kernel_text: Fields of kB are bytes; what is missing or broken is absent") {
+TEST_CASE("kernel_text: Fields of kB are bytes, what is missing or broken is absent") {
   constexpr auto kText =
       "MemTotal:       24683676 kB\nMemFree:            12 kB\nBadUnit:  5 MB\nNone:\nWord: x kB\n"
       "Huge: 18446744073709551615 kB\nNegative: -1 kB\nNoUnit: 7\n"
@@ -117,7 +117,7 @@ TEST_CASE("kernel_text: A process cannot forge a field of status by its name") {
   CHECK(kibibytes_of(kStatus, "VmRSS") == 900 * 1024);
 }
 
-TEST_CASE("kernel_text: Keyed numbers; unknown keys are passed over") {
+TEST_CASE("kernel_text: Keyed numbers, unknown keys are passed over") {
   constexpr auto kText =
       "anon 5\nanon_thp 7\nnew_key 1 2 3\nshmem 18446744073709551615\nbroken x\nlast 9";
   CHECK(number_of(kText, "anon") == 5);
@@ -127,7 +127,7 @@ TEST_CASE("kernel_text: Keyed numbers; unknown keys are passed over") {
     CHECK_FALSE(number_of(kText, key));
 }
 
-TEST_CASE("kernel_text: Pressure as a share; off, missing or impossible is absent") {
+TEST_CASE("kernel_text: Pressure as a share, off, missing or impossible is absent") {
   constexpr auto kText =
       "some avg10=12.34 avg60=1.00 avg300=0.00 total=12345\n"
       "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";

@@ -242,7 +242,7 @@ TEST_CASE("relearn: Killed at any step it is done again, and whole") {
   }
 }
 
-TEST_CASE("relearn: One process does it; another waits for it a moment, or is told") {
+TEST_CASE("relearn: One process does it, another waits for it a moment, or is told") {
   Place place;
   record(*place.open({1, tagged("old")}), 1);
   {

@@ -235,7 +235,7 @@ TEST_CASE("run_codec: Words survive being joined, empty ones and all bytes but N
 }
 
 TEST_CASE(
-    "run_codec: The watchdog's mark survives encoding, whole and in part; most runs have none") {
+    "run_codec: The watchdog's mark survives encoding, whole and in part, most runs have none") {
   auto want = test::full_ending();
   CHECK(decoded(want).watchdog == want.watchdog);
   want.watchdog = KillMark{7, KillLevel::term, {}, {}, {}};

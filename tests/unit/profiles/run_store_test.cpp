@@ -139,7 +139,7 @@ TEST_CASE("run_store: The same id twice is an error, and the first run stays") {
   CHECK(only(store->find("aaaa000000")).request.name == "nightly");
 }
 
-TEST_CASE("run_store: A run is closed once; the second time is an error and teaches nothing") {
+TEST_CASE("run_store: A run is closed once, the second time is an error and teaches nothing") {
   Place place;
   const auto store = place.open();
   const auto request = plain_request("aaaa000000");

@@ -80,7 +80,7 @@ TEST_CASE("csv trace: Kinds are keyed by job, and by program where it is given")
   CHECK(runs[3].fingerprint.program.empty());
 }
 
-TEST_CASE("csv trace: An empty field is not measured; 0 is, but not of memory") {
+TEST_CASE("csv trace: An empty field is not measured, 0 is, but not of memory") {
   const auto run = one_run(
       "job,role,memory_bytes,wall_seconds,requested_bytes,read_bytes,written_bytes,input_bytes\n"
       "a,,0,0,0,0,,\n");

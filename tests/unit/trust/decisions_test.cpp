@@ -268,7 +268,7 @@ class ContractTest : public DecisionsTest {
 }  // namespace
 
 TEST_CASE_METHOD(ContractTest,
-                 "contracts: The first accepted use is the baseline; a step down is refused") {
+                 "contracts: The first accepted use is the baseline, a step down is refused") {
   CHECK(judge(looser()).allowed);  // not accepted: nothing is on record
   accept(contract);
   accept(contract);

@@ -93,7 +93,7 @@ TEST_CASE("decide: Of share and amount the lower holds") {
   CHECK(threshold_of(config, Level::term, snapshot) == 5 * kGiB);
 }
 
-TEST_CASE("decide: With swap both have to be low; a machine without swap has none to wait for") {
+TEST_CASE("decide: With swap both have to be low, a machine without swap has none to wait for") {
   Config config;
   config.pressure_term.reset();
   const std::uint64_t swap = 10 * kGiB;

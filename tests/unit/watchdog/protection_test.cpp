@@ -34,7 +34,7 @@ bool ships(const std::string& exe, uid_t uid, bool root_only = false) {
 
 }  // namespace
 
-TEST_CASE("watchdog glob: Stars match any text, also slashes; a question mark one character") {
+TEST_CASE("watchdog glob: Stars match any text, also slashes, a question mark one character") {
   CHECK(glob_matches("", ""));
   CHECK_FALSE(glob_matches("", "a"));
   CHECK(glob_matches("*", ""));

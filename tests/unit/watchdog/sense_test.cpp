@@ -82,7 +82,7 @@ TEST_CASE("sense: meminfo that is missing or lacks what is needed is an error, n
   CHECK_FALSE(Sensor::open(m.kernel.roots(), ""));
 }
 
-TEST_CASE("sense: Unknown fields are passed over; shared memory may be missing") {
+TEST_CASE("sense: Unknown fields are passed over, shared memory may be missing") {
   FakeMachine m;
   m.kernel.proc(
       "meminfo",
