@@ -156,9 +156,9 @@ use_ccache() {
   fi
   export CMAKE_C_COMPILER_LAUNCHER="${CMAKE_C_COMPILER_LAUNCHER-ccache}"
   export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER-ccache}"
-  # Precompiled headers need the first two; the others keep hits after a fresh clone, where every file is new.
   # Another checkout, CI's for one, finds what this one has compiled.
   export CCACHE_BASEDIR="${CCACHE_BASEDIR-$root_dir}" CCACHE_NOHASHDIR="${CCACHE_NOHASHDIR-1}"
+  # Precompiled headers need the first two; the others keep hits after a fresh clone, where every file is new.
   export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
 }
 
