@@ -1,0 +1,280 @@
+#include "agent/mcp/http_session.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "agent/mcp/line_buffer.h"
+#include "agent/mcp/stdio_transport.h"
+
+namespace jobward::mcp {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+// So long a client may take to send a request, or to begin one on a kept connection.
+constexpr std::chrono::seconds kPatience{60};
+
+HttpRequest plain(const http::request<http::string_body>& request) {
+  HttpRequest out;
+  out.method = std::string(request.method_string());
+  out.target = std::string(request.target());
+  for (const auto& field : request) {
+    std::string name(field.name_string());
+    for (char& c : name)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    out.headers[name] = std::string(field.value());
+  }
+  out.body = request.body();
+  return out;
+}
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(asio::ip::tcp::socket socket, const Service& service, const HttpOptions& options,
+          std::function<void()> ended)
+      : stream_(std::move(socket)),
+        service_(service),
+        options_(options),
+        ended_(std::move(ended)) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() { ended_(); }
+
+  void read() {
+    parser_.emplace();
+    parser_->body_limit(kLongestMessage);
+    stream_.expires_after(kPatience);
+    http::async_read(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](const auto& failed, std::size_t) { self->got(failed); });
+  }
+
+ private:
+  void got(const boost::system::error_code& failed) {
+    if (failed == http::error::body_limit) {
+      keep_ = false;
+      refuse({413, "a message may have " + std::to_string(kLongestMessage) + " bytes"});
+      return;
+    }
+    if (failed) {
+      if (failed.category() == http::make_error_code(http::error::bad_method).category() &&
+          failed != http::error::end_of_stream) {
+        keep_ = false;
+        refuse({400, "this is no HTTP request: " + failed.message()});
+      }
+      return;
+    }
+    auto request = parser_->release();
+    keep_ = request.keep_alive();
+    http_version_ = request.version();
+    take(plain(request));
+  }
+
+  void take(HttpRequest request) {
+    stateless_ = understood_ = false;
+    if (auto refusal = refuse_request(request, options_)) {
+      refuse(*refusal);
+      return;
+    }
+    auto message = read_message(request.body);
+    if (const auto* malformed = std::get_if<Malformed>(&message)) {
+      answer(error_message(malformed->id, malformed->error));
+    } else if (auto* asked = std::get_if<Request>(&message)) {
+      take(request, *asked);
+    } else {
+      // Without sessions nobody knows whose call a notification is about.
+      refuse({202, ""});
+    }
+  }
+
+  void take(const HttpRequest& request, const Request& asked) {
+    stateless_ = is_stateless(request, asked);
+    const Json& meta = member(asked.params, "_meta");
+    understood_ = !stateless_ || (member(meta, meta_key::kVersion).is_string() &&
+                                  member(meta, meta_key::kCapabilities).is_object());
+    if (stateless_ && understood_)
+      if (auto problem = compare_headers(request, asked)) {
+        understood_ = false;
+        answer(error_message(asked.id, *problem));
+        return;
+      }
+    if (stateless_ && understood_ && member(meta, meta_key::kVersion) != kStatelessVersion)
+      understood_ = false;  // what comes of it is an error
+    stream_.expires_never();
+    connection_ =
+        std::make_unique<Connection>(service_, [self = weak_from_this()](const Json& message) {
+          if (const auto alive = self.lock()) alive->answer(message);
+        });
+    if (stateless_ && !member(meta, meta_key::kVersion).is_string()) {
+      answer(error_message(asked.id, {rpc_code::kInvalidParams,
+                                      "params._meta has to name the protocol version and the "
+                                      "client's capabilities"}));
+      return;
+    }
+    if (!stateless_) connection_->take_as_agreed();
+    watch_for_end();
+    connection_->receive(request.body);
+  }
+
+  // A client that goes away ends its call where the protocol says so (2026-07-28); before, it goes
+  // on, and its answer is lost.
+  void watch_for_end() {
+    stream_.socket().async_wait(
+        asio::ip::tcp::socket::wait_read,
+        [self = shared_from_this(), connection = connection_.get()](const auto& failed) {
+          if (failed || self->connection_.get() != connection || !connection->is_busy()) return;
+          boost::system::error_code ignored;
+          if (self->stream_.socket().available(ignored) > 0) return;  // its next request
+          self->keep_ = false;
+          self->connection_->cut(self->stateless_ ? Call::Cut::cancelled : Call::Cut::gone);
+          self->close();
+        });
+  }
+
+  // ---- Answers
+
+  void refuse(const HttpRefusal& refusal) {
+    auto response = head(refusal.status, "text/plain; charset=utf-8");
+    for (const auto& [name, value] : refusal.headers)
+      response.set(name, value);
+    response.body() = refusal.text.empty() ? "" : refusal.text + "\n";
+    send(std::move(response));
+  }
+
+  void answer(const Json& message) {
+    const bool last = !message.contains("method");
+    if (!streaming_ && last) {
+      const bool failed = message.contains("error");
+      const unsigned status =
+          failed ? status_of(stateless_, understood_, message["error"]["code"].get<int>()) : 200;
+      auto response = head(status, "application/json");
+      response.body() = to_line(message);
+      send(std::move(response));
+      return;
+    }
+    if (!streaming_) begin_stream();
+    events_.push_back("event: message\ndata: " + to_line(message) + "\n\n");
+    if (last) closing_ = true;
+    write_event();
+  }
+
+  http::response<http::string_body> head(unsigned status, const char* type) const {
+    http::response<http::string_body> response{static_cast<http::status>(status), http_version_};
+    response.set(http::field::content_type, type);
+    response.set(http::field::cache_control, "no-store");
+    response.keep_alive(keep_);
+    return response;
+  }
+
+  void send(http::response<http::string_body> response) {
+    response.prepare_payload();
+    auto kept = std::make_shared<http::response<http::string_body>>(std::move(response));
+    http::async_write(
+        stream_, *kept,
+        [self = shared_from_this(), kept](const auto& failed, std::size_t) { self->done(failed); });
+  }
+
+  void done(const boost::system::error_code& failed) {
+    connection_.reset();
+    if (failed || !keep_) {
+      close();
+      return;
+    }
+    read();
+  }
+
+  // ---- An event stream
+
+  void begin_stream() {
+    streaming_ = writing_ = true;
+    auto kept = std::make_shared<http::response<http::empty_body>>(http::status::ok, http_version_);
+    kept->set(http::field::content_type, "text/event-stream");
+    kept->set(http::field::cache_control, "no-cache");
+    kept->set("X-Accel-Buffering", "no");
+    kept->keep_alive(keep_);
+    kept->chunked(true);
+    auto serializer = std::make_shared<http::response_serializer<http::empty_body>>(*kept);
+    http::async_write_header(
+        stream_, *serializer,
+        [self = shared_from_this(), kept, serializer](const auto& failed, std::size_t) {
+          self->writing_ = false;
+          if (failed)
+            self->lose();
+          else
+            self->write_event();
+        });
+  }
+
+  void write_event() {
+    if (writing_) return;
+    if (events_.empty()) {
+      if (closing_) end_stream();
+      return;
+    }
+    writing_ = true;
+    asio::async_write(stream_, http::make_chunk(asio::buffer(events_.front())),
+                      [self = shared_from_this()](const auto& failed, std::size_t) {
+                        self->writing_ = false;
+                        self->events_.pop_front();
+                        if (failed)
+                          self->lose();
+                        else
+                          self->write_event();
+                      });
+  }
+
+  void end_stream() {
+    writing_ = true;
+    asio::async_write(stream_, http::make_chunk_last(),
+                      [self = shared_from_this()](const auto& failed, std::size_t) {
+                        self->writing_ = self->streaming_ = self->closing_ = false;
+                        self->done(failed);
+                      });
+  }
+
+  void lose() {
+    if (connection_) connection_->cut(Call::Cut::gone);
+    close();
+  }
+
+  void close() {
+    boost::system::error_code ignored;
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+    stream_.close();
+  }
+
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_{kLongestMessage + 65536};
+  std::optional<http::request_parser<http::string_body>> parser_;
+  const Service& service_;
+  const HttpOptions& options_;
+  std::function<void()> ended_;
+  std::unique_ptr<Connection> connection_;
+  std::deque<std::string> events_;
+  unsigned http_version_ = 11;
+  bool keep_ = false;
+  bool stateless_ = false;
+  bool understood_ = false;
+  bool streaming_ = false;
+  bool writing_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace
+
+void serve_http_client(asio::ip::tcp::socket socket, const Service& service,
+                       const HttpOptions& options, std::function<void()> ended) {
+  std::make_shared<Session>(std::move(socket), service, options, std::move(ended))->read();
+}
+
+}  // namespace jobward::mcp
