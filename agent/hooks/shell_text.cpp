@@ -1,0 +1,463 @@
+#include "agent/hooks/shell_text.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace jobward::hooks {
+namespace {
+
+constexpr std::string_view kEndsWord = " \t\r\n;&|()<>";
+
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
+
+template <std::size_t N>
+bool is_one_of(const std::string_view (&list)[N], std::string_view word) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
+
+// After these a command begins.
+constexpr std::string_view kBefore[] = {"if",    "then", "elif", "else", "while",
+                                        "until", "do",   "!",    "{",    "coproc"};
+constexpr std::string_view kCloses[] = {"fi", "done", "esac", "}"};
+
+struct HereDocument {
+  std::string end;
+  bool strips_tabs = false;
+  std::size_t command = 0;  // whose it is
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, ShellText& out, int depth, bool apart)
+      : text_(text), out_(out), depth_(depth), apart_(apart) {}
+
+  void read() {
+    while (at_ < text_.size())
+      step();
+    end_command();
+    if (!waiting_.empty() || brackets_ > 0) out_.unfinished = true;
+  }
+
+ private:
+  [[nodiscard]] char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
+  [[nodiscard]] bool starts(std::string_view what) const {
+    return text_.substr(at_).starts_with(what);
+  }
+
+  void step() {
+    const char c = peek();
+    if (starts("\\\n")) {
+      at_ += 2;
+    } else if (c == ' ' || c == '\t' || c == '\r') {
+      ++at_;
+    } else if (c == '#') {
+      const auto end = text_.find('\n', at_);
+      at_ = end == std::string_view::npos ? text_.size() : end;
+    } else if (c == '\n') {
+      ++at_;
+      end_command();
+      take_here_documents();
+    } else if (c == ';' || c == '|' || (c == '&' && peek(1) != '>')) {
+      take_separator();
+    } else if (c == '(' || c == ')') {
+      take_bracket();
+    } else if (take_redirection()) {
+      // its word is no word of the command
+    } else {
+      take_word();
+    }
+  }
+
+  // ---- Commands
+
+  ShellCommand& current() {
+    if (!open_) {
+      out_.commands.emplace_back();
+      index_ = out_.commands.size() - 1;
+      out_.commands.back().apart = apart_ || brackets_ > 0 || piped_;
+      out_.commands.back().fed = piped_;
+      out_.commands.back().function = function_;
+      open_ = true;
+    }
+    return out_.commands[index_];
+  }
+
+  void end_command() {
+    open_ = false;
+    skipping_ = false;
+    piped_ = false;
+  }
+
+  void take_separator() {
+    const char c = text_[at_++];
+    const bool doubled = peek() == c;
+    if (doubled) ++at_;
+    if (c == '|' && !doubled) {
+      if (peek() == '&') ++at_;
+      if (open_) current().apart = true;
+      end_command();
+      piped_ = true;
+      return;
+    }
+    if (c == '&' && !doubled && open_) {
+      current().apart = true;
+      current().in_background = true;
+    }
+    end_command();
+  }
+
+  void take_bracket() {
+    const char c = text_[at_++];
+    if (c == '(') {
+      // name () { … }
+      if (open_ && current().words.size() == 1 && peek() == ')') {
+        ++at_;
+        begin_function(current().words.front());
+        out_.commands.pop_back();
+        open_ = false;
+        return;
+      }
+      if (peek() == '(' && !open_) {  // (( … )): arithmetic
+        skip_arithmetic();
+        return;
+      }
+      end_command();
+      ++brackets_;
+      return;
+    }
+    // A ")" without its "(" ends a pattern of `case`, which is no command.
+    if (brackets_ == 0 && open_ && index_ + 1 == out_.commands.size()) out_.commands.pop_back();
+    end_command();
+    if (brackets_ > 0) --brackets_;
+  }
+
+  void skip_arithmetic() {
+    const auto end = text_.find("))", at_);
+    if (end == std::string_view::npos) {
+      out_.unfinished = true;
+      at_ = text_.size();
+      return;
+    }
+    at_ = end + 2;
+  }
+
+  // ---- Words
+
+  void take_word() {
+    bool quoted = false;
+    auto word = read_word(quoted);
+    if (skipping_) return;
+    if (std::exchange(names_function_, false)) {
+      begin_function(word);
+      return;
+    }
+    if (!open_ || current().words.empty()) {
+      if (!quoted && take_keyword(word)) return;
+      if (is_shell_assignment(word)) {
+        current().assigned.push_back(word.substr(0, word.find_first_of("+=[")));
+        return;
+      }
+    }
+    current().words.push_back(std::move(word));
+  }
+
+  // Its body is what stands between the next braces.
+  void begin_function(const std::string& name) {
+    out_.functions.push_back(name);
+    if (!function_.empty()) return;  // one in another: all of it is the outer one's
+    function_ = name;
+    function_braces_ = braces_;
+  }
+
+  bool take_keyword(const std::string& word) {
+    if (open_) return false;
+    if (word == "for" || word == "select" || word == "case") {
+      skipping_ = true;  // its words are no command
+      return true;
+    }
+    if (word == "function") {
+      names_function_ = true;
+      return true;
+    }
+    if (word == "[[") {
+      const auto end = text_.find("]]", at_);
+      at_ = end == std::string_view::npos ? text_.size() : end + 2;
+      if (end == std::string_view::npos) out_.unfinished = true;
+      return true;
+    }
+    if (word == "{") ++braces_;
+    if (word == "}" && --braces_ <= function_braces_) function_.clear();
+    return is_one_of(kBefore, word) || is_one_of(kCloses, word);
+  }
+
+  std::string read_word(bool& quoted) {
+    std::string word;
+    while (at_ < text_.size() && !contains(kEndsWord, peek())) {
+      const char c = text_[at_++];
+      if (c == '\\') {
+        if (at_ < text_.size() && text_[at_] != '\n') word += text_[at_];
+        if (at_ < text_.size()) ++at_;
+        quoted = true;
+      } else if (c == '\'') {
+        read_single(word);
+        quoted = true;
+      } else if (c == '"') {
+        read_double(word);
+        quoted = true;
+      } else if (c == '`' || c == '$') {
+        --at_;
+        read_expansion(word, quoted, false);
+      } else {
+        word += c;
+      }
+    }
+    return word;
+  }
+
+  void read_single(std::string& word) {
+    const auto end = text_.find('\'', at_);
+    if (end == std::string_view::npos) {
+      out_.unfinished = true;
+      word += text_.substr(at_);
+      at_ = text_.size();
+      return;
+    }
+    word += text_.substr(at_, end - at_);
+    at_ = end + 1;
+  }
+
+  void read_double(std::string& word) {
+    bool quoted = true;
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '"') return;
+      if (c == '\\' && at_ < text_.size() && contains("\"\\$`\n", text_[at_])) {
+        if (text_[at_] != '\n') word += text_[at_];
+        ++at_;
+      } else if (c == '`' || c == '$') {
+        --at_;
+        read_expansion(word, quoted, true);
+      } else {
+        word += c;
+      }
+    }
+    out_.unfinished = true;
+  }
+
+  // $'…' as far as it matters here: the end of it is found, escapes stay.
+  void read_escaped(std::string& word) {
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '\'') return;
+      word += c;
+      if (c == '\\' && at_ < text_.size()) word += text_[at_++];
+    }
+    out_.unfinished = true;
+  }
+
+  // At a "$" or a "`".
+  void read_expansion(std::string& word, bool& quoted, bool in_double) {
+    const std::size_t begin = at_;
+    if (starts("$((")) {
+      skip_arithmetic();
+    } else if (starts("$(")) {
+      at_ += 2;
+      inside(matching(')'));
+    } else if (starts("${")) {
+      at_ += 2;
+      static_cast<void>(matching('}'));
+    } else if (peek() == '`') {
+      ++at_;
+      const auto end = closing_backtick();
+      inside(text_.substr(at_, end - at_));
+      at_ = std::min(end + 1, text_.size());
+    } else if (starts("$'") && !in_double) {
+      at_ += 2;
+      quoted = true;
+      read_escaped(word);
+      return;
+    } else if (starts("$\"") && !in_double) {
+      at_ += 2;
+      quoted = true;
+      read_double(word);
+      return;
+    } else {
+      ++at_;
+    }
+    word += text_.substr(begin, at_ - begin);
+  }
+
+  std::size_t closing_backtick() {
+    std::size_t at = at_;
+    while (at < text_.size() && text_[at] != '`')
+      at += text_[at] == '\\' ? 2 : 1;
+    if (at >= text_.size()) out_.unfinished = true;
+    return std::min(at, text_.size());
+  }
+
+  // The text up to the bracket that closes, which is passed over.
+  std::string_view matching(char close) {
+    const char opening = close == ')' ? '(' : '{';
+    const std::size_t begin = at_;
+    int open = 1;
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '\\') {
+        if (at_ < text_.size()) ++at_;
+      } else if (c == '\'' && close == ')') {
+        std::string ignored;
+        read_single(ignored);
+      } else if (c == '"') {
+        skip_double();
+      } else if (c == opening) {
+        ++open;
+      } else if (c == close && --open == 0) {
+        return text_.substr(begin, at_ - 1 - begin);
+      }
+    }
+    out_.unfinished = true;
+    return text_.substr(std::min(begin, text_.size()));
+  }
+
+  void skip_double() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '"') return;
+      if (c == '\\' && at_ < text_.size()) ++at_;
+    }
+    out_.unfinished = true;
+  }
+
+  void inside(std::string_view text) {
+    if (depth_ >= kDeepestShell) {
+      out_.unfinished = true;
+      return;
+    }
+    // What is in it is looked at where it stands, so the command around it comes first.
+    if (!skipping_) static_cast<void>(current());
+    Reader(text, out_, depth_ + 1, true).read();
+  }
+
+  // ---- Redirections and here-documents
+
+  bool take_redirection() {
+    std::size_t length = 0;
+    if (starts("&>")) {
+      length = 2;
+    } else {
+      while (is_digit(peek(length)))
+        ++length;
+      if (peek(length) != '<' && peek(length) != '>') return false;
+      ++length;
+    }
+    const bool in = text_[at_ + length - 1] == '<';
+    at_ += length;
+    if (peek() == '(') {  // <( … ) and >( … )
+      ++at_;
+      inside(matching(')'));
+      return true;
+    }
+    if (in && peek() == '<') {
+      take_here();
+      return true;
+    }
+    if (contains(">|&", peek())) ++at_;
+    skip_blanks();
+    bool quoted = false;
+    static_cast<void>(read_word(quoted));
+    if (in) current().fed = true;
+    return true;
+  }
+
+  void take_here() {
+    ++at_;
+    if (peek() == '<') {
+      ++at_;
+      skip_blanks();
+      bool quoted = false;
+      auto word = read_word(quoted);
+      current().here_text += word;
+      return;
+    }
+    HereDocument document;
+    if (peek() == '-') {
+      document.strips_tabs = true;
+      ++at_;
+    }
+    skip_blanks();
+    bool quoted = false;
+    document.end = read_word(quoted);
+    static_cast<void>(current());
+    document.command = index_;
+    waiting_.push_back(std::move(document));
+  }
+
+  void take_here_documents() {
+    for (const auto& document : waiting_) {
+      std::string body;
+      bool closed = false;
+      while (at_ < text_.size() && !closed) {
+        const auto end = std::min(text_.find('\n', at_), text_.size());
+        auto line = text_.substr(at_, end - at_);
+        at_ = std::min(end + 1, text_.size());
+        if (document.strips_tabs)
+          line.remove_prefix(std::min(line.find_first_not_of('\t'), line.size()));
+        closed = line == document.end;
+        if (!closed) body.append(line).append("\n");
+      }
+      if (!closed) out_.unfinished = true;
+      out_.commands[document.command].here_text += body;
+    }
+    waiting_.clear();
+  }
+
+  void skip_blanks() {
+    while (peek() == ' ' || peek() == '\t')
+      ++at_;
+  }
+
+  std::string_view text_;
+  ShellText& out_;
+  int depth_;
+  bool apart_;
+  std::size_t at_ = 0;
+  std::size_t index_ = 0;
+  bool open_ = false;      // a command has begun
+  bool skipping_ = false;  // up to the end of this command: words of `for`, `case`
+  bool piped_ = false;     // the next command is fed by a pipe
+  int brackets_ = 0;
+  int braces_ = 0;
+  std::string function_;  // whose body this is
+  int function_braces_ = 0;
+  bool names_function_ = false;  // the next word is a function's name
+  std::vector<HereDocument> waiting_;
+};
+
+}  // namespace
+
+bool is_shell_assignment(std::string_view word) {
+  if (word.empty() || !is_name_start(word.front())) return false;
+  std::size_t at = 1;
+  while (at < word.size() && (is_name_start(word[at]) || is_digit(word[at])))
+    ++at;
+  if (at < word.size() && word[at] == '[') {
+    const auto end = word.find(']', at);
+    if (end == std::string_view::npos) return false;
+    at = end + 1;
+  }
+  if (at < word.size() && word[at] == '+') ++at;
+  return at < word.size() && word[at] == '=';
+}
+
+ShellText read_shell(std::string_view text) {
+  ShellText out;
+  Reader(text, out, 0, false).read();
+  return out;
+}
+
+}  // namespace jobward::hooks

@@ -1,0 +1,37 @@
+#include "agent/hooks/wrap.h"
+
+namespace jobward::hooks {
+
+std::string quoted_word(std::string_view bytes) {
+  std::string out = "'";
+  for (const char c : bytes) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  return out + "'";
+}
+
+std::string claims_text(const std::map<std::string, std::string>& claims) {
+  std::string out;
+  for (const auto& [name, value] : claims) {
+    if (value.empty()) continue;
+    if (!out.empty()) out += ",";
+    out += name + "=";
+    for (const char c : value) {
+      const bool plain = static_cast<unsigned char>(c) > ' ' && c != ',' && c != 0x7f;
+      out += plain ? c : '_';
+    }
+  }
+  return out;
+}
+
+std::string wrapped(std::string_view command, const std::string& jobward,
+                    const std::map<std::string, std::string>& claims) {
+  std::string out = jobward + " run --no-wait";
+  if (const auto text = claims_text(claims); !text.empty()) out += " --actor " + quoted_word(text);
+  return out + " -- bash -c " + quoted_word(command);
+}
+
+}  // namespace jobward::hooks

@@ -1,0 +1,21 @@
+// A shell command put under `jobward run`.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace jobward::hooks {
+
+// One word of a shell (POSIX) that is exactly these bytes. The bytes hold no NUL.
+std::string quoted_word(std::string_view bytes);
+
+// "agent=claude-code,call=toolu_1": as JOBWARD_ACTOR has it. What would not be read back as it is
+// (a comma, a control character) becomes "_".
+std::string claims_text(const std::map<std::string, std::string>& claims);
+
+// `JOBWARD run --no-wait --actor CLAIMS -- bash -c 'COMMAND'`: the command byte for byte.
+std::string wrapped(std::string_view command, const std::string& jobward,
+                    const std::map<std::string, std::string>& claims);
+
+}  // namespace jobward::hooks
