@@ -1,0 +1,167 @@
+#include "agent/setup/places.h"
+
+#include "agent/hooks/wrap.h"
+
+namespace jobward::setup {
+namespace {
+
+constexpr int kHookSeconds = 30;
+constexpr int kWakeSeconds = 24 * 3600;
+constexpr int kCallSeconds = 120;  // run_job and wait_job wait 45 s unless asked for more
+
+std::string hook_command(const Wanted& wanted, const std::string& options = {}) {
+  return hooks::quoted_word(wanted.jobward) + " hook " +
+         std::string(hooks::to_string(wanted.agent)) + options;
+}
+
+Json server(const Wanted& wanted) {
+  return {{"command", wanted.jobward}, {"args", Json::array({"mcp"})}};
+}
+
+// An agent's directory: named by a variable, else below the home, or in the project.
+std::string directory(const Wanted& wanted, const char* variable, const std::string& name) {
+  if (wanted.scope == Scope::project) return wanted.project + "/" + name;
+  if (variable != nullptr)
+    if (const auto named = wanted.environment(variable)) return *named;
+  return wanted.home + "/" + name;
+}
+
+// ---- Claude Code
+
+Json claude_group(const std::string& command, const char* matcher) {
+  Json group = Json::object();
+  if (matcher != nullptr) group["matcher"] = matcher;
+  group["hooks"] =
+      Json::array({Json{{"type", "command"}, {"command", command}, {"timeout", kHookSeconds}}});
+  return group;
+}
+
+std::vector<Registration> claude_code(const Wanted& wanted) {
+  const auto command = hook_command(wanted);
+  Registration settings;
+  settings.path = directory(wanted, "CLAUDE_CONFIG_DIR", ".claude") + "/settings.json";
+  settings.what = "hooks";
+  for (const char* event : {"PreToolUse", "PostToolUse", "PostToolUseFailure"})
+    settings.hooks.push_back({event, claude_group(command, "Bash")});
+  settings.hooks.push_back({"SessionStart", claude_group(command, nullptr)});
+  Json wake = claude_group(hook_command(wanted, " --wake"), nullptr);
+  wake["hooks"][0]["timeout"] = kWakeSeconds;
+  wake["hooks"][0]["asyncRewake"] = true;
+  settings.hooks.push_back({"Stop", std::move(wake)});
+  Registration mcp;
+  mcp.what = "MCP server";
+  mcp.server = server(wanted);
+  const auto config = wanted.environment("CLAUDE_CONFIG_DIR");
+  mcp.path = wanted.scope == Scope::project ? wanted.project + "/.mcp.json"
+             : config                       ? *config + "/.claude.json"
+                                            : wanted.home + "/.claude.json";
+  return {std::move(settings), std::move(mcp)};
+}
+
+// ---- Codex
+
+std::vector<Registration> codex(const Wanted& wanted) {
+  const auto where = directory(wanted, "CODEX_HOME", ".codex");
+  Registration settings;
+  settings.path = where + "/hooks.json";
+  settings.what = "hooks";
+  for (const char* event : {"PreToolUse", "PostToolUse"})
+    settings.hooks.push_back({event, claude_group(hook_command(wanted), "^Bash$")});
+  Registration mcp;
+  mcp.path = where + "/config.toml";
+  mcp.kind = Registration::Kind::codex_toml;
+  mcp.what = "MCP server";
+  mcp.server = server(wanted);
+  (*mcp.server)["tool_timeout_sec"] = kCallSeconds;
+  return {std::move(settings), std::move(mcp)};
+}
+
+// ---- Gemini CLI
+
+std::vector<Registration> gemini(const Wanted& wanted) {
+  Registration settings;
+  settings.path = directory(wanted, nullptr, ".gemini") + "/settings.json";
+  if (const auto named = wanted.environment("GEMINI_CLI_HOME");
+      named && wanted.scope == Scope::user)
+    settings.path = *named + "/.gemini/settings.json";
+  settings.what = "hooks and MCP server";
+  // Any exit status but 0 and 1 denies there: a program that is gone must not stop all commands.
+  const auto program = hooks::quoted_word(wanted.jobward);
+  const std::string command = "[ -x " + program + " ] || exit 0; exec " + hook_command(wanted);
+  for (const char* event : {"BeforeTool", "AfterTool"}) {
+    Json group{{"matcher", "^run_shell_command$"}};
+    group["hooks"] = Json::array({Json{{"name", "jobward"},
+                                       {"type", "command"},
+                                       {"command", command},
+                                       {"timeout", kHookSeconds * 1000}}});
+    settings.hooks.push_back({event, std::move(group)});
+  }
+  settings.server = server(wanted);
+  return {std::move(settings)};
+}
+
+// ---- Cursor
+
+std::vector<Registration> cursor(const Wanted& wanted) {
+  const auto where = directory(wanted, nullptr, ".cursor");
+  const auto command = hook_command(wanted);
+  Registration settings;
+  settings.path = where + "/hooks.json";
+  settings.base = {{"version", 1}};
+  settings.what = "hooks";
+  settings.hooks.push_back(
+      {"beforeShellExecution", Json{{"command", command}, {"timeout", kHookSeconds}}});
+  settings.hooks.push_back(
+      {"postToolUse",
+       Json{{"command", command}, {"matcher", "^Shell$"}, {"timeout", kHookSeconds}}});
+  Registration mcp;
+  mcp.path = where + "/mcp.json";
+  mcp.what = "MCP server";
+  mcp.server = server(wanted);
+  return {std::move(settings), std::move(mcp)};
+}
+
+}  // namespace
+
+std::vector<Registration> registrations(const Wanted& wanted) {
+  switch (wanted.agent) {
+    case Agent::claude_code:
+      return claude_code(wanted);
+    case Agent::codex:
+      return codex(wanted);
+    case Agent::gemini:
+      return gemini(wanted);
+    case Agent::cursor:
+      return cursor(wanted);
+  }
+  return {};
+}
+
+std::vector<std::string> further_steps(const Wanted& wanted) {
+  switch (wanted.agent) {
+    case Agent::claude_code:
+      return {"restart Claude Code; `/hooks` and `/mcp` show both",
+              "do not allow `Bash(jobward run:*)` as a whole: that would allow every command"};
+    case Agent::codex:
+      return {"in Codex, open /hooks and trust the two hooks: until then they do not run"};
+    case Agent::gemini:
+      return {"restart Gemini CLI"};
+    case Agent::cursor:
+      return {"restart Cursor, and enable the server under Settings, MCP"};
+  }
+  return {};
+}
+
+bool is_our_hook(const std::string& command, Agent agent) {
+  const std::string end = " hook " + std::string(hooks::to_string(agent));
+  for (std::size_t at = command.find(end); at != std::string::npos;
+       at = command.find(end, at + 1)) {
+    auto program = std::string_view(command).substr(0, at);
+    if (program.ends_with('\'') || program.ends_with('"')) program.remove_suffix(1);
+    const bool whole = at + end.size() == command.size() || command[at + end.size()] == ' ';
+    if (whole && (program == "jobward" || program.ends_with("/jobward"))) return true;
+  }
+  return false;
+}
+
+}  // namespace jobward::setup
