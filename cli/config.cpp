@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/block_keys.h"
+#include "cli/hook_keys.h"
 #include "cli/toml_reader.h"
 #include "cli/wish_keys.h"
 #include "common/text.h"
@@ -126,6 +127,8 @@ std::vector<std::string> known_names(const TomlEntry& entry) {
   std::vector<std::string> names;
   for (const auto& known : kSettingKeys)
     names.push_back(std::string(known.section) + "." + std::string(known.key));
+  const auto hooks = hook_names();
+  names.insert(names.end(), hooks.begin(), hooks.end());
   const auto blocks = block_names();
   names.insert(names.end(), blocks.begin(), blocks.end());
   for (const auto& key : wish_keys()) {
@@ -138,7 +141,8 @@ std::vector<std::string> known_names(const TomlEntry& entry) {
 
 bool is_section(const std::vector<std::string>& path) {
   if (path.size() == 2) return path[0] == kPresets;
-  const bool known = path[0] == kDefaults || path[0] == kPresets || path[0] == kBlocks;
+  const bool known = path[0] == kDefaults || path[0] == kPresets || path[0] == kBlocks ||
+                     path[0] == kHooks || path[0] == kModels;
   return path.size() == 1 &&
          (known || std::any_of(kSettingKeys.begin(), kSettingKeys.end(),
                                [&](const SettingKey& key) { return key.section == path[0]; }));
@@ -152,6 +156,7 @@ bool is_wish_key(const std::string& key) {
 // One file while it is read.
 struct Reading {
   LimitSettings settings;
+  hooks::HookSettings hooks;
   WishLayer defaults;
   std::string defaults_at;
   std::map<std::string, Preset> presets;
@@ -177,6 +182,7 @@ std::optional<Status> read_value(const TomlEntry& entry, Reading& out) {
   for (const auto& known : kSettingKeys)
     if (path.size() == 2 && path[0] == known.section && path[1] == known.key)
       return known.read(entry, out.settings);
+  if (auto read = read_hook_key(entry, out.hooks)) return read;
   // On top of what the files below block: none takes away another's.
   return read_block(entry, LimitOrigin::asked, out.settings.blocks);
 }
@@ -222,13 +228,16 @@ Result<Configuration> parse_config(std::string_view text, const std::string& fil
   if (!entries) return tl::unexpected(std::move(entries).error());
   Reading reading;
   reading.settings = below.settings;
+  reading.hooks = below.hooks;
   for (const auto& entry : *entries)
     JOBWARD_RETURN_IF_ERROR(read_entry(entry, reading));
   JOBWARD_RETURN_IF_ERROR(settle_section(reading.defaults, reading.defaults_at, kDefaults));
   for (auto& [name, preset] : reading.presets)
     JOBWARD_RETURN_IF_ERROR(
         settle_section(preset.wishes, preset.where, "presets." + printable(name)));
+  JOBWARD_RETURN_IF_ERROR(settle_models(reading.hooks.tiers, file));
   below.settings = reading.settings;
+  below.hooks = std::move(reading.hooks);
   below.defaults = over(std::move(reading.defaults), below.defaults);
   for (auto& [name, preset] : reading.presets)
     below.presets.insert_or_assign(name, std::move(preset));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/hooks/settings.h"
 #include "cli/toml_reader.h"
 #include "cli/wishes.h"
 #include "common/result.h"
@@ -24,13 +25,14 @@ struct Configuration {
   launcher::LimitSettings settings;
   WishLayer defaults;
   std::map<std::string, Preset> presets;
+  hooks::HookSettings hooks;
   std::vector<std::string> files;     // those that were read
   std::vector<std::string> warnings;  // those that were not, and why
 };
 
 // What a file's text makes of the configuration below it. Sections: [memory] guess_share, margin
 // (shares), minimum (size); [time] grace (duration); [aggregate] memory (share, size or "none");
-// [admission], [logs], [runs]; [blocks] (block_keys.h);
+// [admission], [logs], [runs]; [blocks] (block_keys.h); [hooks], [models] (hook_keys.h);
 // [defaults] and [presets.NAME] with the keys of wish_keys(). An unknown key, a wrong type or a bad
 // value is an error with file, line and, for a key, the nearest known one.
 Result<Configuration> parse_config(std::string_view text, const std::string& file,

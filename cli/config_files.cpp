@@ -41,6 +41,22 @@ Configuration without(Configuration config, const std::string& path, const std::
   return config;
 }
 
+// A project may name more that is heavy. What is light, what happens where a hook fails and which
+// models are good enough is not for those to say who are held to it.
+void keep_hooks(const hooks::HookSettings& own, const std::string& path, Configuration& config) {
+  auto& hooks = config.hooks;
+  const bool changed =
+      hooks.patterns.light != own.patterns.light || hooks.deny_on_error != own.deny_on_error ||
+      hooks.slow_seconds != own.slow_seconds || hooks.tiers.order != own.tiers.order ||
+      hooks.tiers.models != own.tiers.models;
+  if (changed)
+    config.warnings.push_back("of [hooks] and [models] in " + printable(path) +
+                              " only `heavy` counts: set the others in your own configuration");
+  auto heavy = std::move(hooks.patterns.heavy);
+  hooks = own;
+  hooks.patterns.heavy = std::move(heavy);
+}
+
 }  // namespace
 
 Result<Configuration> load_config(uid_t uid, const Environment& environment,
@@ -62,6 +78,7 @@ Result<Configuration> load_config(uid_t uid, const Environment& environment,
   // Nor are what all its runs are admitted by and told to; and what comes with a checkout must not
   // name a program that is run.
   const auto own = config->settings;
+  const auto own_hooks = config->hooks;
   const auto& aggregate = own.aggregate;
   auto with_project = parse_config(*text, path, std::move(*config));
   if (!with_project) return with_project;
@@ -79,6 +96,7 @@ Result<Configuration> load_config(uid_t uid, const Environment& environment,
                                      " is ignored: a project does not say which programs are run; "
                                      "set it in your own configuration");
   with_project->settings.on_end = own.on_end;
+  keep_hooks(own_hooks, path, *with_project);
   return with_project;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/limit_flags.h"
+#include "cli/preflight.h"
 #include "cli/render_json.h"
 #include "cli/render_text.h"
 #include "cli/run_flags.h"
@@ -14,7 +15,6 @@
 #include "common/text.h"
 #include "common/units.h"
 #include "host/backends/spawn.h"
-#include "launcher/gatehouse.h"
 
 namespace jobward::cli {
 namespace {
@@ -60,43 +60,12 @@ void print_text(const launcher::RunOrder& order, const launcher::Preview& previe
   std::fputs(text.c_str(), stdout);
 }
 
-void print_json(const launcher::Preview& preview, const launcher::Scene& scene,
-                const launcher::Decision& decision) {
-  nlohmann::ordered_json out{{"schema_version", kSchemaVersion}, {"command", preview.request.argv}};
-  if (!preview.request.kind.empty()) out["kind"] = preview.request.kind;
-  out["verdict"] = to_string(decision.verdict);
-  out["reason"] = decision.reason;
-  out["estimate"] = to_json(preview.request.estimate);
-  const auto* limit = preview.plan.limits.find(Resource::memory);
-  if (limit != nullptr)
-    out["limit"] = {{"memory_bytes", static_cast<std::int64_t>(limit->value)},
-                    {"source", limit->source},
-                    {"explanation", preview.plan.explanation}};
-  out["features"] = preview.request.features;
-  const auto whole = [](double bytes) { return static_cast<std::int64_t>(bytes); };
-  out["room"] = {{"capacity_bytes", whole(scene.capacity)},
-                 {"available_bytes", whole(scene.available)},
-                 {"reserved_unused_bytes", whole(scene.unused())},
-                 {"free_bytes", whole(scene.free())},
-                 {"running", scene.running.size()},
-                 {"waiting", scene.queue.size()}};
-  out["remarks"] = preview.remarks;
-  if (preview.obstacle) out["obstacle"] = *preview.obstacle;
-  if (decision.starts_in) out["starts_in_seconds"] = *decision.starts_in;
-  if (!decision.waits_for.empty()) out["waits_for"] = decision.waits_for;
-  std::fputs(dump(out, true).c_str(), stdout);
-}
-
-int tell(const launcher::RunOrder& order, Session& session, bool json) {
-  const auto shop = session.workshop();
-  launcher::reap_lost(shop.reaping());
-  const auto preview = launcher::preview(order, shop);
-  const auto [decision, scene] = launcher::outlook(order, shop, preview);
+int tell(const launcher::RunOrder& order, const Preflight& preflight, bool json) {
   if (json)
-    print_json(preview, scene, decision);
+    std::fputs(dump(to_json(preflight), true).c_str(), stdout);
   else
-    print_text(order, preview, scene, decision);
-  return status_of(decision.verdict);
+    print_text(order, preflight.preview, preflight.scene, preflight.decision);
+  return status_of(preflight.decision.verdict);
 }
 
 }  // namespace
@@ -133,13 +102,11 @@ int estimate_command(const Arguments& arguments) {
   if (!session) return failure("estimate", session.error().message(), exit_code::kUsage);
   if (const auto& problem = (*session)->policy_problem; !problem.empty())
     return failure("estimate", problem, exit_code::kRefused);
-  auto resolved = resolve_wishes(**session, std::move(*flags), std::nullopt);
-  if (!resolved) return failure("estimate", resolved.error().message(), exit_code::kUsage);
-  order->wishes = std::move(resolved->wishes);
-  order->settings = std::move(resolved->settings);
   (*session)->records = open_records((*session)->clock);
   if (!(*session)->records.store) say("past runs cannot be read: " + (*session)->records.problem);
-  return tell(*order, **session, json);
+  const auto preflight = look_ahead(*order, std::move(*flags), **session);
+  if (!preflight) return failure("estimate", preflight.error().message(), exit_code::kUsage);
+  return tell(*order, *preflight, json);
 }
 
 }  // namespace jobward::cli

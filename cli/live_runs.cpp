@@ -51,6 +51,18 @@ std::optional<double> memory_limit(const profiles::RunRequest& request) {
 
 }  // namespace
 
+LiveRun live_run(const RunDesk& desk, profiles::RunRecord record) {
+  LiveRun run;
+  run.alive = desk.is_alive(record.request.id);
+  const auto since = record.at.admitted.value_or(record.at.created);
+  // Not negative where the clock was set back meanwhile.
+  run.elapsed_seconds = std::max(0.0, static_cast<double>(desk.clock.wall_ms() - since) / 1000);
+  if (record.state != profiles::RunState::queued)
+    run.memory_bytes = memory_now(desk, record.request);
+  run.record = std::move(record);
+  return run;
+}
+
 Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
   profiles::HistoryQuery query;
   query.limit = 1000000;
@@ -66,17 +78,9 @@ Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
   std::vector<LiveRun> out;
   std::size_t place = 0;
   for (auto& record : *records) {
-    LiveRun run;
-    run.alive = desk.is_alive(record.request.id);
-    const auto since = record.at.admitted.value_or(record.at.created);
-    // Not negative where the clock was set back meanwhile.
-    run.elapsed_seconds = std::max(0.0, static_cast<double>(desk.clock.wall_ms() - since) / 1000);
-    if (waits(record))
-      run.place = ++place;
-    else
-      run.memory_bytes = memory_now(desk, record.request);
-    run.record = std::move(record);
-    out.push_back(std::move(run));
+    const bool queued = waits(record);
+    out.push_back(live_run(desk, std::move(record)));
+    if (queued) out.back().place = ++place;
   }
   return out;
 }

@@ -18,6 +18,9 @@ struct LiveRun {
   std::size_t place = 0;               // in the queue, from 1; 0: it does not wait
 };
 
+// One that has not ended. Its place in the queue is not looked for.
+LiveRun live_run(const RunDesk& desk, profiles::RunRecord record);
+
 // Oldest first: those that go on, then the queue in its order.
 Result<std::vector<LiveRun>> live_runs(const RunDesk& desk);
 nlohmann::ordered_json live_json(const std::vector<LiveRun>& runs);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/desk/commands.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/version.h"
@@ -56,6 +57,11 @@ constexpr std::array kCommands{
             stamp_command},
     Command{"approve", "sign what a guard has refused, or a review", approve_command},
     Command{"review", "have others sign off whatever you describe", review_command},
+    Command{"mcp", "the tools for a coding agent, by the Model Context Protocol",
+            desk::mcp_command},
+    Command{"hook", "answers the hook of a coding agent", desk::hook_command},
+    Command{"install", "set up the hooks and the tools in a coding agent", desk::install_command},
+    Command{"uninstall", "take them out again", desk::uninstall_command},
     Command{"doctor", "what this machine can enforce, and what stands in the way", doctor_command},
 };
 

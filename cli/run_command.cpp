@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -156,6 +157,7 @@ tl::expected<Prepared, launcher::RunResult> prepare(const RunOptions& options,
   };
   auto flags = read_flags(options.limits);
   if (!flags) return stop(flags.error());
+  if (options.flags.actor) ::setenv("JOBWARD_ACTOR", options.flags.actor->c_str(), 1);
   auto order = make_order(*arguments.command, options.features, options.flags.kind);
   if (!order) return stop(order.error());
   auto session = open_session();

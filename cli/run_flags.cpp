@@ -52,6 +52,11 @@ void declare_kind(CLI::App& app, std::optional<std::string>& kind) {
 
 void declare(CLI::App& parent, RunFlags& flags) {
   declare_kind(parent, flags.kind);
+  parent
+      .add_option_function<std::string>(
+          "--actor", [&flags](const std::string& text) { flags.actor = text; },
+          "Who asks for it: as JOBWARD_ACTOR, which the job then has, too")
+      ->type_name("NAME=VALUE,...");
   CLI::App& app = add_group(parent, "Waiting, and going on in the background");
   app.add_option_function<std::string>(
          "--wait", [&flags](const std::string& text) { flags.wait = text == "-" ? "" : text; },
@@ -93,6 +98,12 @@ void declare(CLI::App& parent, RunFlags& flags) {
           "--require-review", [&flags](const std::string& text) { flags.require_review = text; },
           "Start only if this review is approved, which is used up by it: else 77")
       ->type_name("DECISION");
+  checks
+      .add_option_function<std::string>(
+          "--require-model", [&flags](const std::string& text) { flags.require_model = text; },
+          "Start only if the model that serves the agent is of this tier ([models]) or a stronger "
+          "one: else 77")
+      ->type_name("TIER");
   checks
       .add_option("--require-stamp", flags.require_stamps,
                   "Start only if this stamp holds (repeatable): else 77; see `jobward stamp`")

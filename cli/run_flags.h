@@ -27,7 +27,9 @@ struct RunFlags {
   std::optional<std::string> require_review;
   std::vector<std::string> require_stamps;
   std::optional<std::string> stamp_max_age;
-  std::vector<std::string> require;  // contracts
+  std::optional<std::string> require_model;  // a tier
+  std::optional<std::string> actor;          // what JOBWARD_ACTOR says, for it and for the job
+  std::vector<std::string> require;          // contracts
   std::vector<std::string> verify;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/hooks/model.h"
 #include "common/units.h"
 
 namespace jobward::cli {
@@ -16,6 +17,35 @@ Result<StampWishes> stamp_wishes(const RunFlags& flags) {
     return error("use", "--stamp-max-age", "it means something with --require-stamp only");
   out.max_age_seconds = *seconds;
   return out;
+}
+
+// By the transcript that the actor names: what it claims about its model is no evidence.
+std::optional<Finding> model_fault(const RunFlags& flags, const Session& session,
+                                   launcher::RunOrder& order) {
+  if (!flags.require_model) return std::nullopt;
+  const auto claim = [&](const char* name) {
+    const auto found = order.actor.claims.find(name);
+    return found == order.actor.claims.end() ? std::string() : found->second;
+  };
+  hooks::ServedModel served{"", "JOBWARD_ACTOR names no agent whose transcript could tell"};
+  if (const auto agent = hooks::agent_from(claim("agent"))) {
+    hooks::Event event;
+    event.agent = *agent;
+    event.transcript = claim("transcript");
+    event.subagent = claim("subagent");
+    served = hooks::served_model(event);
+  }
+  const auto verdict = hooks::judge_model(served, *flags.require_model, session.config.hooks.tiers);
+  if (!served.model.empty()) order.actor.claims["model"] = served.model;
+  Finding finding;
+  finding.source = "guard";
+  finding.check = "model:" + *flags.require_model;
+  finding.primitive = "model";
+  finding.passed = verdict.passed;
+  finding.message = verdict.reason;
+  if (!verdict.passed) return finding;
+  order.findings.push_back(std::move(finding));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -33,6 +63,7 @@ Result<Judged> judge(const RunFlags& flags, bool no_wall_limit, bool dry_run, Se
   auto fault = stamp_fault(*stamps, session, order.job.cwd, &terms.require_stamp);
   if (!fault) return tl::unexpected(std::move(fault).error());
   Judged out{std::move(*contracts), {}, std::move(*stamps)};
+  if (!*fault) *fault = model_fault(flags, session, order);
   if (*fault) {
     order.refusal = (*fault)->message;
     order.findings.push_back(std::move(**fault));

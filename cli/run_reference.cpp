@@ -3,6 +3,7 @@
 #include "cli/arguments.h"
 #include "cli/watchdog_records.h"
 #include "common/exit_codes.h"
+#include "common/text.h"
 #include "launcher/run_lock.h"
 
 namespace jobward::cli {
@@ -25,20 +26,38 @@ bool RunDesk::is_alive(const std::string& run) const {
   return launcher::is_supervised(records.lock_directory, run);
 }
 
-std::unique_ptr<RunDesk> open_desk(const std::string& command) {
+Result<std::unique_ptr<RunDesk>> open_run_desk(
+    const std::function<void(const std::string&)>& tell) {
   auto desk = std::make_unique<RunDesk>();
   desk->records = open_records(desk->clock);
-  if (!desk->records.store) {
-    failure(command, desk->records.problem, exit_code::kUsage);
-    return nullptr;
-  }
+  if (!desk->records.store) return error("open", "the records", desk->records.problem);
   if (auto tree = host::read_cgroup_tree(desk->roots)) desk->tree = std::move(*tree);
   desk->identity = host::read_machine_identity(desk->roots);
   for (const auto& line : launcher::reap_lost(desk->reaping()))
-    say(line);
+    tell(line);
   launcher::sweep_locks(desk->reaping());
   take_in_watchdog(desk->records, desk->clock);
   return desk;
+}
+
+std::unique_ptr<RunDesk> open_desk(const std::string& command) {
+  auto desk = open_run_desk(say);
+  if (desk) return std::move(*desk);
+  failure(command, desk.error().detail, exit_code::kUsage);
+  return nullptr;
+}
+
+Result<profiles::RunRecord> look_up_run(const RunDesk& desk, const std::string& reference) {
+  auto runs = desk.records.store->find(reference);
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  if (runs->empty())
+    return error(
+        "find", "run \"" + printable(reference) + "\"",
+        "there is none in " + desk.records.directory.path + "; `jobward history` lists them");
+  if (runs->size() > 1)
+    return error("find", "run \"" + printable(reference) + "\"",
+                 "it fits several: " + candidates(*runs));
+  return std::move(runs->front());
 }
 
 std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,

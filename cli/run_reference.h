@@ -1,6 +1,8 @@
 // Runs that the user names on the command line.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +25,11 @@ struct RunDesk {
 // what the watchdog has done. Null: a message is on stderr.
 std::unique_ptr<RunDesk> open_desk(const std::string& command);
 
-// The one run that is meant; absent: a message is on stderr.
+// The same without a word: what went wrong is the error, lines about closed runs go to `tell`.
+Result<std::unique_ptr<RunDesk>> open_run_desk(const std::function<void(const std::string&)>& tell);
+// The one run that is meant.
+Result<profiles::RunRecord> look_up_run(const RunDesk& desk, const std::string& reference);
+// The same; absent: a message is on stderr.
 std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,
                                             const std::string& reference);
 

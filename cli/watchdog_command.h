@@ -25,4 +25,7 @@ int watchdog_uninstall(const WatchdogInstall& options);
 
 int watchdog_status(bool json, const std::string& root);
 
+// Does one watch over this user's processes, or the machine's if we are root?
+bool watchdog_runs();
+
 }  // namespace jobward::cli

@@ -174,6 +174,15 @@ std::string text_of(const Watch& status) {
 
 }  // namespace
 
+bool watchdog_runs() {
+  const auto directory = profiles::watchdog_directory(::geteuid(), environment_variable);
+  if (!directory) return false;
+  Watch status;
+  status.directory = *directory;
+  look_at_lock(status);
+  return status.running;
+}
+
 int watchdog_status(bool json, const std::string& root) {
   const auto directory = profiles::watchdog_directory(::geteuid(), environment_variable);
   if (!directory)

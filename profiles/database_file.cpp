@@ -78,6 +78,8 @@ bool is_corruption(const Error& error) {
   return trouble == Trouble::corrupt || trouble == Trouble::not_a_database;
 }
 
+std::string database_path(const std::string& directory) { return directory + kFile; }
+
 std::optional<ino_t> inode_of(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? std::optional(info.st_ino) : std::nullopt;

@@ -27,6 +27,9 @@ bool is_corruption(const Error& error);
 Result<sqlite::Database> open_database(const std::string& directory, const Clock& clock,
                                        const Notice& notice);
 
+// The database's file in a state directory.
+std::string database_path(const std::string& directory);
+
 std::optional<ino_t> inode_of(const std::string& path);
 
 // Answers corruption seen in the file `broken`: renames it to jobward.db.corrupt-TIME (with its

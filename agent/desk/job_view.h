@@ -1,0 +1,36 @@
+// A run as an agent is told of it: short, with one sentence to act on.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/mcp/fields.h"
+#include "agent/mcp/tasks.h"
+#include "cli/run_reference.h"
+#include "profiles/run_record.h"
+
+namespace jobward::desk {
+
+// What job_view() gives.
+mcp::Fields job_fields();
+
+// `suggested_memory`: bytes that its next run should have, where it is known that this one had too
+// little.
+mcp::Json job_view(const cli::RunDesk& desk, const profiles::RunRecord& run,
+                   std::optional<double> suggested_memory = std::nullopt);
+
+// Did it end at a limit of memory, its own?
+bool needs_more_memory(const profiles::RunRecord& run);
+
+// The end of what it wrote, at most `bytes` of it in whole lines, valid UTF-8; empty: nothing, or
+// its output went elsewhere. `stream`: "stdout" or "stderr".
+std::string output_tail(const cli::RunDesk& desk, const std::string& run, const char* stream,
+                        std::size_t bytes);
+
+// The same as a task.
+mcp::Task task_of(const cli::RunDesk& desk, const profiles::RunRecord& run,
+                  std::optional<double> suggested_memory);
+
+std::string short_command(const profiles::RunRequest& request);
+
+}  // namespace jobward::desk

@@ -1,0 +1,173 @@
+#include "agent/desk/run_start.h"
+
+#include <utility>
+
+#include "agent/desk/job_view.h"
+#include "agent/desk/run_wait.h"
+#include "agent/desk/tools.h"
+#include "common/exit_codes.h"
+#include "common/text.h"
+
+namespace jobward::desk {
+namespace {
+
+using mcp::Json;
+using mcp::Kind;
+
+// What it said on stderr, as one text, without our own name before each line.
+std::string said(const std::string& errors) {
+  constexpr std::string_view kName = "jobward: ";
+  std::string out;
+  for (auto line : split(errors, '\n')) {
+    line = trim(line);
+    if (line.starts_with(kName)) line.remove_prefix(kName.size());
+    if (!line.empty()) out += (out.empty() ? "" : "; ") + std::string(line);
+  }
+  return printable(out);
+}
+
+std::string advice_for(int status) {
+  if (status == exit_code::kNotAdmitted)
+    return "There is no room now and nothing was started: try again later, or with if_no_room "
+           "\"queue\".";
+  if (status == exit_code::kRefused)
+    return "It was refused and nothing was started. Do not go round it: a person can allow it.";
+  return "Nothing was started.";
+}
+
+// The options of `jobward run` that the arguments come to.
+std::vector<std::string> options_of(const Json& arguments) {
+  std::vector<std::string> out{"run", "--detach"};
+  const auto put = [&](const char* option, const std::string& value) {
+    if (value.empty()) return;
+    out.emplace_back(option);
+    out.push_back(value);
+  };
+  put("--name", text_of(arguments, "name"));
+  put("--mem", text_of(arguments, "memory_limit"));
+  put("--time", text_of(arguments, "time_limit"));
+  put("--cpus", text_of(arguments, "cpus"));
+  put("--kind", text_of(arguments, "kind"));
+  put("--preset", text_of(arguments, "preset"));
+  put("--request-id", text_of(arguments, "request_id"));
+  put("--require-review", text_of(arguments, "require_review"));
+  put("--require-model", text_of(arguments, "require_model"));
+  if (const auto times = number_of(arguments, "retry_oom"))
+    put("--retry-oom", std::to_string(static_cast<int>(*times)));
+  if (flag_of(arguments, "elastic")) out.emplace_back("--elastic");
+  for (const auto& contract : texts_of(arguments, "verify"))
+    put("--verify", contract);
+  for (const auto& contract : texts_of(arguments, "require"))
+    put("--require", contract);
+  for (const auto& stamp : texts_of(arguments, "require_stamps"))
+    put("--require-stamp", stamp);
+  const Json& features = mcp::member(arguments, "features");
+  if (features.is_object())
+    for (const auto& [name, value] : features.items())
+      put("--feature", name + "=" + value.dump());
+  if (text_of(arguments, "if_no_room") == "return") out.emplace_back("--no-wait");
+  out.emplace_back("--");
+  for (auto& word : command_of(arguments))
+    out.push_back(std::move(word));
+  return out;
+}
+
+void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string& run) {
+  const Json& arguments = call->arguments();
+  const bool bound = flag_of(arguments, "stop_with_client");
+  if (call->is_over()) {
+    // Cut while it began.
+    if (bound) stop_run(desk, run, call->client(), [](const mcp::ToolAnswer&) {});
+    return;
+  }
+  if (call->wants_task()) {
+    auto runs = desk.runs();
+    const auto record = runs ? cli::look_up_run(**runs, run) : tl::unexpected(runs.error());
+    if (record) {
+      call->become_task(task_of(**runs, *record, std::nullopt));
+      return;
+    }
+  }
+  wait_for_run(desk, call,
+               {run, number_of(arguments, "wait_seconds").value_or(kDefaultWaitSeconds), bound});
+}
+
+void begun(Desk& desk, const std::shared_ptr<mcp::Call>& call, const ProgramEnd& end) {
+  const std::string run(trim(end.output));
+  if (end.status == 0 && !run.empty()) {
+    go_on(desk, call, run);
+    return;
+  }
+  auto answer = mcp::tool_error(said(end.errors), advice_for(end.status));
+  answer.content["exit_code"] = end.status;
+  call->answer(std::move(answer));
+}
+
+}  // namespace
+
+mcp::Fields start_fields() {
+  return {
+      {"command", Kind::command, "The command line as one text (for a shell), or its words", true},
+      {"cwd", Kind::text, "Where it runs: an absolute path; else the server's directory"},
+      {"wait_seconds",
+       Kind::number,
+       "So long is waited for its end (45); then it goes on and this tells how it stands. 0: do "
+       "not "
+       "wait",
+       false,
+       {},
+       0,
+       kLongestWaitSeconds},
+      {"memory_limit", Kind::text, "\"8G\"; left out: what past runs suggest"},
+      {"time_limit", Kind::text, "\"2h\"; left out: none, unless configured"},
+      {"cpus", Kind::text, "\"1.5\""},
+      {"retry_oom",
+       Kind::integer,
+       "Start it again so often with more memory if it needs more",
+       false,
+       {},
+       0,
+       100},
+      {"elastic", Kind::boolean, "At its memory limit it gets more while there is room"},
+      {"if_no_room",
+       Kind::text,
+       "queue: it waits its turn (default); return: nothing is started",
+       false,
+       {"queue", "return"}},
+      {"stop_with_client", Kind::boolean,
+       "Stop the job if this call is cancelled or the client ends while it is waited for; else it "
+       "goes on"},
+      {"name", Kind::text, "A name by which it can be found again"},
+      {"request_id", Kind::text, "Start it at most once under this id"},
+      {"kind", Kind::text, "What it counts as, where a history was imported under a name"},
+      {"preset", Kind::text, "A preset of the configuration"},
+      {"features", Kind::numbers, "Numbers that make this run larger or smaller than others"},
+      {"require", Kind::texts, "Contracts (files) that must hold before it starts"},
+      {"verify", Kind::texts, "Contracts (files) that its product must fulfil"},
+      {"require_stamps", Kind::texts, "Stamps that must hold before it starts"},
+      {"require_review", Kind::text, "A review that must be approved before it starts"},
+      {"require_model", Kind::text, "The tier of model that must serve the agent"},
+  };
+}
+
+void start_run(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
+  auto directory = directory_of(text_of(call->arguments(), "cwd"));
+  if (!directory) {
+    call->answer(mcp::tool_error(directory.error().message(), "Nothing was started."));
+    return;
+  }
+  // Opened first: from then on the end of the run is not missed.
+  if (const auto runs = desk.runs(); !runs) {
+    call->answer(mcp::tool_error(runs.error().message(), "Nothing was started."));
+    return;
+  }
+  desk.run_jobward(options_of(call->arguments()), *directory, call->client(),
+                   [&desk, call](Result<ProgramEnd> end) {
+                     if (end)
+                       begun(desk, call, *end);
+                     else
+                       call->answer(mcp::tool_error(end.error().message(), "Nothing was started."));
+                   });
+}
+
+}  // namespace jobward::desk

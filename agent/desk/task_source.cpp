@@ -1,0 +1,78 @@
+// A task is a run: its id is the run's, and it is on record before anybody is told of it.
+#include <algorithm>
+#include <utility>
+
+#include "agent/desk/job_view.h"
+#include "agent/desk/tools.h"
+
+namespace jobward::desk {
+namespace {
+
+class RunTasks final : public mcp::TaskSource {
+ public:
+  explicit RunTasks(Desk& desk) : desk_(desk) {}
+
+  std::optional<mcp::Task> find(const std::string& id) override {
+    auto run = exactly(id);
+    if (!run) return std::nullopt;
+    const auto suggested = suggested_memory(desk_, *run);
+    auto runs = desk_.runs();
+    if (!runs) return std::nullopt;
+    auto task = task_of(**runs, *run, suggested);
+    if (has_ended(task))
+      if (auto told = told_job(desk_, id)) task.answer.content = std::move(*told);
+    return task;
+  }
+
+  std::vector<mcp::Task> list(const std::string& after, std::size_t limit) override {
+    std::vector<mcp::Task> out;
+    auto runs = desk_.runs();
+    if (!runs) return out;
+    profiles::HistoryQuery query;
+    query.limit = kMostLooked;
+    const auto records = (*runs)->records.store->history(query);
+    if (!records) return out;
+    bool begun = after.empty();
+    for (const auto& run : *records) {
+      if (begun && run.request.survives_session && out.size() < limit)
+        out.push_back(task_of(**runs, run, std::nullopt));
+      begun = begun || run.request.id == after;
+    }
+    return out;
+  }
+
+  void await(const std::string& id, Then then) override {
+    if (!exactly(id)) {
+      then(std::nullopt);
+      return;
+    }
+    desk_.when_ended(id, [this, id, then = std::move(then)] { then(find(id)); });
+  }
+
+  void cancel(const std::string& id, Then then) override {
+    stop_run(desk_, id, {},
+             [this, id, then = std::move(then)](const mcp::ToolAnswer&) { then(find(id)); });
+  }
+
+ private:
+  static constexpr int kMostLooked = 2000;
+
+  // Names and beginnings of ids are for people.
+  std::optional<profiles::RunRecord> exactly(const std::string& id) {
+    auto runs = desk_.runs();
+    if (!runs) return std::nullopt;
+    auto run = cli::look_up_run(**runs, id);
+    if (!run || run->request.id != id) return std::nullopt;
+    return std::move(*run);
+  }
+
+  Desk& desk_;
+};
+
+}  // namespace
+
+std::unique_ptr<mcp::TaskSource> make_task_source(Desk& desk) {
+  return std::make_unique<RunTasks>(desk);
+}
+
+}  // namespace jobward::desk

@@ -1,0 +1,118 @@
+#include "agent/desk/tools.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "agent/desk/job_view.h"
+#include "agent/mcp/call.h"
+#include "cli/preflight.h"
+#include "common/text.h"
+
+namespace jobward::desk {
+namespace {
+
+using mcp::Json;
+
+// Where nothing better is known.
+constexpr double kGrowth = 2;
+constexpr double kWorthAnotherTry = 1.1;
+
+constexpr std::size_t kTail = 700;
+
+void append(std::vector<mcp::Tool>& to, std::vector<mcp::Tool> more) {
+  for (auto& tool : more)
+    to.push_back(std::move(tool));
+}
+
+Result<cli::Preflight> look_again(cli::Session& session, const profiles::RunRecord& run) {
+  auto order = cli::make_order(run.request.argv, {}, std::nullopt);
+  if (!order) return tl::unexpected(std::move(order).error());
+  return cli::look_ahead(*order, {}, session);
+}
+
+}  // namespace
+
+std::vector<mcp::Tool> make_tools(Desk& desk) {
+  auto out = tools_before_a_job(desk);
+  append(out, tools_about_jobs(desk));
+  append(out, tools_that_check(desk));
+  return out;
+}
+
+Handler at_once(std::function<Result<Json>(const mcp::Call& call)> work) {
+  return [work = std::move(work)](const std::shared_ptr<mcp::Call>& call) {
+    auto done = work(*call);
+    if (done)
+      call->answer({std::move(*done), false});
+    else
+      call->answer(mcp::tool_error(done.error().message()));
+  };
+}
+
+std::string text_of(const Json& arguments, const char* name) {
+  return mcp::text_member(arguments, name);
+}
+
+std::optional<double> number_of(const Json& arguments, const char* name) {
+  const Json& value = mcp::member(arguments, name);
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+
+bool flag_of(const Json& arguments, const char* name) {
+  const Json& value = mcp::member(arguments, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::vector<std::string> texts_of(const Json& arguments, const char* name) {
+  const Json& value = mcp::member(arguments, name);
+  return value.is_array() ? value.get<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+std::vector<std::string> command_of(const Json& arguments) {
+  const Json& value = mcp::member(arguments, "command");
+  if (value.is_array()) return value.get<std::vector<std::string>>();
+  if (!value.is_string()) return {};
+  const char* shell = ::access("/bin/bash", X_OK) == 0 ? "bash" : "sh";
+  return {shell, "-c", value.get<std::string>()};
+}
+
+std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& run) {
+  if (!needs_more_memory(run)) return std::nullopt;
+  const auto* had = run.request.limits.find(Resource::memory);
+  if (had == nullptr || had->origin == LimitOrigin::policy) return std::nullopt;
+  std::optional<double> out;
+  const auto looked = desk.in_session(run.request.cwd, [&](cli::Session& session) -> Result<Json> {
+    const auto ahead = look_again(session, run);
+    if (!ahead) return tl::unexpected(ahead.error());
+    const double most = ahead->scene.capacity;
+    const auto* next = ahead->preview.plan.limits.find(Resource::memory);
+    double wanted = had->value * kGrowth;
+    if (next != nullptr && next->value > had->value * kWorthAnotherTry) wanted = next->value;
+    if (wanted > most) wanted = most;
+    if (wanted > had->value * kWorthAnotherTry) out = wanted;
+    return Json();
+  });
+  // Its directory may be gone: then only what it had tells anything.
+  if (!looked) out = had->value * kGrowth;
+  return out;
+}
+
+Result<Json> told_job(Desk& desk, const std::string& reference) {
+  auto runs = desk.runs();
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  const auto run = cli::look_up_run(**runs, reference);
+  if (!run) return tl::unexpected(run.error());
+  const auto suggested = suggested_memory(desk, *run);
+  runs = desk.runs();
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  Json out = job_view(**runs, *run, suggested);
+  if (!run->ending) return out;
+  for (const char* stream : {"stdout", "stderr"}) {
+    auto tail = output_tail(**runs, run->request.id, stream, kTail);
+    if (!tail.empty()) out[std::string(stream) + "_tail"] = std::move(tail);
+  }
+  return out;
+}
+
+}  // namespace jobward::desk
