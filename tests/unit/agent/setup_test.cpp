@@ -1,0 +1,112 @@
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "agent/setup/edit.h"
+#include "agent/setup/places.h"
+
+using namespace jobward;
+using namespace jobward::setup;
+
+namespace {
+
+Wanted wanted(Agent agent, Scope scope = Scope::user) {
+  return {agent,     scope,       "/opt/j w/jobward",
+          "/home/u", "/home/u/p", [](const char*) { return std::optional<std::string>(); }};
+}
+std::string with(const std::string& text, const Registration& registration, Agent agent) {
+  const auto out = with_ours(text, registration, agent);
+  INFO(text);
+  REQUIRE(out);
+  return *out;
+}
+std::string without(const std::string& text, const Registration& registration, Agent agent) {
+  const auto out = without_ours(text, registration, agent);
+  INFO(text);
+  REQUIRE(out);
+  return *out;
+}
+constexpr Agent kAgents[] = {Agent::claude_code, Agent::codex, Agent::gemini, Agent::cursor};
+
+// A settings file with much in it that is not ours.
+const std::string kForeign =
+    "{\n    \"z\": 1.50,\n    \"hooks\": {\"PreToolUse\": [{\"matcher\": \"Edit\", \"hooks\": "
+    "[{\"type\": \"command\", \"command\": \"lint\"}]}]},\n    \"mcpServers\": {\"other\": "
+    "{\"command\": \"x\"}},\n    \"a\": null\n}\n";
+
+}  // namespace
+
+TEST_CASE("setup: Installed once is installed; once more changes not a byte") {
+  for (const auto agent : kAgents)
+    for (const auto& registration : registrations(wanted(agent))) {
+      const auto once = with("", registration, agent);
+      CHECK_FALSE(once.empty());
+      CHECK(with(once, registration, agent) == once);
+    }
+}
+
+TEST_CASE("setup: Taken out again, everything else is there as before") {
+  for (const auto agent : kAgents)
+    for (const auto& registration : registrations(wanted(agent))) {
+      if (registration.kind != Registration::Kind::json) continue;
+      const auto installed = with(kForeign, registration, agent);
+      CHECK(installed != kForeign);
+      const auto gone = without(installed, registration, agent);
+      CHECK(Json::parse(gone) == Json::parse(kForeign));
+      CHECK(gone.find("\n    \"z\": 1.5") != std::string::npos);
+      CHECK(without(kForeign, registration, agent) == kForeign);
+    }
+}
+
+TEST_CASE("setup: A program that has moved takes the place of the old one") {
+  const auto agent = Agent::claude_code;
+  const auto old = with("", registrations(wanted(agent)).front(), agent);
+  auto moved = wanted(agent);
+  moved.jobward = "/usr/bin/jobward";
+  const auto now = Json::parse(with(old, registrations(moved).front(), agent));
+  CHECK(now["hooks"]["PreToolUse"].size() == 1);
+  CHECK(now["hooks"]["PreToolUse"][0]["hooks"][0]["command"] ==
+        "'/usr/bin/jobward' hook claude-code");
+}
+
+TEST_CASE("setup: What is not understood, or another's, is left alone") {
+  const auto agent = Agent::gemini;
+  const auto registration = registrations(wanted(agent)).front();
+  for (const char* text :
+       {"// c\n{}", "[]", "{\"hooks\":[]}", "{\"hooks\":{\"BeforeTool\":{}}}", "{\"mcpServers\":7}",
+        "{\"mcpServers\":{\"jobward\":{\"command\":\"x\"}}}"})
+    CHECK_FALSE(with_ours(text, registration, agent));
+}
+
+TEST_CASE("setup: A hook of ours is known wherever the program lies, and another's is not") {
+  CHECK(is_our_hook("'/a b/jobward' hook claude-code", Agent::claude_code));
+  CHECK(is_our_hook("jobward hook claude-code --wake", Agent::claude_code));
+  CHECK_FALSE(is_our_hook("jobward hook claude-code", Agent::codex));
+  CHECK_FALSE(is_our_hook("notjobward hook codex", Agent::codex));
+  CHECK_FALSE(is_our_hook("echo jobward hooks", Agent::codex));
+}
+
+TEST_CASE("setup: Codex's TOML keeps every byte around ours") {
+  const auto registration = registrations(wanted(Agent::codex)).back();
+  REQUIRE(registration.kind == Registration::Kind::codex_toml);
+  const std::string text = "model = \"x\" # mine\n\n[tools]\nweb = true\n";
+  const auto installed = with(text, registration, Agent::codex);
+  CHECK(installed.starts_with(text));
+  CHECK_THAT(installed, Catch::Contains("[mcp_servers.jobward]"));
+  CHECK(without(installed, registration, Agent::codex) == text);
+  CHECK(with(installed, registration, Agent::codex) == installed);
+  CHECK_FALSE(with_ours("[mcp_servers.jobward]\ncommand = \"x\"\n", registration, Agent::codex));
+  CHECK_FALSE(with_ours("no toml", registration, Agent::codex));
+  CHECK_FALSE(with_ours("# jobward: end\n", registration, Agent::codex));
+}
+
+TEST_CASE("setup: Where the settings of each agent lie") {
+  CHECK(registrations(wanted(Agent::claude_code))[0].path == "/home/u/.claude/settings.json");
+  CHECK(registrations(wanted(Agent::claude_code))[1].path == "/home/u/.claude.json");
+  CHECK(registrations(wanted(Agent::claude_code, Scope::project))[1].path == "/home/u/p/.mcp.json");
+  CHECK(registrations(wanted(Agent::codex))[1].path == "/home/u/.codex/config.toml");
+  auto moved = wanted(Agent::codex);
+  moved.environment = [](const char* name) {
+    return std::string(name) == "CODEX_HOME" ? std::optional<std::string>("/c") : std::nullopt;
+  };
+  CHECK(registrations(moved)[0].path == "/c/hooks.json");
+}

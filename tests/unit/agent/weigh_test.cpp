@@ -1,0 +1,121 @@
+#include "agent/hooks/weigh.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/support/fake_file_probe.h"
+
+using namespace jobward;
+using namespace jobward::hooks;
+
+namespace {
+
+Weight weighed(const std::string& command, const HeavyPatterns& patterns = {}) {
+  const test::FakeFileProbe files;
+  return weigh(command, "/w", patterns, files);
+}
+bool is_heavy(const std::string& command) { return weighed(command).heavy; }
+
+// A share of one kind of the corpus, and those that are on the wrong side.
+struct Score {
+  int all = 0;
+  int heavy = 0;
+  std::string wrong;
+};
+
+}  // namespace
+
+TEST_CASE("weigh: The corpus: 95 % of the heavy are found and at most 2 % of the light are taken") {
+  std::ifstream file(std::string(JOBWARD_SOURCE_DIR) + "/tests/cases/shell_commands.jsonl");
+  REQUIRE(file);
+  Score heavy;
+  Score light;
+  for (std::string line; std::getline(file, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    const auto command = entry["command"].get<std::string>();
+    if (entry["label"] == "either") continue;
+    auto& score = entry["label"] == "heavy" ? heavy : light;
+    ++score.all;
+    const bool found = is_heavy(command);
+    if (found) ++score.heavy;
+    if (found != (entry["label"] == "heavy")) score.wrong += command + "\n";
+  }
+  REQUIRE(heavy.all + light.all >= 300);
+  INFO("not found:\n" << heavy.wrong << "\ntaken:\n" << light.wrong);
+  CHECK(heavy.heavy >= heavy.all * 0.95);
+  CHECK(light.heavy <= light.all * 0.02);
+}
+
+TEST_CASE("weigh: A heavy command is found behind wrappers, lists and shells") {
+  for (const char* command :
+       {"make -j8", "nice -n 5 make", "env A=1 timeout 60 make", "sudo -u x make",
+        "bash -lc 'cd x && make'", "a; b && make | tail", "x=$(make 2>&1)", "xargs -P4 make",
+        "bash <<'E'\nmake\nE", "f() { make; }; f", "find . -exec make {} \\;"})
+    CHECK(is_heavy(command));
+}
+
+TEST_CASE("weigh: One that is only mentioned is not") {
+  for (const char* command :
+       {"echo make", "git commit -m 'make -j8'", "grep -rn 'make' .", "# make", "cat Makefile",
+        "f() { make; }", "alias m=make", "make -n", "make clean", "make --version", "ssh h make",
+        "cat <<E\nmake\nE", "man make", "trap 'make clean' EXIT"})
+    CHECK_FALSE(is_heavy(command));
+}
+
+TEST_CASE("weigh: Files decide where their size is known") {
+  test::FakeFileProbe files;
+  files.add_sized_file("/w/small.csv", 1000);
+  files.add_sized_file("/w/large.txt", 1U << 30U);
+  CHECK_FALSE(weigh("sort small.csv", "/w", {}, files).heavy);
+  CHECK(weigh("sort large.txt", "/w", {}, files).heavy);
+  CHECK(weigh("gzip large.txt", "/w", {}, files).heavy);
+}
+
+TEST_CASE("weigh: The configuration's patterns count first, what is light before what is heavy") {
+  const HeavyPatterns patterns{{"./analyze *", "make *"}, {"make quick*"}};
+  CHECK(weighed("./analyze x", patterns).heavy);
+  CHECK(weighed("./analyze x", patterns).by_configuration);
+  CHECK_FALSE(weighed("make quick-check", patterns).heavy);
+  CHECK(weighed("/usr/bin/make all", patterns).by_configuration);
+}
+
+TEST_CASE("weigh: What changes the calling shell is named") {
+  CHECK(weighed("cd build && make").changes_shell == "cd");
+  CHECK(weighed("export A=1; make").changes_shell == "export");
+  CHECK(weighed("A=1\nmake").changes_shell == "A=…");
+  CHECK(weighed("(cd build && make)").changes_shell.empty());
+  CHECK(weighed("A=1 make").changes_shell.empty());
+  CHECK(weighed("bash -c 'cd build && make'").changes_shell.empty());
+}
+
+TEST_CASE("weigh: What is under Jobward already is left alone") {
+  CHECK(weighed("jobward run -- make").wrapped);
+  CHECK_FALSE(weighed("jobward run -- make").heavy);
+  CHECK_FALSE(weighed("jobward run -- make; make").wrapped);
+  CHECK(weighed("jobward run -- make; make").heavy);
+}
+
+TEST_CASE("weigh: Going round it is found, also behind other commands") {
+  CHECK_FALSE(weighed("jobward run --no-limit -- make").goes_round.empty());
+  CHECK_FALSE(weighed("cd x && bash -c 'jobward run --no-limit -- make'").goes_round.empty());
+  CHECK_FALSE(weighed("jobward run -- jobward run --no-limit -- make").goes_round.empty());
+  CHECK_FALSE(weighed("/usr/bin/jobward approve abc").goes_round.empty());
+  CHECK_FALSE(weighed("jobward uninstall claude-code").goes_round.empty());
+  CHECK(weighed("jobward run --no-limit --require-review r1 -- make").goes_round.empty());
+  CHECK(weighed("jobward run -- tool --no-limit").goes_round.empty());
+}
+
+TEST_CASE("weigh: A heavy one in the background is told") {
+  CHECK(weighed("nohup python train.py > log 2>&1 &").in_background);
+  CHECK_FALSE(weighed("python train.py > log 2>&1").in_background);
+}
+
+TEST_CASE("weigh: Globs") {
+  CHECK(matches_glob("make all", "make *"));
+  CHECK(matches_glob("abc", "a?c"));
+  CHECK(matches_glob("", "*"));
+  CHECK_FALSE(matches_glob("make", "make *"));
+  CHECK_FALSE(matches_glob("abcd", "a?c"));
+}
