@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "cli/commands.h"
 #include "cli/render_json.h"
@@ -61,11 +62,11 @@ Result<trust::LedgerQuery> query_of(const Options& options, UnixMillis now) {
                    "there are finding, kill, override, approval, review, stamp, policy_change, "
                    "baseline and head");
   }
-  for (auto [text, moment] :
-       {std::pair(&options.since, &out.since), {&options.until, &out.until}}) {
+  for (auto [name, text, moment] : {std::tuple("--since", &options.since, &out.since),
+                                    {"--until", &options.until, &out.until}}) {
     if (text->empty()) continue;
     auto parsed = parse_moment(*text, now);
-    if (!parsed) return tl::unexpected(std::move(parsed).error());
+    if (!parsed) return rethrow(std::move(parsed).error(), name);
     *moment = *parsed;
   }
   return out;

@@ -66,6 +66,7 @@ declare -gA package_use=(
   [catch2]='the unit tests'
   [ca-certificates]='whom to believe when downloading'
   [curl]='downloads what Debian does not have: a grammar, and the engine of the verification'
+  [npm]='the real MCP clients, for the tests'
   [python3]='the example and the integration tests'
   [qemu-system-x86]='the virtual machines of the tests'
   [busybox-static]='the small test machine, and the start of the other'
@@ -141,6 +142,12 @@ need_packages() {
   fi
   run_quietly apt_get update || die "apt-get update failed (above)"
   run_quietly apt_get install -y --no-install-recommends "${missing[@]}" || die "apt-get install failed (above)"
+}
+
+# The MCP clients of the tests come from npm. It belongs to Debian's package of that name, or to a nodejs from elsewhere,
+# which that package would conflict with.
+need_npm() {
+  command -v npm >/dev/null || need_packages npm
 }
 
 # ---- Building -------------------------------------------------------------------------------------------

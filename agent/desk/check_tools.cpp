@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/desk/told_errors.h"
 #include "agent/desk/tools.h"
 #include "agent/mcp/call.h"
 #include "cli/render_text.h"
@@ -25,9 +26,13 @@ std::string short_text(const Json& value, std::size_t length = 200) {
                            : std::string();
 }
 
+// The options that arguments of these tools become.
 std::string errors_of(const ProgramEnd& end) {
-  const auto text = printable(trim(end.errors));
-  return text.empty() ? "it ended with " + std::to_string(end.status) : text;
+  static const ArgumentNames kNames{{"--max-age", "max_age"},   {"--since", "since"},
+                                    {"--severity", "severity"}, {"--kind", "kind"},
+                                    {"--pool", "pools"},        {"--file", "files"},
+                                    {"--describe", "describe"}, {"--run", "job"}};
+  return told_errors(end, kNames);
 }
 
 // Turns what a subcommand has said into an answer.
@@ -96,6 +101,10 @@ void verify_data(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
   std::vector<std::string> words{"verify", "--json"};
   for (auto& contract : texts_of(call->arguments(), "contracts"))
     words.push_back(std::move(contract));
+  if (words.size() == 2) {
+    call->answer(mcp::tool_error("contracts has to name at least one file"));
+    return;
+  }
   ask(desk, call, std::move(words), read_verdict);
 }
 

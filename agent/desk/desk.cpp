@@ -129,6 +129,13 @@ int Desk::when_ended(const std::string& run, std::function<void()> then) {
 
 void Desk::forget(int waiting) { waiting_.erase(waiting); }
 
+void Desk::keep_promises(std::chrono::milliseconds most) {
+  const auto until = std::chrono::steady_clock::now() + most;
+  context_.restart();
+  while (promises_ > 0 && context_.run_one_until(until) > 0) {
+  }
+}
+
 void Desk::watch_locks(const std::string& directory) {
   boost::system::error_code ignored;
   locks_.close(ignored);

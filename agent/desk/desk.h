@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +44,13 @@ class Desk {
   int when_ended(const std::string& run, std::function<void()> then);
   void forget(int waiting);
 
+  // Something that was promised and is not done yet, though nobody may be there any more: a job
+  // that was to end with its client is just being started.
+  void promise() { ++promises_; }
+  void keep_promise() { --promises_; }
+  // Runs the context until all is done, or so long.
+  void keep_promises(std::chrono::milliseconds most);
+
   // `jobward` with these arguments, as this client.
   std::shared_ptr<ProgramCall> run_jobward(std::vector<std::string> arguments,
                                            const std::string& cwd, const mcp::Client& client,
@@ -65,6 +73,7 @@ class Desk {
   std::pair<std::uint64_t, std::uint64_t> database_{};  // device and inode
   std::map<int, Waiting> waiting_;
   int next_ = 1;
+  int promises_ = 0;
   boost::asio::posix::stream_descriptor locks_;
   boost::asio::steady_timer timer_;
   std::array<char, 4096> events_{};

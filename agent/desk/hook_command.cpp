@@ -13,6 +13,8 @@
 #include "agent/desk/hook_wake.h"
 #include "agent/hooks/answer.h"
 #include "agent/hooks/wrap.h"
+#include "cli/config_files.h"
+#include "cli/session.h"
 #include "common/exit_codes.h"
 #include "common/fd.h"
 #include "common/files.h"
@@ -66,8 +68,8 @@ Result<hooks::Decision> decide(const hooks::Event& event) {
 // Is a command denied where the hook cannot judge it?
 bool denies_on_error(const Options& options) {
   if (options.fail_closed) return true;
-  const auto config = cli::open_session();
-  return config && (*config)->config.hooks.deny_on_error;
+  const auto config = cli::load_config(::geteuid(), cli::environment_variable, {});
+  return config && config->hooks.deny_on_error;
 }
 
 hooks::Decision after_problem(const hooks::Event& event, const Error& problem,

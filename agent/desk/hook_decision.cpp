@@ -10,10 +10,13 @@
 #include "agent/hooks/weigh.h"
 #include "agent/hooks/wrap.h"
 #include "cli/child_program.h"
+#include "cli/config_files.h"
 #include "cli/preflight.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "common/units.h"
+#include "estimator/estimator.h"
+#include "launcher/understand.h"
 #include "profiles/project.h"
 
 namespace jobward::desk {
@@ -29,6 +32,8 @@ constexpr double kHeavyBytes = 1024.0 * 1024 * 1024;
 constexpr int kSure = 3;
 constexpr double kLightSeconds = 5;
 constexpr double kLightBytes = 256.0 * 1024 * 1024;
+// MAX_ARG_STRLEN, less what quoting and our own words take at most.
+constexpr std::size_t kLongestWord = 100000;
 
 bool is_same_file(const std::string& a, const std::string& b) {
   struct stat one {};
@@ -61,27 +66,44 @@ bool is_ruled_by_user(const hooks::Event& event, const std::string& project) {
   return hooks::is_ruled(rules, event.command);
 }
 
-Result<cli::Preflight> look_ahead(const hooks::Event& event, HookDesk& desk) {
-  auto order = cli::make_order({"bash", "-c", event.command}, {}, std::nullopt);
-  if (!order) return tl::unexpected(std::move(order).error());
-  if (!desk.session->records.store) desk.session->records = cli::open_records(desk.session->clock);
-  return cli::look_ahead(*order, {}, *desk.session);
-}
+// It knows no sizes: a light command must not cost a walk through the directories it names.
+class NoInputs final : public profiles::FileProbe {
+ public:
+  [[nodiscard]] std::optional<profiles::FileFacts> look(const std::string&) const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::string> head(const std::string&) const override {
+    return std::nullopt;
+  }
+};
 
-// What past runs say of it; absent: nothing.
-std::optional<bool> is_heavy_by_profile(const cli::Preflight& ahead) {
-  const auto& estimate = ahead.preview.request.estimate;
-  if (estimate.level == Level::everything || estimate.level == Level::none) return std::nullopt;
+// What past runs of this very command, or of it with other numbers, say; absent: nothing.
+std::optional<bool> is_heavy_by_profile(const hooks::Event& event, const HookDesk& desk) {
+  const Job job{{"bash", "-c", event.command}, event.cwd};
+  const auto understood = launcher::understand(job, "", desk.files, NoInputs());
+  const auto records = cli::open_records(desk.clock);
+  if (!records.store) return std::nullopt;
+  auto states = records.store->learned(understood.fingerprint);
+  if (!states || states->size() < 2) return std::nullopt;
+  states->resize(2);
+  const auto estimate = estimator::predict(*states, understood.features);
   const auto* wall = estimate.by.find(Resource::wall);
   const auto* memory = estimate.by.find(Resource::memory);
-  const double seconds = wall != nullptr ? wall->p95 : 0;
-  const double bytes = memory != nullptr ? memory->p95 : 0;
-  if (seconds >= kHeavySeconds || bytes >= kHeavyBytes) return true;
-  const bool near = estimate.level == Level::exact;
-  if (near && estimate.runs >= kSure && wall != nullptr && memory != nullptr &&
-      seconds < kLightSeconds && bytes < kLightBytes)
+  if (estimate.runs == 0 || wall == nullptr || memory == nullptr) return std::nullopt;
+  if (wall->p95 >= kHeavySeconds || memory->p95 >= kHeavyBytes) return true;
+  if (estimate.level == Level::exact && estimate.runs >= kSure && wall->p95 < kLightSeconds &&
+      memory->p95 < kLightBytes)
     return false;
   return std::nullopt;
+}
+
+Result<cli::Preflight> look_ahead(const hooks::Event& event) {
+  auto session = cli::open_session();
+  if (!session) return tl::unexpected(std::move(session).error());
+  (*session)->records = cli::open_records((*session)->clock);
+  auto order = cli::make_order({"bash", "-c", event.command}, {}, std::nullopt);
+  if (!order) return tl::unexpected(std::move(order).error());
+  return cli::look_ahead(*order, {}, **session);
 }
 
 Decision deny(std::string text) { return {Kind::deny, "", std::move(text)}; }
@@ -128,18 +150,36 @@ Decision wrap_or_advise(const hooks::Weight& weight, const hooks::Event& event) 
                 typed_jobward() +
                 " run --detach -- COMMAND; `jobward wait` and `jobward logs` "
                 "then ask for it.");
+  if (event.command.size() > kLongestWord)
+    return deny(heavy_words(weight) + " and has " + std::to_string(event.command.size()) +
+                " bytes, more than the kernel takes in one word of a command line. Write it to a "
+                "file and run that under Jobward: " +
+                typed_jobward() + " run --no-wait -- bash FILE");
   auto command = wrapped_command(event);
   if (hooks::can_replace(event.agent)) return {Kind::wrap, std::move(command), ""};
   return deny(heavy_words(weight) +
               " and has to run under a memory limit. Run this instead: " + command);
 }
 
+// Experience, over what its name tells: it took long the last time, or past runs of it were.
+void learn_weight(const hooks::Event& event, const HookDesk& desk, hooks::Weight& weight) {
+  constexpr std::size_t kShown = 60;
+  if (weight.by_configuration) return;
+  const bool slow =
+      !weight.heavy && desk.state.is_slow(HookState::key_of(event.command, desk.project));
+  const auto profile = slow ? std::nullopt : is_heavy_by_profile(event, desk);
+  if (profile == false) weight.heavy = false;
+  if (weight.heavy || (!slow && profile != true)) return;
+  weight.heavy = true;
+  weight.what = slow ? "it took long the last time" : "past runs of it were";
+  weight.part = printable(event.command.substr(0, kShown));
+}
+
 // ---- Afterwards
 
-std::optional<profiles::RunRecord> run_of_call(const hooks::Event& event, HookDesk& desk) {
+std::optional<profiles::RunRecord> run_of_call(const hooks::Event& event, const HookDesk& desk) {
   constexpr int kLooked = 50;
-  auto& records = desk.session->records;
-  records = cli::open_records(desk.session->clock);
+  const auto records = cli::open_records(desk.clock);
   if (!records.store) return std::nullopt;
   profiles::HistoryQuery query;
   query.limit = kLooked;
@@ -209,13 +249,17 @@ std::string typed_jobward() {
 Result<HookDesk> open_hook_desk(const hooks::Event& event) {
   if (!event.cwd.empty() && ::chdir(event.cwd.c_str()) != 0)
     return errno_error("work in", printable(event.cwd));
-  auto session = cli::open_session();
-  if (!session) return tl::unexpected(std::move(session).error());
   auto state = cli::ready_state_directory();
   if (!state) return tl::unexpected(std::move(state).error());
+  HookDesk desk{{}, {}, {}, HookState(state->path), {}};
   const auto cwd = cli::working_directory();
-  auto root = cwd ? profiles::find_project(*cwd, (*session)->files).root : std::string("/");
-  return HookDesk{std::move(*session), HookState(state->path), std::move(root)};
+  if (cwd) desk.project = profiles::find_project(real_path(*cwd), desk.files).root;
+  auto config = cli::load_config(::geteuid(), cli::environment_variable, desk.project);
+  if (!config) return tl::unexpected(std::move(config).error());
+  for (const auto& warning : config->warnings)
+    cli::say(warning);
+  desk.settings = std::move(config->hooks);
+  return desk;
 }
 
 std::map<std::string, std::string> claims_of(const hooks::Event& event) {
@@ -236,35 +280,21 @@ std::map<std::string, std::string> claims_of(const hooks::Event& event) {
 Result<Decision> decide_before(const hooks::Event& event, HookDesk& desk) {
   // No shell can be given a NUL.
   if (event.command.find('\0') != std::string::npos) return Decision();
-  const auto& settings = desk.session->config.hooks;
-  auto weight = hooks::weigh(event.command, event.cwd, settings.patterns, desk.session->files);
+  auto weight = hooks::weigh(event.command, event.cwd, desk.settings.patterns, desk.files);
   if (!weight.goes_round.empty())
     return deny("Jobward: not allowed from an agent: " + weight.goes_round +
                 ". Ask for a review (`jobward review request`), or let a person do it.");
   if (weight.wrapped) return Decision();
-  const auto key = HookState::key_of(event.command, desk.project);
-  if (!weight.heavy && desk.state.is_slow(key)) {
-    weight.heavy = true;
-    weight.what = "it took long the last time";
-    weight.part = printable(event.command.substr(0, 60));
-  }
-  const auto ahead = look_ahead(event, desk);
-  if (ahead && !weight.heavy && is_heavy_by_profile(*ahead) == true) {
-    weight.heavy = true;
-    weight.what = "past runs of it were";
-    weight.part = printable(event.command.substr(0, 60));
-  } else if (ahead && weight.heavy && is_heavy_by_profile(*ahead) == false &&
-             !weight.by_configuration) {
-    weight.heavy = false;
-  }
+  learn_weight(event, desk, weight);
   if (!weight.heavy) {
     if (!event.in_background && weight.changes_shell.empty())
-      desk.state.begin(event.call, desk.session->clock.wall_ms());
+      desk.state.begin(event.call, desk.clock.wall_ms());
     return Decision();
   }
   if (is_ruled_by_user(event, desk.project)) return Decision();
-  if (!ahead) return tl::unexpected(ahead.error());
-  if (ahead->decision.verdict != launcher::Verdict::fits)
+  // Where nobody can tell (a policy that cannot be obeyed), `jobward run` says so itself.
+  const auto ahead = look_ahead(event);
+  if (ahead && ahead->decision.verdict != launcher::Verdict::fits)
     return when_no_room(weight, event, *ahead);
   return wrap_or_advise(weight, event);
 }
@@ -276,13 +306,13 @@ Result<Decision> tell_after(const hooks::Event& event, HookDesk& desk) {
     const auto run = run_of_call(event, desk);
     return run ? tell_of_run(*run) : Decision();
   }
-  const auto now = desk.session->clock.wall_ms();
+  const auto now = desk.clock.wall_ms();
   const auto begun = desk.state.take_begin(event.call);
   auto seconds = event.seconds;
   if (!seconds && begun) seconds = static_cast<double>(now - *begun) / 1000;
   if (!seconds || event.in_background) return Decision();
   JOBWARD_RETURN_IF_ERROR(desk.state.note(HookState::key_of(event.command, desk.project), *seconds,
-                                          desk.session->config.hooks.slow_seconds, now));
+                                          desk.settings.slow_seconds, now));
   return Decision();
 }
 

@@ -2,19 +2,23 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 
 #include "agent/desk/hook_state.h"
 #include "agent/hooks/answer.h"
 #include "agent/hooks/event.h"
-#include "cli/session.h"
+#include "agent/hooks/settings.h"
+#include "common/clock.h"
+#include "common/result.h"
+#include "profiles/file_probe.h"
 
 namespace jobward::desk {
 
-// What a hook works with.
+// What a hook works with. Most commands are light: what only a heavy one needs is opened for it.
 struct HookDesk {
-  std::unique_ptr<cli::Session> session;  // of the directory that the event names
+  SystemClock clock;
+  hooks::HookSettings settings;
+  profiles::RealFileProbe files;
   HookState state;
   std::string project;
 };

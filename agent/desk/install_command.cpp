@@ -80,11 +80,19 @@ Status write(const Edit& edit) {
   return write_file_atomic(real_path(edit.path), edit.after);
 }
 
+// Claude Code's own word, if it is there to be asked.
+bool can_wake(hooks::Agent agent) {
+  if (agent != hooks::Agent::claude_code) return false;
+  const auto told = cli::ask_program({"claude", "--version"}, "");
+  return told && setup::is_at_least(told->output, setup::kWakingVersion);
+}
+
 Result<setup::Wanted> wanted_of(const Options& options, hooks::Agent agent) {
   setup::Wanted out;
   out.agent = agent;
   out.scope = options.project ? setup::Scope::project : setup::Scope::user;
   out.environment = cli::environment_variable;
+  out.can_wake = can_wake(agent);
   auto own = cli::own_executable();
   if (!own) return tl::unexpected(std::move(own).error());
   out.jobward = std::move(*own);

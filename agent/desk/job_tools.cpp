@@ -42,17 +42,20 @@ void stop_job(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
 
 // ---- list_jobs
 
-constexpr int kListed = 10;
+constexpr int kListed = 8;
 constexpr int kMostListed = 100;
 
 Json line_of(const cli::RunDesk& desk, const profiles::RunRecord& run) {
+  constexpr std::size_t kShown = 48;
   Json view = job_view(desk, run);
   Json out;
-  for (const char* name :
-       {"job", "name", "command", "state", "outcome", "elapsed_seconds", "wall_seconds",
-        "memory_now_bytes", "memory_need_bytes", "memory_limit_bytes"})
+  for (const char* name : {"job", "name", "command", "state", "outcome", "elapsed_seconds",
+                           "wall_seconds", "memory_now_bytes", "memory_need_bytes"})
     if (view.contains(name)) out[name] = view[name];
-  out["command"] = printable(cli::shortened(out["command"].get<std::string>(), 80));
+  if (out.contains("outcome")) out.erase("state");
+  for (const char* name : {"name", "command"})
+    if (out.contains(name))
+      out[name] = printable(cli::shortened(out[name].get<std::string>(), kShown));
   return out;
 }
 
@@ -190,7 +193,7 @@ std::vector<mcp::Tool> tools_about_jobs(Desk& desk) {
          "all (default), open: not ended yet, ended",
          false,
          {"all", "open", "ended"}},
-        {"limit", Kind::integer, "At most so many (10)", false, {}, 1, kMostListed},
+        {"limit", Kind::integer, "At most so many (8)", false, {}, 1, kMostListed},
         {"program", Kind::text, "Only of this program, such as train.py"},
         {"project", Kind::text, "Only of this project: its directory"}},
        {{"jobs", Kind::objects, "Shortly", true},

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <CLI/CLI.hpp>
 
 #include "agent/desk/commands.h"
@@ -23,6 +24,8 @@ namespace {
 
 constexpr const char* kTokenVariable = "JOBWARD_MCP_TOKEN";
 constexpr std::size_t kShortestToken = 16;
+// A job that is being started then, and was to end with its client.
+constexpr std::chrono::milliseconds kPromisesMost{10000};
 
 constexpr const char* kInstructions =
     "Heavy commands (training, builds, test suites, data builds, large files) go through Jobward, "
@@ -126,8 +129,9 @@ int mcp_command(const cli::Arguments& arguments) {
   const mcp::Service service{"jobward",        "Jobward",   cli::kVersion,         kInstructions,
                              make_tools(desk), tasks.get(), context.get_executor()};
   if (!options.http.empty()) return serve_over_http(context, service, options);
-  if (auto served = mcp::serve_stdio(context, service, STDIN_FILENO, STDOUT_FILENO); !served)
-    return cli::failure("mcp", served.error().message(), exit_code::kLauncherFailed);
+  const auto served = mcp::serve_stdio(context, service, STDIN_FILENO, STDOUT_FILENO);
+  desk.keep_promises(kPromisesMost);
+  if (!served) return cli::failure("mcp", served.error().message(), exit_code::kLauncherFailed);
   return 0;
 }
 

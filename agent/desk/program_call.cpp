@@ -50,6 +50,8 @@ Result<pid_t> spawn(const ProgramOrder& order, const Pipe& out, const Pipe& erro
   ::posix_spawn_file_actions_adddup2(&actions, out.writer.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, errors.writer.get(), STDERR_FILENO);
   ::posix_spawn_file_actions_addchdir_np(&actions, order.cwd.c_str());
+  // Whatever a library has opened without O_CLOEXEC is no job's.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;

@@ -4,6 +4,7 @@
 
 #include "agent/desk/job_view.h"
 #include "agent/desk/run_wait.h"
+#include "agent/desk/told_errors.h"
 #include "agent/desk/tools.h"
 #include "common/exit_codes.h"
 #include "common/text.h"
@@ -14,18 +15,6 @@ namespace {
 using mcp::Json;
 using mcp::Kind;
 
-// What it said on stderr, as one text, without our own name before each line.
-std::string said(const std::string& errors) {
-  constexpr std::string_view kName = "jobward: ";
-  std::string out;
-  for (auto line : split(errors, '\n')) {
-    line = trim(line);
-    if (line.starts_with(kName)) line.remove_prefix(kName.size());
-    if (!line.empty()) out += (out.empty() ? "" : "; ") + std::string(line);
-  }
-  return printable(out);
-}
-
 std::string advice_for(int status) {
   if (status == exit_code::kNotAdmitted)
     return "There is no room now and nothing was started: try again later, or with if_no_room "
@@ -34,6 +23,23 @@ std::string advice_for(int status) {
     return "It was refused and nothing was started. Do not go round it: a person can allow it.";
   return "Nothing was started.";
 }
+
+// Of the arguments and the options that they become, for messages.
+const std::vector<std::pair<std::string, std::string>> kArguments{
+    {"--mem", "memory_limit"},
+    {"--time", "time_limit"},
+    {"--cpus", "cpus"},
+    {"--kind", "kind"},
+    {"--request-id", "request_id"},
+    {"--preset", "preset"},
+    {"--verify", "verify"},
+    {"--require-review", "require_review"},
+    {"--feature", "features"},
+    {"--require-stamp", "require_stamps"},
+    {"--require-model", "require_model"},
+    {"--require", "require"},
+    {"--name", "name"},
+    {"--retry-oom", "retry_oom"}};
 
 // The options of `jobward run` that the arguments come to.
 std::vector<std::string> options_of(const Json& arguments) {
@@ -46,7 +52,7 @@ std::vector<std::string> options_of(const Json& arguments) {
   put("--name", text_of(arguments, "name"));
   put("--mem", text_of(arguments, "memory_limit"));
   put("--time", text_of(arguments, "time_limit"));
-  put("--cpus", text_of(arguments, "cpus"));
+  if (const auto cpus = number_of(arguments, "cpus")) put("--cpus", Json(*cpus).dump());
   put("--kind", text_of(arguments, "kind"));
   put("--preset", text_of(arguments, "preset"));
   put("--request-id", text_of(arguments, "request_id"));
@@ -72,12 +78,24 @@ std::vector<std::string> options_of(const Json& arguments) {
   return out;
 }
 
+// The kernel takes no longer word in a command line (MAX_ARG_STRLEN).
+constexpr std::size_t kLongestWord = 131071;
+
+std::string too_long(const std::vector<std::string>& words) {
+  for (const auto& word : words)
+    if (word.size() > kLongestWord)
+      return "a word of the command has " + std::to_string(word.size()) +
+             " bytes, and the kernel takes at most " + std::to_string(kLongestWord);
+  return {};
+}
+
 void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string& run) {
   const Json& arguments = call->arguments();
   const bool bound = flag_of(arguments, "stop_with_client");
   if (call->is_over()) {
     // Cut while it began.
-    if (bound) stop_run(desk, run, call->client(), [](const mcp::ToolAnswer&) {});
+    if (bound && call->was_cut() != mcp::Call::Cut::lost)
+      stop_run(desk, run, call->client(), [](const mcp::ToolAnswer&) {});
     return;
   }
   if (call->wants_task()) {
@@ -92,13 +110,40 @@ void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string
                {run, number_of(arguments, "wait_seconds").value_or(kDefaultWaitSeconds), bound});
 }
 
+// The run that it has named in what it said: one that was refused, or that answers for a request
+// id.
+std::optional<std::string> named_run(Desk& desk, const std::string& text) {
+  constexpr std::size_t kLooked = 6;
+  const auto runs = desk.runs();
+  if (!runs) return std::nullopt;
+  std::size_t looked = 0;
+  for (const auto word : split(text, ' ')) {
+    if (++looked > kLooked) break;
+    const auto run = cli::look_up_run(**runs, std::string(word));
+    if (run && run->request.id == word) return run->request.id;
+  }
+  return std::nullopt;
+}
+
 void begun(Desk& desk, const std::shared_ptr<mcp::Call>& call, const ProgramEnd& end) {
   const std::string run(trim(end.output));
   if (end.status == 0 && !run.empty()) {
     go_on(desk, call, run);
     return;
   }
-  auto answer = mcp::tool_error(said(end.errors), advice_for(end.status));
+  const auto text = told_errors(end, kArguments);
+  const auto named = named_run(desk, text);
+  auto told = named ? told_job(desk, *named) : error("find", "the run", "none is named");
+  const bool earlier = !text_of(call->arguments(), "request_id").empty() &&
+                       text.find("answers for this request id") != std::string::npos;
+  if (told && earlier) {
+    call->answer({std::move(*told), false});
+    return;
+  }
+  auto answer = mcp::tool_error(text, advice_for(end.status));
+  if (told)
+    for (const char* name : {"job", "outcome", "cause"})
+      if (told->contains(name)) answer.content[name] = (*told)[name];
   answer.content["exit_code"] = end.status;
   call->answer(std::move(answer));
 }
@@ -120,7 +165,7 @@ mcp::Fields start_fields() {
        kLongestWaitSeconds},
       {"memory_limit", Kind::text, "\"8G\"; left out: what past runs suggest"},
       {"time_limit", Kind::text, "\"2h\"; left out: none, unless configured"},
-      {"cpus", Kind::text, "\"1.5\""},
+      {"cpus", Kind::number, "Such as 1.5", false, {}, 0.01, 8192},
       {"retry_oom",
        Kind::integer,
        "Start it again so often with more memory if it needs more",
@@ -161,8 +206,17 @@ void start_run(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
     call->answer(mcp::tool_error(runs.error().message(), "Nothing was started."));
     return;
   }
-  desk.run_jobward(options_of(call->arguments()), *directory, call->client(),
-                   [&desk, call](Result<ProgramEnd> end) {
+  auto options = options_of(call->arguments());
+  if (const auto problem = too_long(options); !problem.empty()) {
+    call->answer(mcp::tool_error(problem, "Write it to a file and run that; nothing was started."));
+    return;
+  }
+  // Whoever ends meanwhile is still held to it.
+  const bool bound = flag_of(call->arguments(), "stop_with_client");
+  if (bound) desk.promise();
+  desk.run_jobward(std::move(options), *directory, call->client(),
+                   [&desk, call, bound](const Result<ProgramEnd>& end) {
+                     if (bound) desk.keep_promise();
                      if (end)
                        begun(desk, call, *end);
                      else

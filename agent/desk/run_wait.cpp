@@ -28,7 +28,7 @@ class Wait : public std::enable_shared_from_this<Wait> {
         told_(desk.context()) {}
 
   void begin() {
-    call_->on_cut([self = shared_from_this()](mcp::Call::Cut) { self->let_go(); });
+    call_->on_cut([self = shared_from_this()](mcp::Call::Cut how) { self->let_go(how); });
     waiting_ = desk_.when_ended(wanted_.run, [self = shared_from_this()] { self->answer(); });
     patience_.expires_after(milliseconds(std::llround(wanted_.seconds * 1000)));
     patience_.async_wait([self = shared_from_this()](const auto& failed) {
@@ -55,10 +55,10 @@ class Wait : public std::enable_shared_from_this<Wait> {
       call_->answer(mcp::tool_error(told.error().message()));
   }
 
-  void let_go() {
+  void let_go(mcp::Call::Cut how) {
     if (over_) return;
     stop_waiting();
-    if (!wanted_.stop_with_client) return;
+    if (!wanted_.stop_with_client || how == mcp::Call::Cut::lost) return;
     stop_run(desk_, wanted_.run, call_->client(), [](const mcp::ToolAnswer&) {});
   }
 

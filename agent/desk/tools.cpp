@@ -88,7 +88,9 @@ std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& ru
     const double most = ahead->scene.capacity;
     const auto* next = ahead->preview.plan.limits.find(Resource::memory);
     double wanted = had->value * kGrowth;
-    if (next != nullptr && next->value > had->value * kWorthAnotherTry) wanted = next->value;
+    // A guess would be a share of all that is free.
+    const bool known = next != nullptr && !ahead->preview.plan.guessed;
+    if (known && next->value > had->value * kWorthAnotherTry) wanted = next->value;
     if (wanted > most) wanted = most;
     if (wanted > had->value * kWorthAnotherTry) out = wanted;
     return Json();

@@ -1,17 +1,13 @@
 #include "agent/hooks/shell_text.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <utility>
+
+#include "agent/hooks/shell_words.h"
 
 namespace jobward::hooks {
 namespace {
-
-constexpr std::string_view kEndsWord = " \t\r\n;&|()<>";
-
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
 
 template <std::size_t N>
 bool is_one_of(const std::string_view (&list)[N], std::string_view word) {
@@ -29,26 +25,19 @@ struct HereDocument {
   std::size_t command = 0;  // whose it is
 };
 
-class Reader {
+class Reader final : private ShellWords {
  public:
   Reader(std::string_view text, ShellText& out, int depth, bool apart)
-      : text_(text), out_(out), depth_(depth), apart_(apart) {}
+      : ShellWords(text), out_(out), depth_(depth), apart_(apart) {}
 
   void read() {
-    while (at_ < text_.size())
+    while (!at_end())
       step();
     end_command();
-    if (!waiting_.empty() || brackets_ > 0) out_.unfinished = true;
+    if (unfinished_ || !waiting_.empty() || brackets_ > 0) out_.unfinished = true;
   }
 
  private:
-  [[nodiscard]] char peek(std::size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-  }
-  [[nodiscard]] bool starts(std::string_view what) const {
-    return text_.substr(at_).starts_with(what);
-  }
-
   void step() {
     const char c = peek();
     if (starts("\\\n")) {
@@ -136,16 +125,6 @@ class Reader {
     if (brackets_ > 0) --brackets_;
   }
 
-  void skip_arithmetic() {
-    const auto end = text_.find("))", at_);
-    if (end == std::string_view::npos) {
-      out_.unfinished = true;
-      at_ = text_.size();
-      return;
-    }
-    at_ = end + 2;
-  }
-
   // ---- Words
 
   void take_word() {
@@ -195,145 +174,7 @@ class Reader {
     return is_one_of(kBefore, word) || is_one_of(kCloses, word);
   }
 
-  std::string read_word(bool& quoted) {
-    std::string word;
-    while (at_ < text_.size() && !contains(kEndsWord, peek())) {
-      const char c = text_[at_++];
-      if (c == '\\') {
-        if (at_ < text_.size() && text_[at_] != '\n') word += text_[at_];
-        if (at_ < text_.size()) ++at_;
-        quoted = true;
-      } else if (c == '\'') {
-        read_single(word);
-        quoted = true;
-      } else if (c == '"') {
-        read_double(word);
-        quoted = true;
-      } else if (c == '`' || c == '$') {
-        --at_;
-        read_expansion(word, quoted, false);
-      } else {
-        word += c;
-      }
-    }
-    return word;
-  }
-
-  void read_single(std::string& word) {
-    const auto end = text_.find('\'', at_);
-    if (end == std::string_view::npos) {
-      out_.unfinished = true;
-      word += text_.substr(at_);
-      at_ = text_.size();
-      return;
-    }
-    word += text_.substr(at_, end - at_);
-    at_ = end + 1;
-  }
-
-  void read_double(std::string& word) {
-    bool quoted = true;
-    while (at_ < text_.size()) {
-      const char c = text_[at_++];
-      if (c == '"') return;
-      if (c == '\\' && at_ < text_.size() && contains("\"\\$`\n", text_[at_])) {
-        if (text_[at_] != '\n') word += text_[at_];
-        ++at_;
-      } else if (c == '`' || c == '$') {
-        --at_;
-        read_expansion(word, quoted, true);
-      } else {
-        word += c;
-      }
-    }
-    out_.unfinished = true;
-  }
-
-  // $'…' as far as it matters here: the end of it is found, escapes stay.
-  void read_escaped(std::string& word) {
-    while (at_ < text_.size()) {
-      const char c = text_[at_++];
-      if (c == '\'') return;
-      word += c;
-      if (c == '\\' && at_ < text_.size()) word += text_[at_++];
-    }
-    out_.unfinished = true;
-  }
-
-  // At a "$" or a "`".
-  void read_expansion(std::string& word, bool& quoted, bool in_double) {
-    const std::size_t begin = at_;
-    if (starts("$((")) {
-      skip_arithmetic();
-    } else if (starts("$(")) {
-      at_ += 2;
-      inside(matching(')'));
-    } else if (starts("${")) {
-      at_ += 2;
-      static_cast<void>(matching('}'));
-    } else if (peek() == '`') {
-      ++at_;
-      const auto end = closing_backtick();
-      inside(text_.substr(at_, end - at_));
-      at_ = std::min(end + 1, text_.size());
-    } else if (starts("$'") && !in_double) {
-      at_ += 2;
-      quoted = true;
-      read_escaped(word);
-      return;
-    } else if (starts("$\"") && !in_double) {
-      at_ += 2;
-      quoted = true;
-      read_double(word);
-      return;
-    } else {
-      ++at_;
-    }
-    word += text_.substr(begin, at_ - begin);
-  }
-
-  std::size_t closing_backtick() {
-    std::size_t at = at_;
-    while (at < text_.size() && text_[at] != '`')
-      at += text_[at] == '\\' ? 2 : 1;
-    if (at >= text_.size()) out_.unfinished = true;
-    return std::min(at, text_.size());
-  }
-
-  // The text up to the bracket that closes, which is passed over.
-  std::string_view matching(char close) {
-    const char opening = close == ')' ? '(' : '{';
-    const std::size_t begin = at_;
-    int open = 1;
-    while (at_ < text_.size()) {
-      const char c = text_[at_++];
-      if (c == '\\') {
-        if (at_ < text_.size()) ++at_;
-      } else if (c == '\'' && close == ')') {
-        std::string ignored;
-        read_single(ignored);
-      } else if (c == '"') {
-        skip_double();
-      } else if (c == opening) {
-        ++open;
-      } else if (c == close && --open == 0) {
-        return text_.substr(begin, at_ - 1 - begin);
-      }
-    }
-    out_.unfinished = true;
-    return text_.substr(std::min(begin, text_.size()));
-  }
-
-  void skip_double() {
-    while (at_ < text_.size()) {
-      const char c = text_[at_++];
-      if (c == '"') return;
-      if (c == '\\' && at_ < text_.size()) ++at_;
-    }
-    out_.unfinished = true;
-  }
-
-  void inside(std::string_view text) {
+  void inside(std::string_view text) override {
     if (depth_ >= kDeepestShell) {
       out_.unfinished = true;
       return;
@@ -416,16 +257,9 @@ class Reader {
     waiting_.clear();
   }
 
-  void skip_blanks() {
-    while (peek() == ' ' || peek() == '\t')
-      ++at_;
-  }
-
-  std::string_view text_;
   ShellText& out_;
   int depth_;
   bool apart_;
-  std::size_t at_ = 0;
   std::size_t index_ = 0;
   bool open_ = false;      // a command has begun
   bool skipping_ = false;  // up to the end of this command: words of `for`, `case`

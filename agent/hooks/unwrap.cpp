@@ -251,7 +251,7 @@ std::size_t next_operand(const Words& words, std::size_t at, std::string_view va
     const std::string_view word = words[at];
     if (word == "--") return at + 1;
     if (!is_option(word)) return at;
-    at += takes_next(word, values) ? 2 : 1;
+    at += takes_next(word, values) ? 2U : 1U;
   }
   return words.size();
 }

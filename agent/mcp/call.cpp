@@ -47,6 +47,7 @@ void Call::cut(Cut how) {
     if (held && how == Cut::gone) origin_.answered(*held);
     return;
   }
+  cut_ = how;
   if (auto let_go = std::exchange(let_go_, nullptr)) let_go(how);
 }
 

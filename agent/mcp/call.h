@@ -19,7 +19,8 @@ class Call : public std::enable_shared_from_this<Call> {
  public:
   enum class Cut {
     cancelled,  // by the client: it wants no answer
-    gone,       // nobody is there to be answered
+    gone,       // the client has ended
+    lost,       // its answer would reach nobody, by which nothing is meant
   };
   struct Origin {
     boost::asio::any_io_executor executor;
@@ -39,7 +40,9 @@ class Call : public std::enable_shared_from_this<Call> {
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return origin_.executor; }
   [[nodiscard]] bool wants_progress() const;
   [[nodiscard]] bool wants_task() const { return origin_.as_task; }
+  // Answered, or cut.
   [[nodiscard]] bool is_over() const { return over_; }
+  [[nodiscard]] std::optional<Cut> was_cut() const { return cut_; }
 
   // `done` grows from one to the next; one that does not is left out.
   void progress(double done, std::optional<double> total, const std::string& message);
@@ -58,6 +61,7 @@ class Call : public std::enable_shared_from_this<Call> {
   Origin origin_;
   std::function<void(Cut)> let_go_;
   bool over_ = false;
+  std::optional<Cut> cut_;
   std::optional<double> done_;
   std::optional<ToolAnswer> held_;  // until the gap is over
   std::chrono::steady_clock::time_point told_at_{};

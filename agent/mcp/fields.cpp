@@ -94,7 +94,14 @@ const char* words_for(Kind kind) {
 
 std::string number_text(double value) { return Json(value).dump(); }
 
+// No program can be given one: what stands behind it would be lost.
+bool has_nul(const Json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().find('\0') != std::string::npos;
+  return value.is_array() && std::any_of(value.begin(), value.end(), has_nul);
+}
+
 std::string objection(const Field& field, const Json& value) {
+  if (has_nul(value)) return field.name + " has a NUL character in it";
   if (!fits(field.kind, value)) return field.name + " has to be " + words_for(field.kind);
   if (value.is_number()) {
     const double number = value.get<double>();

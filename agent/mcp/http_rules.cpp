@@ -122,7 +122,7 @@ std::optional<HttpRefusal> refuse_request(const HttpRequest& request, const Http
   if (!are_equal_in_secret(token_of(request), options.token))
     return HttpRefusal{401, "the token is missing or wrong", {{"WWW-Authenticate", "Bearer"}}};
   if (request.target.substr(0, request.target.find('?')) != kHttpPath)
-    return HttpRefusal{404, std::string("there is only ") + kHttpPath + " here"};
+    return HttpRefusal{404, "there is nothing here but /mcp"};
   return refuse_form(request);
 }
 

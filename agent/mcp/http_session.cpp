@@ -136,7 +136,7 @@ class Session : public std::enable_shared_from_this<Session> {
           boost::system::error_code ignored;
           if (self->stream_.socket().available(ignored) > 0) return;  // its next request
           self->keep_ = false;
-          self->connection_->cut(self->stateless_ ? Call::Cut::cancelled : Call::Cut::gone);
+          self->connection_->cut(self->stateless_ ? Call::Cut::cancelled : Call::Cut::lost);
           self->close();
         });
   }
@@ -243,7 +243,7 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void lose() {
-    if (connection_) connection_->cut(Call::Cut::gone);
+    if (connection_) connection_->cut(stateless_ ? Call::Cut::cancelled : Call::Cut::lost);
     close();
   }
 

@@ -1,5 +1,6 @@
 #include "agent/mcp/http_transport.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include <boost/asio/ip/address.hpp>
@@ -20,6 +21,9 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+// Asio opens sockets without O_CLOEXEC. There is one thread, so nothing is started in between.
+void keep_from_children(int fd) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
 class Listener {
  public:
   Listener(asio::io_context& context, const Service& service, const HttpOptions& options)
@@ -31,6 +35,7 @@ class Listener {
     if (failed) return error("listen on", printable(options_.place.address), "it is no address");
     const tcp::endpoint endpoint(address, options_.place.port);
     acceptor_.open(endpoint.protocol(), failed);
+    if (!failed) keep_from_children(acceptor_.native_handle());
     if (!failed) acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
     if (!failed) acceptor_.bind(endpoint, failed);
     if (!failed) acceptor_.listen(asio::socket_base::max_listen_connections, failed);
@@ -62,6 +67,7 @@ class Listener {
       }
       if (connections_ < kMostHttpConnections) {
         ++connections_;
+        keep_from_children(socket.native_handle());
         serve_http_client(std::move(socket), service_, options_, [this] { --connections_; });
       }
       accept();

@@ -44,7 +44,7 @@ void discover(Connection& connection, const Asked& /*asked*/, const Reply& reply
   const auto& service = connection.service();
   Json capabilities{{"tools", Json::object()}};
   if (service.tasks != nullptr) capabilities["extensions"] = {{meta_key::kTasks, Json::object()}};
-  reply.result({{"supportedVersions", Json::array({kStatelessVersion, kHandshakeVersion})},
+  reply.result({{"supportedVersions", supported_versions()},
                 {"capabilities", std::move(capabilities)},
                 {"instructions", service.instructions},
                 {"ttlMs", kKeepMs},

@@ -29,13 +29,12 @@ Client client_of(const Json& info) {
   return {short_text(info, "name"), short_text(info, "version")};
 }
 
+Json supported_versions() { return Json::array({kStatelessVersion, kHandshakeVersion}); }
+
 RpcError unsupported_version(const std::string& requested) {
-  Json supported = Json::array({kStatelessVersion});
-  for (const auto version : kHandshakeVersions)
-    supported.push_back(version);
   return {rpc_code::kUnsupportedVersion,
           "protocol version \"" + printable(requested) + "\" is not spoken here",
-          {{"supported", std::move(supported)}, {"requested", printable(requested)}}};
+          {{"supported", supported_versions()}, {"requested", printable(requested)}}};
 }
 
 }  // namespace jobward::mcp

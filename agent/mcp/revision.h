@@ -41,7 +41,9 @@ const Json& member(const Json& object, const char* name);
 // Its text; empty where it is none.
 std::string text_member(const Json& object, const char* name);
 
-// -32022 with what is supported.
+// What a client is told: the newest of each way. Older handshakes are agreed to where one asks.
+Json supported_versions();
+// -32022 with them.
 RpcError unsupported_version(const std::string& requested);
 
 }  // namespace jobward::mcp

@@ -1,5 +1,8 @@
 #include "agent/setup/places.h"
 
+#include <array>
+#include <cstdlib>
+
 #include "agent/hooks/wrap.h"
 
 namespace jobward::setup {
@@ -44,10 +47,12 @@ std::vector<Registration> claude_code(const Wanted& wanted) {
   for (const char* event : {"PreToolUse", "PostToolUse", "PostToolUseFailure"})
     settings.hooks.push_back({event, claude_group(command, "Bash")});
   settings.hooks.push_back({"SessionStart", claude_group(command, nullptr)});
-  Json wake = claude_group(hook_command(wanted, " --wake"), nullptr);
-  wake["hooks"][0]["timeout"] = kWakeSeconds;
-  wake["hooks"][0]["asyncRewake"] = true;
-  settings.hooks.push_back({"Stop", std::move(wake)});
+  if (wanted.can_wake) {
+    Json wake = claude_group(hook_command(wanted, " --wake"), nullptr);
+    wake["hooks"][0]["timeout"] = kWakeSeconds;
+    wake["hooks"][0]["asyncRewake"] = true;
+    settings.hooks.push_back({"Stop", std::move(wake)});
+  }
   Registration mcp;
   mcp.what = "MCP server";
   mcp.server = server(wanted);
@@ -138,10 +143,16 @@ std::vector<Registration> registrations(const Wanted& wanted) {
 }
 
 std::vector<std::string> further_steps(const Wanted& wanted) {
+  std::vector<std::string> out;
   switch (wanted.agent) {
     case Agent::claude_code:
-      return {"restart Claude Code; `/hooks` and `/mcp` show both",
-              "do not allow `Bash(jobward run:*)` as a whole: that would allow every command"};
+      out = {"restart Claude Code; `/hooks` and `/mcp` show both",
+             "do not allow `Bash(jobward run:*)` as a whole: that would allow every command"};
+      if (!wanted.can_wake)
+        out.push_back(std::string("the hook that wakes an idle session was left out: `claude "
+                                  "--version` does not say ") +
+                      kWakingVersion + " or newer; install again then");
+      return out;
     case Agent::codex:
       return {"in Codex, open /hooks and trust the two hooks: until then they do not run"};
     case Agent::gemini:
@@ -149,7 +160,22 @@ std::vector<std::string> further_steps(const Wanted& wanted) {
     case Agent::cursor:
       return {"restart Cursor, and enable the server under Settings, MCP"};
   }
-  return {};
+  return out;
+}
+
+bool is_at_least(const std::string& version, const std::string& least) {
+  const auto numbers = [](const std::string& text) {
+    std::array<long, 3> out{-1, -1, -1};
+    const char* at = text.c_str();
+    for (auto& number : out) {
+      char* end = nullptr;
+      number = std::strtol(at, &end, 10);
+      if (end == at) return std::array<long, 3>{-1, -1, -1};
+      at = *end == '.' ? end + 1 : end;
+    }
+    return out;
+  };
+  return numbers(version) >= numbers(least);
 }
 
 bool is_our_hook(const std::string& command, Agent agent) {

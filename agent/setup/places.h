@@ -43,6 +43,9 @@ struct Wanted {
   std::string jobward;  // the program, an absolute path
   std::string home;
   std::string project;  // its root
+  // Claude Code: may the hook that wakes an idle session be put there? Where it knows no
+  // asyncRewake, it would hold each turn up until a job has ended.
+  bool can_wake = false;
   std::function<std::optional<std::string>(const char*)> environment;
 };
 
@@ -52,6 +55,11 @@ std::vector<Registration> registrations(const Wanted& wanted);
 
 // What the user has to do besides, a line each.
 std::vector<std::string> further_steps(const Wanted& wanted);
+
+// The first version of Claude Code for which asyncRewake is known to work.
+inline constexpr const char* kWakingVersion = "2.1.112";
+// "2.1.332 (Claude Code)" is at least "2.1.112". Not where it is no version.
+bool is_at_least(const std::string& version, const std::string& least);
 
 // Is this command of a hook one of ours, wherever the program lay?
 bool is_our_hook(const std::string& command, Agent agent);

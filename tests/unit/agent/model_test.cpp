@@ -77,18 +77,16 @@ TEST_CASE("model: Lower, unknown and unproved models do not pass") {
 }
 
 TEST_CASE("permission rules: Deny and ask rules about shell commands are found and matched") {
-  const auto rules = shell_rules(R"({"permissions":{"deny":["Bash(rm:*)","Read(x)"],
-      "ask":["Bash(git push *)"],"allow":["Bash(make:*)"]
-}
-})");
+  const auto rules = shell_rules(R"json({"permissions":{"deny":["Bash(rm:*)","Read(x)"],
+      "ask":["Bash(git push *)"],"allow":["Bash(make:*)"]}})json");
   CHECK(rules == std::vector<std::string>{"rm:*", "git push *"});
-CHECK(is_ruled(rules, "rm -rf build && make"));
-CHECK(is_ruled(rules, "make; git push origin"));
-CHECK(is_ruled(rules, "git push"));
-CHECK_FALSE(is_ruled(rules, "make"));
-CHECK(is_ruled({"*"}, "make"));
-CHECK(shell_rules("no JSON").empty());
-CHECK(shell_rules(R"({"permissions":{"deny":7}})").empty());
+  CHECK(is_ruled(rules, "rm -rf build && make"));
+  CHECK(is_ruled(rules, "make; git push origin"));
+  CHECK(is_ruled(rules, "git push"));
+  CHECK_FALSE(is_ruled(rules, "make"));
+  CHECK(is_ruled({"*"}, "make"));
+  CHECK(shell_rules("no JSON").empty());
+  CHECK(shell_rules(R"({"permissions":{"deny":7}})").empty());
 }
 
 TEST_CASE("slow list: One that took long is known until it is quick again") {

@@ -10,8 +10,9 @@ using namespace jobward::setup;
 namespace {
 
 Wanted wanted(Agent agent, Scope scope = Scope::user) {
-  return {agent,     scope,       "/opt/j w/jobward",
-          "/home/u", "/home/u/p", [](const char*) { return std::optional<std::string>(); }};
+  return {agent, scope, "/opt/j w/jobward", "/home/u", "/home/u/p", true, [](const char*) {
+            return std::optional<std::string>();
+          }};
 }
 std::string with(const std::string& text, const Registration& registration, Agent agent) {
   const auto out = with_ours(text, registration, agent);
@@ -97,6 +98,20 @@ TEST_CASE("setup: Codex's TOML keeps every byte around ours") {
   CHECK_FALSE(with_ours("[mcp_servers.jobward]\ncommand = \"x\"\n", registration, Agent::codex));
   CHECK_FALSE(with_ours("no toml", registration, Agent::codex));
   CHECK_FALSE(with_ours("# jobward: end\n", registration, Agent::codex));
+}
+
+TEST_CASE("setup: The hook that wakes is left out where it would hold up each turn") {
+  auto old = wanted(Agent::claude_code);
+  old.can_wake = false;
+  const auto without_it = registrations(old)[0];
+  for (const auto& hook : without_it.hooks)
+    CHECK(hook.event != "Stop");
+  CHECK(registrations(wanted(Agent::claude_code))[0].hooks.back().event == "Stop");
+  CHECK(is_at_least("2.1.332 (Claude Code)", "2.1.112"));
+  CHECK(is_at_least("2.1.112", "2.1.112"));
+  CHECK_FALSE(is_at_least("2.1.99", "2.1.112"));
+  CHECK_FALSE(is_at_least("claude: not found", "2.1.112"));
+  CHECK_FALSE(is_at_least("", "2.1.112"));
 }
 
 TEST_CASE("setup: Where the settings of each agent lie") {
