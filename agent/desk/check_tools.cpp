@@ -35,6 +35,15 @@ std::string errors_of(const ProgramEnd& end) {
   return told_errors(end, kNames);
 }
 
+// The argument that would be taken for an option of the subcommand; empty: none.
+std::string option_in(const Json& arguments) {
+  for (const char* name : {"stamp", "review"})
+    if (text_of(arguments, name).starts_with("-")) return name;
+  for (const auto& contract : texts_of(arguments, "contracts"))
+    if (contract.starts_with("-")) return "contracts";
+  return {};
+}
+
 // Turns what a subcommand has said into an answer.
 using Reading = std::function<mcp::ToolAnswer(const ProgramEnd&)>;
 
@@ -44,6 +53,10 @@ void ask(Desk& desk, const std::shared_ptr<mcp::Call>& call, std::vector<std::st
   const auto directory = directory_of(text_of(call->arguments(), "cwd"));
   if (!directory) {
     call->answer(mcp::tool_error(directory.error().message()));
+    return;
+  }
+  if (const auto name = option_in(call->arguments()); !name.empty()) {
+    call->answer(mcp::tool_error(name + " must not begin with a dash: it would be an option"));
     return;
   }
   const auto program =
@@ -56,7 +69,9 @@ void ask(Desk& desk, const std::shared_ptr<mcp::Call>& call, std::vector<std::st
                          else
                            call->answer(reading(*end));
                        });
-  call->on_cut([program](mcp::Call::Cut) { program->kill(); });
+  call->on_cut([program](mcp::Call::Cut how) {
+    if (how != mcp::Call::Cut::lost) program->kill();
+  });
 }
 
 Json parsed(const ProgramEnd& end) { return Json::parse(end.output, nullptr, false); }

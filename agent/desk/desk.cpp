@@ -26,6 +26,8 @@ namespace asio = boost::asio;
 
 // Where an event is lost, or there is no inotify: nobody waits longer than this in vain.
 constexpr std::chrono::milliseconds kLookAnyway{5000};
+// Each look costs an open file for each open run.
+constexpr std::chrono::seconds kReap{1};
 
 std::pair<std::uint64_t, std::uint64_t> identity_of(const std::string& path) {
   struct stat info {};
@@ -87,6 +89,19 @@ Result<std::string> directory_of(const std::string& cwd) {
 
 Desk::Desk(asio::io_context& context) : context_(context), locks_(context), timer_(context) {}
 
+struct Desk::Turn final : ProgramCall {
+  Turn(ProgramOrder what, Then call) : order(std::move(what)), then(std::move(call)) {}
+  void kill() override {
+    if (going)
+      going->kill();
+    else
+      then = nullptr;
+  }
+  ProgramOrder order;
+  Then then;
+  std::shared_ptr<ProgramCall> going;
+};
+
 Result<cli::RunDesk*> Desk::open() {
   auto opened = cli::open_run_desk(cli::say);
   if (!opened) return tl::unexpected(std::move(opened).error());
@@ -100,8 +115,12 @@ Result<cli::RunDesk*> Desk::runs() {
   if (!runs_) return open();
   const auto now = identity_of(profiles::database_path(runs_->records.directory.path));
   if (now != database_ || !runs_->records.store) return open();
-  for (const auto& line : launcher::reap_lost(runs_->reaping()))
-    cli::say(line);
+  const auto moment = std::chrono::steady_clock::now();
+  if (moment - reaped_ >= kReap) {
+    reaped_ = moment;
+    for (const auto& line : launcher::reap_lost(runs_->reaping()))
+      cli::say(line);
+  }
   return runs_.get();
 }
 
@@ -123,6 +142,7 @@ int Desk::when_ended(const std::string& run, std::function<void()> then) {
   const int id = next_++;
   waiting_[id] = {run, std::move(then)};
   // At once: it may have ended already.
+  soon_ = true;
   look_after(std::chrono::milliseconds(0));
   return id;
 }
@@ -165,6 +185,7 @@ void Desk::look_after(std::chrono::milliseconds delay) {
 }
 
 void Desk::look() {
+  soon_ = false;
   std::map<std::string, bool> alive;
   std::vector<std::function<void()>> ended;
   for (auto entry = waiting_.begin(); entry != waiting_.end();) {
@@ -181,7 +202,8 @@ void Desk::look() {
   }
   for (const auto& then : ended)
     then();
-  if (!waiting_.empty()) look_after(kLookAnyway);
+  // Unless one of them waits for the next run already.
+  if (!waiting_.empty() && !soon_) look_after(kLookAnyway);
 }
 
 std::shared_ptr<ProgramCall> Desk::run_jobward(std::vector<std::string> arguments,
@@ -197,7 +219,25 @@ std::shared_ptr<ProgramCall> Desk::run_jobward(std::vector<std::string> argument
       order.environment.emplace_back(*entry);
   order.environment.push_back("PWD=" + cwd);
   order.environment.push_back("JOBWARD_ACTOR=" + hooks::claims_text(claims_of(client)));
-  return ProgramCall::start(context_, order, std::move(then));
+  const auto turn = std::make_shared<Turn>(std::move(order), std::move(then));
+  turns_.push_back(turn);
+  next_turn();
+  return turn;
+}
+
+void Desk::next_turn() {
+  while (programs_ < kMostPrograms && !turns_.empty()) {
+    const auto turn = std::move(turns_.front());
+    turns_.pop_front();
+    if (!turn->then) continue;
+    ++programs_;
+    turn->going = ProgramCall::start(context_, turn->order, [this, turn](Result<ProgramEnd> end) {
+      --programs_;
+      turn->going.reset();
+      next_turn();
+      if (const auto then = std::exchange(turn->then, nullptr)) then(std::move(end));
+    });
+  }
 }
 
 }  // namespace jobward::desk

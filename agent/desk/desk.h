@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +24,8 @@ namespace jobward::desk {
 // Who calls, as runs and the ledger have it: what JOBWARD_ACTOR says already, and the client.
 std::map<std::string, std::string> claims_of(const mcp::Client& client);
 
+inline constexpr int kMostPrograms = 16;
+
 class Desk {
  public:
   explicit Desk(boost::asio::io_context& context);
@@ -34,6 +37,9 @@ class Desk {
   // Opened anew where the database was replaced. Runs without a supervisor are closed meanwhile.
   // Valid until the next call.
   Result<cli::RunDesk*> runs();
+
+  // The next runs() closes what nobody supervises, however short ago it was looked for.
+  void reap_now() { reaped_ = {}; }
 
   // Works with a session in that directory (empty: ours), with its configuration and policy. The
   // session has the records while `work` goes on.
@@ -51,12 +57,16 @@ class Desk {
   // Runs the context until all is done, or so long.
   void keep_promises(std::chrono::milliseconds most);
 
-  // `jobward` with these arguments, as this client.
+  // `jobward` with these arguments, as this client; at most kMostPrograms at once, the others wait.
   std::shared_ptr<ProgramCall> run_jobward(std::vector<std::string> arguments,
                                            const std::string& cwd, const mcp::Client& client,
                                            ProgramCall::Then then);
 
  private:
+  // A program that waits for its turn, or has had it.
+  struct Turn;
+  void next_turn();
+
   struct Waiting {
     std::string run;
     std::function<void()> then;
@@ -74,6 +84,10 @@ class Desk {
   std::map<int, Waiting> waiting_;
   int next_ = 1;
   int promises_ = 0;
+  std::deque<std::shared_ptr<Turn>> turns_;
+  int programs_ = 0;
+  std::chrono::steady_clock::time_point reaped_{};
+  bool soon_ = false;  // somebody has begun to wait since it was looked last
   boost::asio::posix::stream_descriptor locks_;
   boost::asio::steady_timer timer_;
   std::array<char, 4096> events_{};

@@ -119,19 +119,31 @@ void declare(CLI::App& app, Options& options) {
   app.footer("Reads the event as JSON from stdin. `jobward install AGENT` sets it up.");
 }
 
+// Whatever goes wrong with the model's hook, the step does not go on: 2 blocks in all agents.
+int block(const std::string& reason) {
+  std::fprintf(stderr, "Jobward: which model serves is not known: %s\n", reason.c_str());
+  return exit_code::kUsage;
+}
+
+int run_model_hook(const Options& options) {
+  const auto agent = hooks::agent_from(options.on_behalf);
+  if (!agent) return block("there is no agent \"" + printable(options.on_behalf) + "\"");
+  if (options.min_tier.empty()) return block("--min-tier is missing");
+  const auto input = read_fd(STDIN_FILENO, "the hook's input", hooks::kLongestInput);
+  if (!input) return block(input.error().message());
+  return answer_about_model(*agent, *input, options.min_tier);
+}
+
 int run_hook(const Options& options) {
-  const bool model = options.agent == "model";
-  const auto agent = hooks::agent_from(model ? options.on_behalf : options.agent);
+  const auto agent = hooks::agent_from(options.agent);
   if (!agent)
-    return usage("there is no agent \"" + printable(model ? options.on_behalf : options.agent) +
-                 "\": claude-code, codex, gemini, cursor");
-  if (model && options.min_tier.empty()) return usage("model needs --min-tier");
+    return usage("there is no agent \"" + printable(options.agent) +
+                 "\": claude-code, codex, gemini, cursor, or model");
   const auto input = read_fd(STDIN_FILENO, "the hook's input", hooks::kLongestInput);
   if (!input) {
     log_problem(input.error().message());
     return answer(*agent, "", options);
   }
-  if (model) return answer_about_model(*agent, *input, options.min_tier);
   if (options.wake) return wait_to_wake(*agent, *input);
   return answer(*agent, *input, options);
 }
@@ -145,10 +157,12 @@ int hook_command(const cli::Arguments& arguments) {
   declare(app, options);
   if (const auto status = cli::parse_options(app, arguments.options, kNoOrder)) return *status;
   if (arguments.command) return usage("no command is expected here");
+  const bool model = options.agent == "model";
   try {
-    return run_hook(options);
+    return model ? run_model_hook(options) : run_hook(options);
   } catch (const std::exception& broken) {
     log_problem(std::string("internal error: ") + broken.what());
+    if (model) return block(broken.what());
     return options.fail_closed ? exit_code::kUsage : 0;
   }
 }

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/hooks/model.h"
 #include "agent/hooks/permission_rules.h"
+#include "agent/hooks/shell_text.h"
 #include "agent/hooks/weigh.h"
 #include "agent/hooks/wrap.h"
 #include "cli/child_program.h"
@@ -44,26 +46,41 @@ bool is_same_file(const std::string& a, const std::string& b) {
 
 // The files in which Claude Code looks for its permission rules.
 std::vector<std::string> rule_files(const std::string& project) {
-  const auto config = cli::environment_variable("CLAUDE_CONFIG_DIR");
-  const auto home = cli::environment_variable("HOME");
-  std::vector<std::string> out{"/etc/claude-code/managed-settings.json",
-                               project + "/.claude/settings.json",
-                               project + "/.claude/settings.local.json"};
-  if (config)
+  const std::string managed = "/etc/claude-code/managed-settings";
+  std::vector<std::string> out{managed + ".json"};
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(managed + ".d", failure), end;
+       !failure && entry != end; entry.increment(failure))
+    out.push_back(entry->path());
+  std::vector<std::string> roots{project};
+  if (const auto root = cli::environment_variable("CLAUDE_PROJECT_DIR")) roots.push_back(*root);
+  for (const auto& root : roots)
+    for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
+      out.push_back(root + name);
+  if (const auto config = cli::environment_variable("CLAUDE_CONFIG_DIR"))
     out.push_back(*config + "/settings.json");
-  else if (home)
+  else if (const auto home = cli::environment_variable("HOME"))
     out.push_back(*home + "/.claude/settings.json");
   return out;
 }
 
-bool is_ruled_by_user(const hooks::Event& event, const std::string& project) {
+// Would wrapping keep a rule of the user's from being seen, or let one allow what it did not mean?
+bool is_ruled_by_user(const hooks::Event& event, const std::string& project,
+                      const std::string& wrapped) {
   if (event.agent != hooks::Agent::claude_code) return false;
   std::vector<std::string> rules;
+  std::vector<std::string> allowed;
+  const auto add = [](std::vector<std::string> more, std::vector<std::string>& to) {
+    for (auto& rule : more)
+      to.push_back(std::move(rule));
+  };
   for (const auto& file : rule_files(project))
-    if (const auto text = read_file(file, 1U << 20U))
-      for (auto& rule : hooks::shell_rules(*text))
-        rules.push_back(std::move(rule));
-  return hooks::is_ruled(rules, event.command);
+    if (const auto text = read_file(file, 1U << 20U)) {
+      add(hooks::shell_rules(*text), rules);
+      add(hooks::allowed_rules(*text), allowed);
+    }
+  if (hooks::is_ruled(rules, event.command)) return true;
+  return hooks::is_ruled(allowed, wrapped) && !hooks::is_ruled(allowed, event.command);
 }
 
 // It knows no sizes: a light command must not cost a walk through the directories it names.
@@ -108,10 +125,6 @@ Result<cli::Preflight> look_ahead(const hooks::Event& event) {
 
 Decision deny(std::string text) { return {Kind::deny, "", std::move(text)}; }
 
-std::string wrapped_command(const hooks::Event& event) {
-  return hooks::wrapped(event.command, typed_jobward(), claims_of(event));
-}
-
 // For a text in a reason: without the claims, which are no part of what is to be understood.
 std::string advised_command(const hooks::Event& event, const std::string& options = {}) {
   return typed_jobward() + " run" + options + " -- bash -c " + hooks::quoted_word(event.command);
@@ -135,30 +148,38 @@ Decision when_no_room(const hooks::Weight& weight, const hooks::Event& event,
               " To let it wait its turn in the background: " + advised_command(event, " --detach"));
 }
 
-Decision wrap_or_advise(const hooks::Weight& weight, const hooks::Event& event) {
-  if (!weight.changes_shell.empty())
-    return deny(heavy_words(weight) + " and changes the shell (" + printable(weight.changes_shell) +
-                "), which would be lost under Jobward. If only this command needs that, run it "
-                "whole: " +
-                advised_command(event, " --no-wait") +
-                "  Else do that first, and the "
-                "heavy part in a command of its own.");
-  if (weight.in_background)
-    return deny(heavy_words(weight) +
-                " and goes on in the background (&), where Jobward would end "
-                "it with the command. Without the & and in the background of Jobward: " +
-                typed_jobward() +
-                " run --detach -- COMMAND; `jobward wait` and `jobward logs` "
-                "then ask for it.");
+// What cannot be wrapped as it is; absent: it can.
+std::optional<Decision> advise_otherwise(const hooks::Weight& weight, const hooks::Event& event) {
   if (event.command.size() > kLongestWord)
     return deny(heavy_words(weight) + " and has " + std::to_string(event.command.size()) +
                 " bytes, more than the kernel takes in one word of a command line. Write it to a "
                 "file and run that under Jobward: " +
                 typed_jobward() + " run --no-wait -- bash FILE");
-  auto command = wrapped_command(event);
-  if (hooks::can_replace(event.agent)) return {Kind::wrap, std::move(command), ""};
-  return deny(heavy_words(weight) +
-              " and has to run under a memory limit. Run this instead: " + command);
+  if (weight.in_background)
+    return deny(heavy_words(weight) +
+                " and goes on in the background (&), where Jobward would end it with the command. "
+                "Without the & and in the background of Jobward: " +
+                typed_jobward() +
+                " run --detach -- COMMAND; `jobward wait` and `jobward logs` "
+                "then ask for it.");
+  if (!weight.changes_shell.empty())
+    return deny(heavy_words(weight) + " and changes the shell (" + printable(weight.changes_shell) +
+                "), which would be lost under Jobward. If only this command needs that, run it "
+                "whole: " +
+                advised_command(event, " --no-wait") +
+                "  Else do that first, and the heavy part in a command of its own.");
+  return std::nullopt;
+}
+
+// A tier of model that a run in it requires is judged here, where it is known who asks: the run
+// itself knows the session's transcript, not a subagent's.
+std::optional<Decision> judge_models(const hooks::Weight& weight, const hooks::Event& event,
+                                     const HookDesk& desk) {
+  for (const auto& tier : weight.required_models) {
+    const auto verdict = hooks::judge_model(hooks::served_model(event), tier, desk.settings.tiers);
+    if (!verdict.passed) return deny("Jobward: " + verdict.reason);
+  }
+  return std::nullopt;
 }
 
 // Experience, over what its name tells: it took long the last time, or past runs of it were.
@@ -255,9 +276,15 @@ Result<HookDesk> open_hook_desk(const hooks::Event& event) {
   const auto cwd = cli::working_directory();
   if (cwd) desk.project = profiles::find_project(real_path(*cwd), desk.files).root;
   auto config = cli::load_config(::geteuid(), cli::environment_variable, desk.project);
+  if (!config) {
+    // What a project's file says wrong must not switch the hook off.
+    desk.state.log(config.error().message(), desk.clock.wall_ms());
+    config = cli::load_config(::geteuid(), cli::environment_variable, {});
+  }
   if (!config) return tl::unexpected(std::move(config).error());
+  // Not to stderr: an agent may show that with every command.
   for (const auto& warning : config->warnings)
-    cli::say(warning);
+    desk.state.log(warning, desk.clock.wall_ms());
   desk.settings = std::move(config->hooks);
   return desk;
 }
@@ -284,19 +311,44 @@ Result<Decision> decide_before(const hooks::Event& event, HookDesk& desk) {
   if (!weight.goes_round.empty())
     return deny("Jobward: not allowed from an agent: " + weight.goes_round +
                 ". Ask for a review (`jobward review request`), or let a person do it.");
+  if (const auto denial = judge_models(weight, event, desk)) return *denial;
   if (weight.wrapped) return Decision();
   learn_weight(event, desk, weight);
   if (!weight.heavy) {
-    if (!event.in_background && weight.changes_shell.empty())
+    // Where a person is asked first, that would count as the command's time.
+    if (!event.in_background && event.asks_nobody)
       desk.state.begin(event.call, desk.clock.wall_ms());
     return Decision();
   }
-  if (is_ruled_by_user(event, desk.project)) return Decision();
+  if (const auto advice = advise_otherwise(weight, event)) return *advice;
+  auto command = hooks::wrapped(event.command, typed_jobward(), claims_of(event));
+  if (is_ruled_by_user(event, desk.project, command)) return Decision();
   // Where nobody can tell (a policy that cannot be obeyed), `jobward run` says so itself.
   const auto ahead = look_ahead(event);
   if (ahead && ahead->decision.verdict != launcher::Verdict::fits)
     return when_no_room(weight, event, *ahead);
-  return wrap_or_advise(weight, event);
+  if (hooks::can_replace(event.agent)) return Decision{Kind::wrap, std::move(command), ""};
+  return deny(heavy_words(weight) +
+              " and has to run under a memory limit. Run this instead: " + command);
+}
+
+// What a wrapped command was before: the text behind `-- bash -c`.
+std::optional<std::string> original_of(const std::string& command) {
+  const auto text = hooks::read_shell(command);
+  if (text.commands.size() != 1) return std::nullopt;
+  const auto& words = text.commands.front().words;
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  if (words.end() - dashes != 4 || dashes[1] != "bash" || dashes[2] != "-c") return std::nullopt;
+  return dashes[3];
+}
+
+// So that one that has become quick is not heavy for ever.
+Status note_run(const hooks::Event& event, const HookDesk& desk, const profiles::RunRecord& run) {
+  const auto original = original_of(event.command);
+  const auto wall = run.ending ? run.ending->usage.get(Metric::wall) : std::nullopt;
+  if (!original || !wall) return {};
+  return desk.state.note(HookState::key_of(*original, desk.project), *wall,
+                         desk.settings.slow_seconds, desk.clock.wall_ms());
 }
 
 Result<Decision> tell_after(const hooks::Event& event, HookDesk& desk) {
@@ -304,7 +356,9 @@ Result<Decision> tell_after(const hooks::Event& event, HookDesk& desk) {
                     event.command.find(" run ") != std::string::npos;
   if (ours) {
     const auto run = run_of_call(event, desk);
-    return run ? tell_of_run(*run) : Decision();
+    if (!run) return Decision();
+    JOBWARD_RETURN_IF_ERROR(note_run(event, desk, *run));
+    return tell_of_run(*run);
   }
   const auto now = desk.clock.wall_ms();
   const auto begun = desk.state.take_begin(event.call);

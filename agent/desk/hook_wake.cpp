@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <map>
+#include <functional>
+#include <set>
 
 #include "agent/desk/desk.h"
 #include "agent/desk/job_view.h"
@@ -23,6 +25,7 @@ namespace {
 constexpr int kWakes = 2;
 constexpr int kQuiet = 0;
 constexpr int kMostLooked = 500;
+constexpr std::chrono::seconds kLookForMore{2};
 
 // One of them waits for a session at a time. The lock goes with the process.
 std::optional<Fd> only_one(const std::string& state, const std::string& conversation) {
@@ -74,14 +77,26 @@ int wait_to_wake(hooks::Agent agent, const std::string& input) {
   if (!runs) return kQuiet;
   const auto lock = only_one((*runs)->records.directory.path, event->conversation + event->cwd);
   if (!lock) return kQuiet;
-  const auto jobs = open_jobs(**runs, *event);
-  if (jobs.empty()) return kQuiet;
   std::string ended;
-  for (const auto& job : jobs)
-    desk.when_ended(job, [&context, &ended, job] {
-      ended = job;
-      context.stop();
+  std::set<std::string> watched;
+  boost::asio::steady_timer again(context);
+  // Jobs that are started later in the session are waited for as well.
+  const std::function<void()> look = [&] {
+    runs = desk.runs();
+    if (runs)
+      for (const auto& job : open_jobs(**runs, *event))
+        if (watched.insert(job).second)
+          desk.when_ended(job, [&context, &ended, job] {
+            ended = job;
+            context.stop();
+          });
+    again.expires_after(kLookForMore);
+    again.async_wait([&](const auto& failed) {
+      if (!failed) look();
     });
+  };
+  look();
+  if (watched.empty()) return kQuiet;
   context.run();
   runs = desk.runs();
   if (!runs) return kQuiet;

@@ -67,12 +67,19 @@ void show(const Edit& edit) {
     std::printf("  + %s\n", printable(after[i]).c_str());
 }
 
+// What was there before the first change stays, whatever is written later.
 Status keep_before(const Edit& edit) {
-  if (!edit.before) return {};
-  return write_file_atomic(edit.path + ".before-jobward", *edit.before);
+  const std::string kept = edit.path + ".before-jobward";
+  if (!edit.before || ::access(kept.c_str(), F_OK) == 0) return {};
+  return write_file_atomic(kept, *edit.before);
 }
 
 Status write(const Edit& edit) {
+  const auto now = text_of(edit.path);
+  if (!now) return tl::unexpected(now.error());
+  if (*now != edit.before)
+    return error("write", printable(edit.path),
+                 "it was changed meanwhile; nothing was written there, do it again");
   const auto slash = edit.path.rfind('/');
   JOBWARD_RETURN_IF_ERROR(make_private_directories(edit.path.substr(0, slash)));
   JOBWARD_RETURN_IF_ERROR(keep_before(edit));

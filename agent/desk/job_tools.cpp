@@ -44,6 +44,7 @@ void stop_job(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
 
 constexpr int kListed = 8;
 constexpr int kMostListed = 100;
+constexpr int kMostOpen = 200;  // that may stand before those that have ended
 
 Json line_of(const cli::RunDesk& desk, const profiles::RunRecord& run) {
   constexpr std::size_t kShown = 48;
@@ -69,16 +70,18 @@ Result<Json> list_jobs(Desk& desk, const mcp::Call& call) {
   query.project = text_of(arguments, "project");
   const auto which = text_of(arguments, "which");
   query.open_only = which == "open";
+  const auto wanted = static_cast<std::size_t>(query.limit);
+  if (which == "ended") query.limit += kMostOpen;
   const auto records = (*runs)->records.store->history(query);
   if (!records) return tl::unexpected(records.error());
   Json list = Json::array();
   std::size_t open = 0;
   for (const auto& run : *records) {
     if (!run.ending) ++open;
-    if (which == "ended" && !run.ending) continue;
+    if ((which == "ended" && !run.ending) || list.size() == wanted) continue;
     list.push_back(line_of(**runs, run));
   }
-  const bool more = records->size() == static_cast<std::size_t>(query.limit);
+  const bool more = list.size() == wanted;
   return Json{{"jobs", std::move(list)},
               {"open_jobs", open},
               {"more", more},

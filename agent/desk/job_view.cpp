@@ -21,6 +21,7 @@ using mcp::Kind;
 
 constexpr std::size_t kLongestCommand = 160;
 constexpr std::size_t kLongestCause = 400;
+constexpr double kMebibyte = 1048576;
 
 Json whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 Json tenths(double value) { return std::round(value * 10) / 10; }
@@ -49,7 +50,7 @@ std::string running_advice(const cli::LiveRun& run) {
 std::string memory_advice(std::optional<double> suggested) {
   if (suggested)
     return "It needed more memory than it was given. Start it again with memory_limit " +
-           std::to_string(static_cast<std::int64_t>(std::ceil(*suggested / 1048576))) +
+           std::to_string(static_cast<std::int64_t>(*suggested / kMebibyte)) +
            "M, or make it need less.";
   return "It needed more memory than it was given, and there is no more here: make it need less "
          "(smaller batches, fewer workers).";
@@ -85,8 +86,8 @@ std::string ended_advice(const profiles::RunRecord& run, std::optional<double> s
       return "There was no room and it was not started: try again later, or with if_no_room "
              "\"queue\".";
     case Outcome::refused:
-      return "It was refused and not started; the cause says by what. Do not go round it: a person "
-             "can allow it.";
+      return "It was refused and not started; the cause says by what. Where that is a policy or a "
+             "review, do not go round it: a person can allow it.";
     case Outcome::launch_failed:
       return "It could not be started; the cause says why.";
     case Outcome::supervisor_lost:
@@ -215,11 +216,18 @@ mcp::Task task_of(const cli::RunDesk& desk, const profiles::RunRecord& run,
   out.message = out.answer.content["advice"].get<std::string>();
   if (!run.ending) return out;
   const auto outcome = run.ending->outcome;
-  out.message = std::string(to_string(outcome)) + ": " +
-                out.answer.content["cause"].get<std::string>() + ". " + out.message;
+  const std::string cause =
+      std::string(to_string(outcome)) + ": " + out.answer.content["cause"].get<std::string>();
+  // In a list nobody has worked out what to give it.
+  const bool half_known = needs_more_memory(run) && !suggested_memory;
+  out.message = half_known ? cause : cause + ". " + out.message;
+  const bool never_ran = outcome == Outcome::refused || outcome == Outcome::not_admitted ||
+                         outcome == Outcome::launch_failed;
+  out.answer.failed = never_ran;
   out.state = outcome == Outcome::stopped || outcome == Outcome::cancelled
                   ? mcp::Task::State::cancelled
-                  : mcp::Task::State::completed;
+              : never_ran ? mcp::Task::State::failed
+                          : mcp::Task::State::completed;
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "agent/desk/commands.h"
 #include "agent/desk/desk.h"
@@ -64,6 +65,8 @@ Result<std::string> find_token(const Options& options) {
     token = std::move(*read);
   } else if (const auto named = cli::environment_variable(kTokenVariable)) {
     token = *named;
+    // No job's to know.
+    ::unsetenv(kTokenVariable);
   } else {
     auto made = new_run_id();
     auto more = new_run_id();
@@ -129,8 +132,8 @@ int mcp_command(const cli::Arguments& arguments) {
   const mcp::Service service{"jobward",        "Jobward",   cli::kVersion,         kInstructions,
                              make_tools(desk), tasks.get(), context.get_executor()};
   if (!options.http.empty()) return serve_over_http(context, service, options);
-  const auto served = mcp::serve_stdio(context, service, STDIN_FILENO, STDOUT_FILENO);
-  desk.keep_promises(kPromisesMost);
+  const auto served = mcp::serve_stdio(context, service, STDIN_FILENO, STDOUT_FILENO,
+                                       [&desk] { desk.keep_promises(kPromisesMost); });
   if (!served) return cli::failure("mcp", served.error().message(), exit_code::kLauncherFailed);
   return 0;
 }

@@ -123,7 +123,8 @@ class Going final : public ProgramCall {
   void drain(asio::posix::stream_descriptor& from, std::string& text, Buffer& buffer) {
     from.non_blocking(true);
     boost::system::error_code failed;
-    while (!failed) {
+    // One that it has left behind may write on and on.
+    while (!failed && !end_.cut) {
       const auto got = from.read_some(asio::buffer(buffer), failed);
       keep(text, buffer, got);
     }
@@ -169,7 +170,13 @@ Result<std::shared_ptr<Going>> begin(asio::io_context& context, const ProgramOrd
   auto pid = spawn(order, *out, *errors);
   if (!pid) return tl::unexpected(std::move(pid).error());
   auto process = host::open_pidfd(*pid);
-  if (!process) return tl::unexpected(std::move(process).error());
+  if (!process) {
+    // Nobody could wait for it: it is ended at once, before it has begun anything that lasts.
+    ::kill(-*pid, SIGKILL);
+    while (::waitpid(*pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return tl::unexpected(std::move(process).error());
+  }
   auto going = std::make_shared<Going>(context, *pid, std::move(*process), std::move(*out),
                                        std::move(*errors), std::move(then));
   going->begin();

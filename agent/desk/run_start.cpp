@@ -20,7 +20,8 @@ std::string advice_for(int status) {
     return "There is no room now and nothing was started: try again later, or with if_no_room "
            "\"queue\".";
   if (status == exit_code::kRefused)
-    return "It was refused and nothing was started. Do not go round it: a person can allow it.";
+    return "It was refused and nothing was started. Where a policy or a review did it, do not go "
+           "round it: a person can allow it.";
   return "Nothing was started.";
 }
 
@@ -98,7 +99,8 @@ void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string
       stop_run(desk, run, call->client(), [](const mcp::ToolAnswer&) {});
     return;
   }
-  if (call->wants_task()) {
+  // One that ends with its client is waited for: a task outlives it.
+  if (call->wants_task() && !bound) {
     auto runs = desk.runs();
     const auto record = runs ? cli::look_up_run(**runs, run) : tl::unexpected(runs.error());
     if (record) {

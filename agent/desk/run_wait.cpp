@@ -89,10 +89,14 @@ class Wait : public std::enable_shared_from_this<Wait> {
       text += ", memory " + format_bytes(*live.memory_bytes);
       if (limit != nullptr) text += " of " + format_bytes(limit->value);
     }
+    // Since the call: what it has waited in the queue counts, and it always grows.
+    const std::chrono::duration<double> since = std::chrono::steady_clock::now() - begun_;
     // A total that is passed would be none.
     std::optional<double> total;
-    if (wall != nullptr && wall->p50 > live.elapsed_seconds) total = wall->p50;
-    call_->progress(live.elapsed_seconds, total, text);
+    if (wall != nullptr && wall->p50 > live.elapsed_seconds)
+      total = since.count() - live.elapsed_seconds + wall->p50;
+    if (total && *total <= since.count()) total.reset();
+    call_->progress(since.count(), total, text);
   }
 
   Desk& desk_;
@@ -100,6 +104,7 @@ class Wait : public std::enable_shared_from_this<Wait> {
   RunWait wanted_;
   asio::steady_timer patience_;
   asio::steady_timer told_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   int waiting_ = 0;
   bool over_ = false;
 };

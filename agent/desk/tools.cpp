@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <utility>
 
 #include "agent/desk/job_view.h"
@@ -19,6 +20,7 @@ constexpr double kGrowth = 2;
 constexpr double kWorthAnotherTry = 1.1;
 
 constexpr std::size_t kTail = 700;
+constexpr double kMebibyte = 1048576;
 
 void append(std::vector<mcp::Tool>& to, std::vector<mcp::Tool> more) {
   for (auto& tool : more)
@@ -92,6 +94,8 @@ std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& ru
     const bool known = next != nullptr && !ahead->preview.plan.guessed;
     if (known && next->value > had->value * kWorthAnotherTry) wanted = next->value;
     if (wanted > most) wanted = most;
+    // Whole mebibytes, rounded down: all that there is, rounded up, could never fit.
+    wanted = std::floor(wanted / kMebibyte) * kMebibyte;
     if (wanted > had->value * kWorthAnotherTry) out = wanted;
     return Json();
   });
@@ -103,7 +107,14 @@ std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& ru
 Result<Json> told_job(Desk& desk, const std::string& reference) {
   auto runs = desk.runs();
   if (!runs) return tl::unexpected(std::move(runs).error());
-  const auto run = cli::look_up_run(**runs, reference);
+  auto run = cli::look_up_run(**runs, reference);
+  if (run && !run->ending && !(*runs)->is_alive(run->request.id)) {
+    // Nobody closes it but us.
+    desk.reap_now();
+    runs = desk.runs();
+    if (!runs) return tl::unexpected(std::move(runs).error());
+    run = cli::look_up_run(**runs, reference);
+  }
   if (!run) return tl::unexpected(run.error());
   const auto suggested = suggested_memory(desk, *run);
   runs = desk.runs();

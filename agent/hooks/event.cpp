@@ -101,6 +101,8 @@ Moment moment_of(Agent agent, const std::string& name, const std::string& tool) 
   return found == kEvents.end() ? Moment::other : found->moment;
 }
 
+}  // namespace
+
 bool is_too_deep(std::string_view text) {
   std::size_t depth = 0;
   bool in_text = false;
@@ -119,8 +121,6 @@ bool is_too_deep(std::string_view text) {
   }
   return false;
 }
-
-}  // namespace
 
 std::optional<Agent> agent_from(std::string_view name) {
   const auto found = std::find(std::begin(kAgentNames), std::end(kAgentNames), name);
@@ -148,6 +148,8 @@ Result<Event> read_event(Agent agent, std::string_view text) {
   out.model = fields.text("model_id", "model");
   out.transcript = fields.text("transcript_path");
   out.cwd = fields.text("cwd");
+  const auto mode = fields.text("permission_mode");
+  out.asks_nobody = mode == "bypassPermissions" || mode == "dontAsk";
   out.seconds = fields.milliseconds("duration_ms", "duration");
   if (const auto input = object.find("tool_input"); input != object.end()) {
     if (input->is_object())

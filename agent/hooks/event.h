@@ -39,6 +39,7 @@ struct Event {
   std::string model;           // as the agent says; empty: it does not
   std::string transcript;      // path; empty: none
   bool in_background = false;  // the agent does not wait for it
+  bool asks_nobody = false;    // no person is asked between this and the command
   // After a command, where the agent tells.
   std::optional<double> seconds;
   std::string output;
@@ -46,6 +47,9 @@ struct Event {
 
 // Input of a hook may be as long as a command and its output are; more is refused.
 inline constexpr std::size_t kLongestInput = std::size_t{64} << 20U;
+
+// Deeper JSON is refused: it is taken apart by calls, a level each.
+bool is_too_deep(std::string_view text);
 
 // An error: it is no JSON, or a field has the wrong type. A field that is not there is empty.
 Result<Event> read_event(Agent agent, std::string_view text);

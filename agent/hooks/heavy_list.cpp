@@ -21,7 +21,7 @@ constexpr std::string_view kDownload = "a large download";
 constexpr auto kRules = std::to_array<HeavyRule>({
     // ---- Builds
     {"ninja ninja-build samu", kBuild, "", "-n -t --dry-run"},
-    {"cmake", kBuild, "--build --workflow", "clean"},
+    {"cmake", kBuild, "--build --workflow"},
     {"meson", kBuild, "compile test install", "", "C"},
     {"bazel bazelisk buck buck2 pants", kBuild, "build test run coverage", "", ""},
     {"scons waf", kBuild, "", "-n -c --clean"},

@@ -25,14 +25,17 @@ std::string text_at(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string model_in_line(Agent agent, std::string_view line) {
+std::string model_in_line(Agent agent, std::string_view line, bool sidechain) {
   // Most lines are long and name none.
   if (line.find("\"model\"") == std::string_view::npos) return {};
+  if (is_too_deep(line)) return {};
   const auto object = Json::parse(line, nullptr, false);
   if (!object.is_object()) return {};
   if (agent == Agent::gemini)
     return text_at(object, "type") == "gemini" ? text_at(object, "model") : std::string();
   if (text_at(object, "type") != "assistant") return {};
+  // Of a subagent, in the main one's transcript; its own says so on every line.
+  if (!sidechain && object.value("isSidechain", false)) return {};
   const auto message = object.find("message");
   return message == object.end() ? std::string() : text_at(*message, "model");
 }
@@ -95,7 +98,7 @@ std::optional<std::size_t> ModelTiers::place_of_model(std::string_view model) co
   return std::nullopt;
 }
 
-std::string model_in_transcript(Agent agent, std::string_view text) {
+std::string model_in_transcript(Agent agent, std::string_view text, bool sidechain) {
   // A last line that is still being written has no end yet.
   const auto whole = text.rfind('\n');
   if (whole == std::string_view::npos) return {};
@@ -103,7 +106,7 @@ std::string model_in_transcript(Agent agent, std::string_view text) {
   while (!text.empty()) {
     const auto begin = text.rfind('\n');
     const auto line = begin == std::string_view::npos ? text : text.substr(begin + 1);
-    auto model = model_in_line(agent, line);
+    auto model = model_in_line(agent, line, sidechain);
     if (!model.empty() && model != kSynthetic) return model;
     if (begin == std::string_view::npos) break;
     text = text.substr(0, begin);
@@ -125,7 +128,7 @@ ServedModel served_model(const Event& event) {
   }
   const auto text = read_tail(path);
   if (!text) return {"", text.error().message()};
-  auto model = model_in_transcript(event.agent, *text);
+  auto model = model_in_transcript(event.agent, *text, !event.subagent.empty());
   if (model.empty()) return {"", printable(path) + " names no model yet"};
   return {std::move(model), "the transcript " + printable(path)};
 }

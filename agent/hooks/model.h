@@ -19,12 +19,13 @@ struct ServedModel {
 };
 
 // The newest model that a transcript names. `text`: its end, which may begin within a line.
-std::string model_in_transcript(Agent agent, std::string_view text);
+// `sidechain`: it is a subagent's.
+std::string model_in_transcript(Agent agent, std::string_view text, bool sidechain = false);
 
 // The transcript of whoever sent this event: of a subagent its own. Reads at most the last
 // kTranscriptTail bytes.
 ServedModel served_model(const Event& event);
-inline constexpr std::size_t kTranscriptTail = std::size_t{4} << 20U;
+inline constexpr std::size_t kTranscriptTail = std::size_t{32} << 20U;
 
 struct ModelVerdict {
   bool passed = false;

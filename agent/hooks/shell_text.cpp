@@ -17,6 +17,7 @@ bool is_one_of(const std::string_view (&list)[N], std::string_view word) {
 // After these a command begins.
 constexpr std::string_view kBefore[] = {"if",    "then", "elif", "else", "while",
                                         "until", "do",   "!",    "{",    "coproc"};
+constexpr std::string_view kOpens[] = {"if", "for", "while", "until", "select", "case", "{"};
 constexpr std::string_view kCloses[] = {"fi", "done", "esac", "}"};
 
 struct HereDocument {
@@ -49,6 +50,7 @@ class Reader final : private ShellWords {
       at_ = end == std::string_view::npos ? text_.size() : end;
     } else if (c == '\n') {
       ++at_;
+      if (!continues_) list_begin_ = out_.commands.size();
       end_command();
       take_here_documents();
     } else if (c == ';' || c == '|' || (c == '&' && peek(1) != '>')) {
@@ -65,6 +67,7 @@ class Reader final : private ShellWords {
   // ---- Commands
 
   ShellCommand& current() {
+    continues_ = false;
     if (!open_) {
       out_.commands.emplace_back();
       index_ = out_.commands.size() - 1;
@@ -85,6 +88,7 @@ class Reader final : private ShellWords {
   void take_separator() {
     const char c = text_[at_++];
     const bool doubled = peek() == c;
+    continues_ = doubled || c == '|';
     if (doubled) ++at_;
     if (c == '|' && !doubled) {
       if (peek() == '&') ++at_;
@@ -93,11 +97,13 @@ class Reader final : private ShellWords {
       piped_ = true;
       return;
     }
-    if (c == '&' && !doubled && open_) {
-      current().apart = true;
-      current().in_background = true;
+    if (c == '&' && !doubled) {
+      // All of the list that it ends, whatever brackets are around its parts.
+      for (std::size_t i = list_begin_; i < out_.commands.size(); ++i)
+        out_.commands[i].apart = out_.commands[i].in_background = true;
     }
     end_command();
+    if (!doubled) list_begin_ = out_.commands.size();
   }
 
   void take_bracket() {
@@ -117,12 +123,16 @@ class Reader final : private ShellWords {
       }
       end_command();
       ++brackets_;
+      enter();
       return;
     }
     // A ")" without its "(" ends a pattern of `case`, which is no command.
     if (brackets_ == 0 && open_ && index_ + 1 == out_.commands.size()) out_.commands.pop_back();
     end_command();
-    if (brackets_ > 0) --brackets_;
+    if (brackets_ > 0) {
+      --brackets_;
+      leave();
+    }
   }
 
   // ---- Words
@@ -145,6 +155,17 @@ class Reader final : private ShellWords {
     current().words.push_back(std::move(word));
   }
 
+  // Into a compound command, where lists begin and end of their own, and out of it.
+  void enter() {
+    outer_begins_.push_back(list_begin_);
+    list_begin_ = out_.commands.size();
+  }
+  void leave() {
+    if (outer_begins_.empty()) return;
+    list_begin_ = outer_begins_.back();
+    outer_begins_.pop_back();
+  }
+
   // Its body is what stands between the next braces.
   void begin_function(const std::string& name) {
     out_.functions.push_back(name);
@@ -155,6 +176,7 @@ class Reader final : private ShellWords {
 
   bool take_keyword(const std::string& word) {
     if (open_) return false;
+    if (is_one_of(kOpens, word)) enter();
     if (word == "for" || word == "select" || word == "case") {
       skipping_ = true;  // its words are no command
       return true;
@@ -171,6 +193,7 @@ class Reader final : private ShellWords {
     }
     if (word == "{") ++braces_;
     if (word == "}" && --braces_ <= function_braces_) function_.clear();
+    if (is_one_of(kCloses, word)) leave();
     return is_one_of(kBefore, word) || is_one_of(kCloses, word);
   }
 
@@ -261,10 +284,13 @@ class Reader final : private ShellWords {
   int depth_;
   bool apart_;
   std::size_t index_ = 0;
-  bool open_ = false;      // a command has begun
-  bool skipping_ = false;  // up to the end of this command: words of `for`, `case`
-  bool piped_ = false;     // the next command is fed by a pipe
+  bool open_ = false;       // a command has begun
+  bool continues_ = false;  // after &&, || or |: a list goes on in the next line
+  bool skipping_ = false;   // up to the end of this command: words of `for`, `case`
+  bool piped_ = false;      // the next command is fed by a pipe
   int brackets_ = 0;
+  std::size_t list_begin_ = out_.commands.size();  // the first command of this list
+  std::vector<std::size_t> outer_begins_;
   int braces_ = 0;
   std::string function_;  // whose body this is
   int function_braces_ = 0;

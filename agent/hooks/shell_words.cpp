@@ -133,9 +133,20 @@ std::string_view ShellWords::matching(char close) {
   const char opening = close == ')' ? '(' : '{';
   const std::size_t begin = at_;
   int open = 1;
+  std::vector<std::string> ends;  // of here-documents whose bodies come with the next line
   while (at_ < text_.size()) {
+    if (close == ')' && starts("<<") && !starts("<<<")) {
+      at_ += starts("<<-") ? 3U : 2U;
+      skip_blanks();
+      bool quoted = false;
+      ends.push_back(read_word(quoted));
+      continue;
+    }
     const char c = text_[at_++];
-    if (c == '\\') {
+    if (c == '\n' && !ends.empty()) {
+      skip_bodies(ends);
+      ends.clear();
+    } else if (c == '\\') {
       if (at_ < text_.size()) ++at_;
     } else if (c == '\'' && close == ')') {
       std::string ignored;
@@ -150,6 +161,20 @@ std::string_view ShellWords::matching(char close) {
   }
   unfinished_ = true;
   return text_.substr(std::min(begin, text_.size()));
+}
+
+void ShellWords::skip_bodies(const std::vector<std::string>& ends) {
+  for (const auto& end : ends) {
+    bool closed = false;
+    while (at_ < text_.size() && !closed) {
+      const auto line_end = std::min(text_.find('\n', at_), text_.size());
+      auto line = text_.substr(at_, line_end - at_);
+      line.remove_prefix(std::min(line.find_first_not_of('\t'), line.size()));
+      at_ = std::min(line_end + 1, text_.size());
+      closed = line == end;
+    }
+    if (!closed) unfinished_ = true;
+  }
 }
 
 void ShellWords::skip_double() {

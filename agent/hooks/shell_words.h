@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jobward::hooks {
 
@@ -48,6 +49,7 @@ class ShellWords {
   void read_expansion(std::string& word, bool& quoted, bool in_double);
   std::size_t closing_backtick();
   void skip_double();
+  void skip_bodies(const std::vector<std::string>& ends);
 };
 
 }  // namespace jobward::hooks

@@ -264,6 +264,7 @@ std::optional<std::string> special_case(const Plain& command) {
   if (is_listed("gcc g++ cc c++ clang clang++ rustc javac kotlinc nvcc gfortran tcc icx", name))
     return compiler(words);
   if (is_listed("eslint biome oxlint clang-tidy pylint rubocop flake8", name)) return linter(words);
+  if (name == "cmake" && has(words, "--target") && words.back() == "clean") return "";
   if (name == "pre-commit" && !has(words, "--all-files -a")) return "";
   if (name == "git")
     if (auto found = git(words)) return found;

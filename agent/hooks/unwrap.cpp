@@ -50,6 +50,8 @@ constexpr auto kWrappers = std::to_array<Wrapper>({
     {"entr"},
     {"npx", "p package"},
     {"bunx"},
+    {"uvx", "from with python p"},
+    {"pipx", "spec python", 0, "run"},
     {"pnpx"},
     {"npm", "prefix C w workspace", 0, "exec"},
     {"pnpm", "C dir F filter", 0, "exec"},
@@ -82,8 +84,9 @@ bool is_option(std::string_view word) { return word.size() > 1 && word.front() =
 bool takes_next(std::string_view option, std::string_view values) {
   if (option.find('=') != std::string_view::npos) return false;
   if (option.starts_with("--")) return is_listed(values, option.substr(2));
-  // In a cluster the last one may take it: -rn 4.
-  return is_listed(values, option.substr(option.size() - 1)) || is_listed(values, option.substr(1));
+  // In a short cluster the last one may take it: -rn 4. Not so -DskipTests.
+  const bool cluster = option.size() <= 3 && is_listed(values, option.substr(option.size() - 1));
+  return cluster || is_listed(values, option.substr(1));
 }
 
 Words from(const Words& words, std::size_t at) {

@@ -1,7 +1,9 @@
 #include "agent/hooks/weigh.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <set>
 
 #include "agent/hooks/heavy_list.h"
 #include "agent/hooks/shell_text.h"
@@ -14,6 +16,8 @@ namespace {
 
 // Wrappers in wrappers: more is no command that anybody types.
 constexpr int kDeepest = 12;
+// Of a longer command the beginning tells.
+constexpr std::size_t kLooked = 256U << 10U;
 
 constexpr std::string_view kChangeShell =
     "cd pushd popd export source . alias unalias unset set shopt umask ulimit trap declare typeset "
@@ -41,9 +45,11 @@ std::string beginning(const Words& words) {
 // One word that is all that is asked for: `cargo --version`, `torchrun --help`, `cargo help build`.
 bool only_asks(const Words& words) {
   if (words.size() < 2) return false;
-  if (words[1] == "help" || words.back() == "help") return true;
+  if (words[1] == "help") return true;
   for (std::size_t i = 1; i < words.size() && words[i] != "--"; ++i)
-    if (is_listed(kAsks, words[i])) return true;
+    if (words[i] == "--help" || (is_listed(kAsks, words[i]) && i + 1 == words.size())) return true;
+  // It looks a program up.
+  if (words[0] == "command" && is_listed("-v -V", words[1])) return true;
   return words.size() == 2 && is_listed("-h -V -v", words[1]);
 }
 
@@ -53,34 +59,33 @@ class Scales {
       : cwd_(cwd), patterns_(patterns), files_(files) {}
 
   Weight weigh(std::string_view command) {
-    const auto text = read_shell(command);
+    const auto text = read_shell(command.substr(0, kLooked));
     look_at(text, 0, true);
     out_.wrapped = !out_.heavy && saw_wrapped_;
     return std::move(out_);
   }
 
  private:
+  using Names = std::set<std::string, std::less<>>;
+
   void look_at(const ShellText& text, int depth, bool outermost) {
+    const Names functions(text.functions.begin(), text.functions.end());
+    Names called;
+    for (const auto& command : text.commands)
+      if (!command.words.empty() && command.words.front() != command.function)
+        called.insert(command.words.front());
     for (const auto& command : text.commands) {
       if (outermost) note_change(command);
-      if (!command.function.empty() && !is_called(text, command.function)) continue;
+      if (!command.function.empty() && !called.contains(command.function)) continue;
       Words words = command.words;
       // A function that is defined here, with a command as its arguments: run() { "$@"; }
-      if (!words.empty() && is_function(text, words.front())) words.erase(words.begin());
+      if (!words.empty() && functions.contains(words.front())) words.erase(words.begin());
       look_at(words, command, depth);
     }
     if (outermost && out_.changes_shell.empty() && !text.functions.empty() && only_defines(text))
       out_.changes_shell = text.functions.front() + "()";
   }
 
-  static bool is_function(const ShellText& text, const std::string& name) {
-    return std::find(text.functions.begin(), text.functions.end(), name) != text.functions.end();
-  }
-  static bool is_called(const ShellText& text, const std::string& name) {
-    return std::any_of(text.commands.begin(), text.commands.end(), [&](const auto& command) {
-      return command.function != name && !command.words.empty() && command.words.front() == name;
-    });
-  }
   static bool only_defines(const ShellText& text) {
     return std::all_of(text.commands.begin(), text.commands.end(),
                        [](const auto& command) { return !command.function.empty(); });
@@ -103,6 +108,7 @@ class Scales {
 
   void look_at(const Words& words, const ShellCommand& in, int depth, bool many = false) {
     if (words.empty() || depth > kDeepest || out_.heavy) return;
+    look_at_variable(words);
     if (program_of(words.front()) == "jobward") {
       look_at_jobward(words, in, depth);
       return;
@@ -136,17 +142,18 @@ class Scales {
   void look_at_jobward(const Words& words, const ShellCommand& in, int depth) {
     const auto dashes = std::find(words.begin(), words.end(), "--");
     const Words options(words.begin() + 1, dashes);
-    const auto has = [&](std::string_view list) {
-      return std::any_of(options.begin(), options.end(),
-                         [&](const std::string& word) { return is_listed(list, word); });
-    };
     if (options.empty()) return;
     if (options.front() == "run") {
       saw_wrapped_ = true;
       const bool reviewed =
           std::any_of(options.begin(), options.end(),
                       [](const std::string& word) { return word.starts_with("--require-review"); });
-      if (has("--no-limit") && !reviewed)
+      const bool unlimited =
+          std::any_of(options.begin(), options.end(), [](const std::string& word) {
+            return word == "--no-limit" || word.starts_with("--no-limit=");
+          });
+      note_required_models(options);
+      if (unlimited && !reviewed)
         out_.goes_round = "`jobward run --no-limit` without a review (--require-review ID)";
       // Another one inside would undo nothing, but one that goes round it is looked for.
       if (dashes != words.end()) {
@@ -164,6 +171,25 @@ class Scales {
     }
   }
 
+  void note_required_models(const Words& options) {
+    static constexpr std::string_view kOption = "--require-model";
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      const std::string_view word = options[i];
+      if (word == kOption && i + 1 < options.size())
+        out_.required_models.push_back(options[i + 1]);
+      else if (word.starts_with(kOption) && word.size() > kOption.size() + 1)
+        out_.required_models.emplace_back(word.substr(kOption.size() + 1));
+    }
+  }
+
+  // A name in a variable is not looked up; what follows tells all the same.
+  void look_at_variable(const Words& words) {
+    if (!words.front().starts_with("$") || words.size() < 3 || words[1] != "run") return;
+    if (std::any_of(words.begin(), words.end(),
+                    [](const std::string& word) { return word.starts_with("--no-limit"); }))
+      out_.goes_round = "`run --no-limit` of a program that a variable names";
+  }
+
   // ---- What the configuration says
 
   bool match_patterns(const Words& words, const ShellCommand& in) {
@@ -177,7 +203,10 @@ class Scales {
         return matches_glob(by_name, glob) || matches_glob(by_path, glob);
       });
     };
-    if (first(patterns_.light) != patterns_.light.end()) return true;
+    if (first(patterns_.light) != patterns_.light.end()) {
+      out_.by_configuration = true;
+      return true;
+    }
     const auto found = first(patterns_.heavy);
     if (found == patterns_.heavy.end()) return false;
     found_heavy("what [hooks] heavy names (\"" + printable(*found) + "\")", words, in);
@@ -221,9 +250,22 @@ class Scales {
     return is_wanted(rule, words, 1);
   }
 
-  static bool is_wanted(const HeavyRule& rule, const Words& words, std::size_t at) {
+  // An option of the list, or one of its words as the verb; `clean` only where there is nothing
+  // else.
+  static bool is_excepted(const HeavyRule& rule, const Words& words, std::size_t at) {
     for (std::size_t i = at; i < words.size() && words[i] != "--"; ++i)
-      if (is_listed(rule.unless, words[i])) return false;
+      if (words[i].starts_with("-") && is_listed(rule.unless, words[i])) return true;
+    const auto first = next_operand(words, at, rule.values);
+    const auto second = next_operand(words, first + 1, rule.values);
+    for (const auto index : {first, second}) {
+      if (index >= words.size() || !is_listed(rule.unless, words[index])) continue;
+      if (words[index] != "clean" || second >= words.size()) return true;
+    }
+    return false;
+  }
+
+  static bool is_wanted(const HeavyRule& rule, const Words& words, std::size_t at) {
+    if (is_excepted(rule, words, at)) return false;
     if (rule.when.empty()) return true;
     for (std::size_t i = at; i < words.size(); ++i)
       if (words[i].starts_with("-") && is_listed(rule.when, words[i])) return true;

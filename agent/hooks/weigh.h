@@ -21,11 +21,13 @@ struct Weight {
   bool heavy = false;
   std::string what;               // "a test suite", "matches \"make *\" (FILE:LINE)"
   std::string part;               // the command in it that is heavy, its first words
-  bool by_configuration = false;  // which no experience overrules
+  bool by_configuration = false;  // heavy or light: no experience overrules it
   // It changes the shell that runs it (cd, export, source …): in a shell of its own that is lost.
   std::string changes_shell;   // the command that does; empty: none
   bool in_background = false;  // a heavy one goes on after the command has ended
   bool wrapped = false;        // every heavy command in it is under `jobward run` already
+  // Tiers of models that a `jobward run` in it requires.
+  std::vector<std::string> required_models;
   // It leaves out the limit, and no review is named (`jobward run --no-limit`); or it would undo
   // what Jobward holds agents to. What, in words.
   std::string goes_round;

@@ -27,7 +27,9 @@ bool is_our_name(const std::string& host, const HttpOptions& options) {
   static constexpr std::array<std::string_view, 3> kLoopback{"localhost", "127.0.0.1", "[::1]"};
   if (std::find(kLoopback.begin(), kLoopback.end(), host) != kLoopback.end()) return true;
   const auto& own = options.place.address;
-  return !is_loopback(options.place) && (host == own || host == "[" + own + "]");
+  if (is_loopback(options.place)) return host == own || host == "[" + own + "]";
+  // Whoever listens beyond loopback is called by many names; the token is what counts then.
+  return own == "0.0.0.0" || own == "::" || host == own || host == "[" + own + "]";
 }
 
 // A page of another site in a browser here must reach nothing (DNS rebinding).
@@ -126,15 +128,18 @@ std::optional<HttpRefusal> refuse_request(const HttpRequest& request, const Http
   return refuse_form(request);
 }
 
+bool is_handshake_version(std::string_view version) {
+  return std::find(kHandshakeVersions.begin(), kHandshakeVersions.end(), version) !=
+         kHandshakeVersions.end();
+}
+
 bool is_stateless(const HttpRequest& request, const Request& message) {
   const Json& meta = member(message.params, "_meta");
   if (meta.is_object() && meta.contains(meta_key::kVersion)) return true;
   if (message.method == "server/discover") return true;
   const auto header = request.header("mcp-protocol-version");
-  const bool known = std::find(kHandshakeVersions.begin(), kHandshakeVersions.end(), header) !=
-                     kHandshakeVersions.end();
   // ISO dates sort as texts.
-  return !header.empty() && !known && header > kHandshakeVersion;
+  return !header.empty() && !is_handshake_version(header) && header > kHandshakeVersion;
 }
 
 std::optional<RpcError> compare_headers(const HttpRequest& request, const Request& message) {

@@ -30,6 +30,8 @@ struct HttpRefusal {
 // Where it comes from, who it is, and what it is: in this order.
 std::optional<HttpRefusal> refuse_request(const HttpRequest& request, const HttpOptions& options);
 
+bool is_handshake_version(std::string_view version);
+
 // Is it spoken as of 2026-07-28? By the version in the message or in the header.
 bool is_stateless(const HttpRequest& request, const Request& message);
 

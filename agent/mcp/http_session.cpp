@@ -23,6 +23,8 @@ namespace http = boost::beast::http;
 
 // So long a client may take to send a request, or to begin one on a kept connection.
 constexpr std::chrono::seconds kPatience{60};
+// Until it has shown its token.
+constexpr std::chrono::seconds kFirstPatience{10};
 
 HttpRequest plain(const http::request<http::string_body>& request) {
   HttpRequest out;
@@ -53,39 +55,46 @@ class Session : public std::enable_shared_from_this<Session> {
   void read() {
     parser_.emplace();
     parser_->body_limit(kLongestMessage);
-    stream_.expires_after(kPatience);
-    http::async_read(
+    stream_.expires_after(first_ ? kFirstPatience : kPatience);
+    http::async_read_header(
         stream_, buffer_, *parser_,
-        [self = shared_from_this()](const auto& failed, std::size_t) { self->got(failed); });
+        [self = shared_from_this()](const auto& failed, std::size_t) { self->got_header(failed); });
   }
 
  private:
-  void got(const boost::system::error_code& failed) {
-    if (failed == http::error::body_limit) {
-      keep_ = false;
-      refuse({413, "a message may have " + std::to_string(kLongestMessage) + " bytes"});
-      return;
-    }
-    if (failed) {
-      if (failed.category() == http::make_error_code(http::error::bad_method).category() &&
-          failed != http::error::end_of_stream) {
-        keep_ = false;
-        refuse({400, "this is no HTTP request: " + failed.message()});
-      }
-      return;
-    }
-    auto request = parser_->release();
-    keep_ = request.keep_alive();
-    http_version_ = request.version();
-    take(plain(request));
-  }
-
-  void take(HttpRequest request) {
+  // Who may not call has no body read for him.
+  void got_header(const boost::system::error_code& failed) {
     stateless_ = understood_ = false;
-    if (auto refusal = refuse_request(request, options_)) {
+    if (!is_read(failed)) return;
+    keep_ = parser_->get().keep_alive();
+    http_version_ = parser_->get().version();
+    if (auto refusal = refuse_request(plain(parser_->get()), options_)) {
+      keep_ = false;
       refuse(*refusal);
       return;
     }
+    first_ = false;
+    stream_.expires_after(kPatience);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](const auto& failure, std::size_t) {
+                       if (self->is_read(failure)) self->take(plain(self->parser_->release()));
+                     });
+  }
+
+  // What could not be read is answered where that makes sense.
+  bool is_read(const boost::system::error_code& failed) {
+    if (!failed) return true;
+    const bool http =
+        failed.category() == http::make_error_code(http::error::bad_method).category();
+    keep_ = false;
+    if (failed == http::error::body_limit)
+      refuse({413, "a message may have " + std::to_string(kLongestMessage) + " bytes"});
+    else if (http && failed != http::error::end_of_stream)
+      refuse({400, "this is no HTTP request: " + failed.message()});
+    return false;
+  }
+
+  void take(const HttpRequest& request) {
     auto message = read_message(request.body);
     if (const auto* malformed = std::get_if<Malformed>(&message)) {
       answer(error_message(malformed->id, malformed->error));
@@ -99,6 +108,11 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void take(const HttpRequest& request, const Request& asked) {
     stateless_ = is_stateless(request, asked);
+    const auto version = request.header("mcp-protocol-version");
+    if (!stateless_ && !version.empty() && !is_handshake_version(version)) {
+      refuse({400, "MCP-Protocol-Version names one that is not spoken here"});
+      return;
+    }
     const Json& meta = member(asked.params, "_meta");
     understood_ = !stateless_ || (member(meta, meta_key::kVersion).is_string() &&
                                   member(meta, meta_key::kCapabilities).is_object());
@@ -263,6 +277,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::deque<std::string> events_;
   unsigned http_version_ = 11;
   bool keep_ = false;
+  bool first_ = true;
   bool stateless_ = false;
   bool understood_ = false;
   bool streaming_ = false;

@@ -9,9 +9,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <charconv>
 #include <chrono>
+#include <exception>
+#include <memory>
 #include <utility>
 
 #include "agent/mcp/http_session.h"
+#include "agent/mcp/run_on.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -65,10 +68,11 @@ class Listener {
         });
         return;
       }
-      if (connections_ < kMostHttpConnections) {
-        ++connections_;
+      if (*connections_ < kMostHttpConnections) {
+        ++*connections_;
         keep_from_children(socket.native_handle());
-        serve_http_client(std::move(socket), service_, options_, [this] { --connections_; });
+        serve_http_client(std::move(socket), service_, options_,
+                          [count = connections_] { --*count; });
       }
       accept();
     });
@@ -79,7 +83,8 @@ class Listener {
   asio::steady_timer again_;
   const Service& service_;
   const HttpOptions& options_;
-  int connections_ = 0;
+  // Some outlive the listener: as long as the context.
+  std::shared_ptr<int> connections_ = std::make_shared<int>(0);
 };
 
 }  // namespace
@@ -125,7 +130,7 @@ Status serve_http(asio::io_context& context, const Service& service, const HttpO
   });
   listening(listener.url());
   listener.accept();
-  context.run();
+  run_on(context);
   return {};
 }
 

@@ -50,6 +50,9 @@ Message classify(Json message) {
   }
   if (!method->is_string()) return invalid("\"method\" has to be a text", std::move(id));
   if (has_id && id.is_null()) return invalid("\"id\" has to be a text or a whole number");
+  // Nobody waits for an answer to a notification, whatever is wrong with it.
+  if (!has_id && message.contains("params") && !message["params"].is_object())
+    return Notification{method->get<std::string>(), Json::object()};
   Json params = Json::object();
   if (const auto part = message.find("params"); part != message.end()) {
     if (!part->is_object())

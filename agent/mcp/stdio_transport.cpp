@@ -11,10 +11,12 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "agent/mcp/line_buffer.h"
+#include "agent/mcp/run_on.h"
 
 namespace jobward::mcp {
 namespace {
@@ -56,12 +58,23 @@ class StdioServer {
     out_.release();
   }
 
-  Status run() {
+  Status run(const std::function<void()>& before_leaving) {
     signals_.async_wait([this](const auto& failed, int) {
       if (!failed) end();
     });
     read();
-    context_.run();
+    run_on(context_);
+    before_leaving();
+    // What is still asked of the context holds this: it is told off, and has its last turn here.
+    boost::system::error_code ignored;
+    in_.cancel(ignored);
+    out_.cancel(ignored);
+    signals_.cancel(ignored);
+    patience_.cancel();
+    queue_.clear();
+    deaf_ = true;
+    context_.restart();
+    context_.poll();
     return std::move(problem_);
   }
 
@@ -95,6 +108,7 @@ class StdioServer {
     writing_ = true;
     asio::async_write(out_, asio::buffer(queue_.front()), [this](const auto& failed, std::size_t) {
       writing_ = false;
+      if (failed == asio::error::operation_aborted) return;
       if (failed) {
         // Nobody reads: what is asked from now on cannot be answered either.
         deaf_ = true;
@@ -120,7 +134,9 @@ class StdioServer {
       return;
     }
     patience_.expires_after(std::chrono::seconds(kLastWordsSeconds));
-    patience_.async_wait([this](const auto&) { context_.stop(); });
+    patience_.async_wait([this](const auto& failed) {
+      if (!failed) context_.stop();
+    });
   }
 
   asio::io_context& context_;
@@ -142,11 +158,12 @@ class StdioServer {
 
 }  // namespace
 
-Status serve_stdio(asio::io_context& context, const Service& service, int in, int out) {
+Status serve_stdio(asio::io_context& context, const Service& service, int in, int out,
+                   const std::function<void()>& before_leaving) {
   const KeptFlags kept_in(in);
   const KeptFlags kept_out(out);
   StdioServer server(context, service, in, out);
-  return server.run();
+  return server.run(before_leaving);
 }
 
 }  // namespace jobward::mcp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 
 #include "agent/mcp/connection.h"
 #include "common/result.h"
@@ -12,7 +13,9 @@ namespace jobward::mcp {
 // answered by then is written; a client that reads nothing for kLastWordsSeconds then is left.
 // Calls that go on are cut. Runs `context`, in the calling thread. The descriptors are borrowed;
 // they are nonblocking meanwhile, and as they were afterwards. An error: reading failed.
-Status serve_stdio(boost::asio::io_context& context, const Service& service, int in, int out);
+// `before_leaving` is called when nothing is read any more; it may run the context.
+Status serve_stdio(boost::asio::io_context& context, const Service& service, int in, int out,
+                   const std::function<void()>& before_leaving);
 
 inline constexpr int kLastWordsSeconds = 2;
 // With so many bytes that the client has not read yet, no further message is read; progress is left

@@ -148,6 +148,8 @@ void tasks_cancel(Connection& connection, const Asked& asked, const Reply& reply
       reply.result(Json::object());
     else if (!after)
       reply.error(unknown_task());
+    else if (!has_ended(*after))
+      reply.error({rpc_code::kInternalError, "it could not be ended: " + after->message});
     else
       reply.result(task_json(Revision::handshake, *after));
   });

@@ -88,7 +88,11 @@ Result<std::string> toml_with_ours(std::string_view text, const Registration& wa
                  "left alone");
   if (!rest.empty() && !rest.ends_with('\n')) rest += "\n";
   if (!rest.empty()) rest += "\n";
-  return rest + ours;
+  std::string out = rest + ours;
+  // Where it cannot be read with ours (an inline table of servers), nothing is changed.
+  if (const auto whole = read_toml(out, wanted.path, "settings"); !whole)
+    return rethrow(whole.error(), "with jobward's lines it could not be read; it was left alone");
+  return out;
 }
 
 Result<std::string> toml_without_ours(std::string_view text, const Registration& wanted) {

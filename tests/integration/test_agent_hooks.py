@@ -109,10 +109,11 @@ class BeforeTest(HookTest):
 
     def test_what_would_change_the_shell_or_outlive_it_is_denied_with_advice(self):
         self.assertIn("changes the shell (cd)", self.reason("cd build && make -j8"))
-        self.assertIn("jobward run --detach", self.reason("python train.py > log 2>&1 &"))
+        for command in ("python train.py > log 2>&1 &", "make 2>&1 | tee log &", "(make) &", "make && echo done &"):
+            self.assertIn("jobward run --detach", self.reason(command))
 
     def test_going_round_it_is_denied(self):
-        for command in ("jobward run --no-limit -- make", "cd x; jobward run --no-limit -- ls", "jobward approve d1",
+        for command in ("jobward run --no-limit -- make", "jobward run --no-limit=true -- make", "$J run --no-limit -- make", "cd x; jobward run --no-limit -- ls", "jobward approve d1",
                         "jobward uninstall claude-code"):
             self.assertIn("not allowed from an agent", self.reason(command))
         self.assertEqual(self.hook("claude-code", self.claude("jobward run -- make")), {})
@@ -132,8 +133,13 @@ class BeforeTest(HookTest):
         with open(self.path(".claude/settings.json"), "w") as file:
             json.dump({"permissions": {"ask": ["Bash(make:*)"]}}, file)
         subprocess.run(["git", "init", "-q", self.work], check=True)
-        self.assertEqual(self.hook("claude-code", self.claude("make -j8")), {})
+        for command in ("make -j8", "timeout 60 make x", "bash -c 'make x'"):
+            self.assertEqual(self.hook("claude-code", self.claude(command)), {})
         self.wrapped("pytest")
+        # Nor may an allowed `jobward` allow what is in it.
+        with open(self.path(".claude/settings.json"), "w") as file:
+            json.dump({"permissions": {"allow": ["Bash(jobward:*)"]}}, file)
+        self.assertEqual(self.hook("claude-code", self.claude("pytest")), {})
 
     def test_configured_patterns(self):
         self.config("[hooks]\nheavy = [\"./analyze *\"]\nlight = [\"make quick\"]\n")
@@ -145,8 +151,12 @@ class BeforeTest(HookTest):
         with open(self.path(".jobward.toml"), "w") as file:
             file.write("[hooks]\nlight = [\"make *\"]\nheavy = [\"./own *\"]\n")
         self.wrapped("make all")
-        self.assertIn("only `heavy` counts", self.messages)
         self.wrapped("./own x")
+        with open(os.path.join(self.state, "hooks/log")) as file:
+            self.assertIn("only `heavy` counts", file.read())
+        with open(self.path(".jobward.toml"), "w") as file:
+            file.write("[hooks\n")
+        self.wrapped("make all")
 
 
 class AfterTest(HookTest):
@@ -163,7 +173,11 @@ class AfterTest(HookTest):
 
     def test_an_agent_that_tells_no_time_is_timed_by_the_two_events(self):
         self.config("[hooks]\nslow = \"0.2s\"\n")
+        # Where a person may be asked in between, the time is not the command's.
         self.assertEqual(self.hook("codex", self.event("codex", "./unknown")), {})
+        self.assertFalse(os.path.exists(os.path.join(self.state, "hooks/begun")))
+        event = {**self.event("codex", "./unknown"), "permission_mode": "bypassPermissions"}
+        self.assertEqual(self.hook("codex", event), {})
         wait_until(lambda: os.listdir(os.path.join(self.state, "hooks/begun")), "the call is noted")
         begun = os.path.join(self.state, "hooks/begun/toolu_1")
         with open(begun) as file:
@@ -172,6 +186,15 @@ class AfterTest(HookTest):
             file.write(str(at - 5000))
         self.hook("codex", {**self.event("codex", "./unknown"), "hook_event_name": "PostToolUse"})
         self.assertIn("took long", json.dumps(self.hook("codex", self.event("codex", "./unknown"))))
+
+    def test_a_wrapped_one_that_is_quick_again_is_light_again(self):
+        command = f"{PYTHON} unknown.py"
+        self.script("unknown.py", "pass\n")
+        self.after(command, duration_ms=61000)
+        wrapped = self.wrapped(command)
+        self.shell(wrapped)
+        self.after(wrapped)
+        self.assertEqual(self.hook("claude-code", self.claude(command)), {})
 
     def test_a_kill_is_told_with_its_cause(self):
         self.config("[defaults]\nmem = \"64M\"\n")
@@ -222,9 +245,9 @@ class ErrorTest(HookTest):
         self.assertIn("did you mean", answer["permissionDecisionReason"])
 
     def test_a_wrong_command_line_is_never_an_order(self):
-        for arguments in (["nobody"], ["claude-code", "--bogus"], [], ["model"]):
+        for arguments, status in ((["nobody"], 1), (["claude-code", "--bogus"], 1), ([], 1), (["model"], 2)):
             done = subprocess.run([BINARY, "hook", *arguments], input=b"{}", capture_output=True, env=self.env, timeout=60)
-            self.assertEqual((done.returncode, done.stdout), (1, b""), done)
+            self.assertEqual((done.returncode, done.stdout), (status, b""), done)  # the model's fails closed
 
     def test_a_command_with_a_nul_or_of_200_kilobytes(self):
         self.assertEqual(self.hook("claude-code", self.claude("make\0")), {})
@@ -261,6 +284,16 @@ class ModelTest(HookTest):
         self.assertEqual(entries[0]["severity"], "HARD_FAIL")
         answer = self.hook("model", self.event("codex", "ls"), "--min-tier", "strong", "--agent", "codex")
         self.assertIn("unsupported", json.dumps(answer))
+
+    def test_a_subagent_is_judged_by_its_own_transcript(self):
+        self.config(self.TIERS)
+        self.transcript("claude-opus-5")
+        os.makedirs(self.path("t/subagents"))
+        with open(self.path("t/subagents/agent-x1.jsonl"), "w") as file:
+            file.write(json.dumps({"type": "assistant", "isSidechain": True, "message": {"model": "claude-haiku-5"}}) + "\n")
+        command = "jobward run --require-model strong -- make"
+        self.assertEqual(self.hook("claude-code", self.claude(command)), {})
+        self.assertIn("claude-haiku-5", self.reason(command, agent_id="x1"))
 
     def test_a_run_can_require_it(self):
         self.config(self.TIERS)

@@ -53,12 +53,8 @@ class SurfaceTest(JobwardTest):
     def test_the_plugin_has_the_hooks_that_install_writes(self):
         home = os.path.join(self.tmp, "home")
         os.mkdir(home)
-        claude = os.path.join(home, "claude")
-        with open(claude, "w") as file:
-            file.write("#!/bin/sh\necho '2.1.332 (Claude Code)'\n")
-        os.chmod(claude, 0o755)
         subprocess.run([BINARY, "install", "claude-code", "--yes"], check=True, capture_output=True, timeout=60,
-                       env={**self.env, "HOME": home, "CLAUDE_CONFIG_DIR": home, "PATH": f"{home}:{self.env['PATH']}"})
+                       env={**self.env, "HOME": home, "CLAUDE_CONFIG_DIR": home, "PATH": "/nowhere"})
         with open(os.path.join(home, "settings.json")) as file:
             written = json.load(file)["hooks"]
         with open(os.path.join(ROOT, "packaging/claude-code/hooks/hooks.json")) as file:

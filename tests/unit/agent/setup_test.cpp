@@ -76,6 +76,8 @@ TEST_CASE("setup: What is not understood, or another's, is left alone") {
        {"// c\n{}", "[]", "{\"hooks\":[]}", "{\"hooks\":{\"BeforeTool\":{}}}", "{\"mcpServers\":7}",
         "{\"mcpServers\":{\"jobward\":{\"command\":\"x\"}}}"})
     CHECK_FALSE(with_ours(text, registration, agent));
+  const std::string deep = "{\"a\":" + std::string(200000, '[') + std::string(200000, ']') + "}";
+  CHECK_FALSE(with_ours(deep, registration, agent));
 }
 
 TEST_CASE("setup: A hook of ours is known wherever the program lies, and another's is not") {
@@ -96,6 +98,7 @@ TEST_CASE("setup: Codex's TOML keeps every byte around ours") {
   CHECK(without(installed, registration, Agent::codex) == text);
   CHECK(with(installed, registration, Agent::codex) == installed);
   CHECK_FALSE(with_ours("[mcp_servers.jobward]\ncommand = \"x\"\n", registration, Agent::codex));
+  CHECK_FALSE(with_ours("mcp_servers = {other = {command = \"y\"}}\n", registration, Agent::codex));
   CHECK_FALSE(with_ours("no toml", registration, Agent::codex));
   CHECK_FALSE(with_ours("# jobward: end\n", registration, Agent::codex));
 }

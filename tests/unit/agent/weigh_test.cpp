@@ -109,7 +109,34 @@ TEST_CASE("weigh: Going round it is found, also behind other commands") {
 
 TEST_CASE("weigh: A heavy one in the background is told") {
   CHECK(weighed("nohup python train.py > log 2>&1 &").in_background);
-  CHECK_FALSE(weighed("python train.py > log 2>&1").in_background);
+  for (const char* command : {"make | tee log &", "make && echo done &", "(make) &", "{ make; } &",
+                              "for x in 1; do make; done &", "if a; then make; fi > log &"})
+    CHECK(weighed(command).in_background);
+  for (const char* command : {"python train.py > log 2>&1", "sleep 5 & make", "a &\nmake",
+                              "make\nsleep 5 &", "(make)\nsleep 5 &"})
+    CHECK_FALSE(weighed(command).in_background);
+}
+
+TEST_CASE("weigh: What only looks a program up, or asks it, is light; what mentions that is not") {
+  for (const char* command : {"command -v make", "command -V pytest && echo yes",
+                              "cargo help build", "./gradlew clean", "mvn --version"})
+    CHECK_FALSE(is_heavy(command));
+  for (const char* command : {"./gradlew clean build", "pytest -k help", "make V=1 all help",
+                              "mvn -q -DskipTests package", "uvx pytest"})
+    CHECK(is_heavy(command));
+}
+
+TEST_CASE("weigh: A here-document within a substitution hides nothing and adds nothing") {
+  CHECK(is_heavy("git commit -m \"$(cat <<'EOF'\nfix: don't\nEOF\n)\" && npm test"));
+  CHECK_FALSE(is_heavy("git commit -m \"$(cat <<'EOF'\n1) run make\n(make\nEOF\n)\""));
+}
+
+TEST_CASE("weigh: A long text costs time in proportion") {
+  std::string text;
+  for (int i = 0; i < 20000; ++i)
+    text += "f" + std::to_string(i) + "(){ :; };";
+  CHECK_FALSE(is_heavy(text));
+  CHECK_FALSE(is_heavy(std::string(5'000'000, 'a')));
 }
 
 TEST_CASE("weigh: Globs") {
