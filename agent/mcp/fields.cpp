@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMostWords = 10000;
 
 Json type_of(Kind kind) {
-  const Json texts{{"type", "array"}, {"items", {{"type", "string"}}}};
+  Json texts{{"type", "array"}, {"items", {{"type", "string"}}}};
   switch (kind) {
     case Kind::text:
       return {{"type", "string"}};

@@ -76,7 +76,7 @@ std::optional<HttpRefusal> refuse_form(const HttpRequest& request) {
 std::string decoded(const std::string& value) {
   constexpr std::string_view kBegin = "=?base64?";
   constexpr std::string_view kEnd = "?=";
-  const std::string text(trim(value));
+  std::string text(trim(value));
   if (!text.starts_with(kBegin) || !text.ends_with(kEnd) ||
       text.size() < kBegin.size() + kEnd.size())
     return text;

@@ -36,7 +36,7 @@ const std::string kForeign =
 
 }  // namespace
 
-TEST_CASE("setup: Installed once is installed; once more changes not a byte") {
+TEST_CASE("setup: Installed once is installed, once more changes not a byte") {
   for (const auto agent : kAgents)
     for (const auto& registration : registrations(wanted(agent))) {
       const auto once = with("", registration, agent);

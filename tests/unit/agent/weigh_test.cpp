@@ -117,7 +117,7 @@ TEST_CASE("weigh: A heavy one in the background is told") {
     CHECK_FALSE(weighed(command).in_background);
 }
 
-TEST_CASE("weigh: What only looks a program up, or asks it, is light; what mentions that is not") {
+TEST_CASE("weigh: What only looks a program up, or asks it, is light, what mentions that is not") {
   for (const char* command : {"command -v make", "command -V pytest && echo yes",
                               "cargo help build", "./gradlew clean", "mvn --version"})
     CHECK_FALSE(is_heavy(command));
