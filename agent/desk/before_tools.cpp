@@ -27,9 +27,6 @@ using mcp::Kind;
 
 constexpr std::size_t kMostListed = 5;
 
-Json whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
-Json tenths(double value) { return std::round(value * 10) / 10; }
-
 // Those that go on, shortly.
 Json running_jobs(const cli::RunDesk& desk) {
   Json out = Json::array();
@@ -51,7 +48,7 @@ Json running_jobs(const cli::RunDesk& desk) {
 
 // ---- preflight
 
-Result<std::vector<std::string>> declared(const Json& arguments) {
+std::vector<std::string> declared(const Json& arguments) {
   std::vector<std::string> out;
   const Json& features = mcp::member(arguments, "features");
   if (features.is_object())
@@ -152,7 +149,7 @@ Result<Json> preflight(Desk& desk, const mcp::Call& call) {
   auto out = desk.in_session(text_of(arguments, "cwd"), [&](cli::Session& session) -> Result<Json> {
     const auto features = declared(arguments);
     const auto kind = text_of(arguments, "kind");
-    auto order = cli::make_order(command_of(arguments), *features,
+    auto order = cli::make_order(command_of(arguments), features,
                                  kind.empty() ? std::nullopt : std::optional(kind));
     if (!order) return tl::unexpected(std::move(order).error());
     const auto ahead = cli::look_ahead(*order, {}, session);

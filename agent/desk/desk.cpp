@@ -13,7 +13,6 @@
 
 #include "agent/hooks/wrap.h"
 #include "cli/child_program.h"
-#include "cli/watchdog_records.h"
 #include "common/fd.h"
 #include "common/files.h"
 #include "common/text.h"

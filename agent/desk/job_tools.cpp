@@ -175,6 +175,11 @@ void stop_run(Desk& desk, const std::string& reference, const mcp::Client& clien
   });
 }
 
+void stop_with_client(Desk& desk, const std::string& run, const mcp::Client& client) {
+  desk.promise();
+  stop_run(desk, run, client, [&desk](const mcp::ToolAnswer&) { desk.keep_promise(); });
+}
+
 std::vector<mcp::Tool> tools_about_jobs(Desk& desk) {
   std::vector<mcp::Tool> out{
       {"run_job",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cli/live_runs.h"
 #include "cli/render_json.h"
@@ -22,9 +23,6 @@ using mcp::Kind;
 constexpr std::size_t kLongestCommand = 160;
 constexpr std::size_t kLongestCause = 400;
 constexpr double kMebibyte = 1048576;
-
-Json whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
-Json tenths(double value) { return std::round(value * 10) / 10; }
 
 // What other programs used is no prediction.
 const Quantiles* predicted(const profiles::RunRequest& request, Resource resource) {
@@ -205,21 +203,24 @@ std::string output_tail(const cli::RunDesk& desk, const std::string& run, const 
   return utf8_lossy(text);
 }
 
-mcp::Task task_of(const cli::RunDesk& desk, const profiles::RunRecord& run,
-                  std::optional<double> suggested_memory) {
+Json whole(double value) { return static_cast<std::int64_t>(std::llround(value)); }
+Json tenths(double value) { return std::round(value * 10) / 10; }
+
+mcp::Task task_of(const profiles::RunRecord& run, Json view) {
   mcp::Task out;
   out.id = run.request.id;
   out.created_ms = run.at.created;
   out.updated_ms =
       run.at.ended.value_or(run.at.spawned.value_or(run.at.admitted.value_or(run.at.created)));
-  out.answer.content = job_view(desk, run, suggested_memory);
+  out.answer.content = std::move(view);
   out.message = out.answer.content["advice"].get<std::string>();
   if (!run.ending) return out;
   const auto outcome = run.ending->outcome;
   const std::string cause =
       std::string(to_string(outcome)) + ": " + out.answer.content["cause"].get<std::string>();
   // In a list nobody has worked out what to give it.
-  const bool half_known = needs_more_memory(run) && !suggested_memory;
+  const bool half_known =
+      needs_more_memory(run) && !out.answer.content.contains("suggested_memory_limit_bytes");
   out.message = half_known ? cause : cause + ". " + out.message;
   const bool never_ran = outcome == Outcome::refused || outcome == Outcome::not_admitted ||
                          outcome == Outcome::launch_failed;

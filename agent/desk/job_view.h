@@ -27,9 +27,12 @@ bool needs_more_memory(const profiles::RunRecord& run);
 std::string output_tail(const cli::RunDesk& desk, const std::string& run, const char* stream,
                         std::size_t bytes);
 
-// The same as a task.
-mcp::Task task_of(const cli::RunDesk& desk, const profiles::RunRecord& run,
-                  std::optional<double> suggested_memory);
+// The run as a task; `view`: of it, as job_view() or told_job() give it.
+mcp::Task task_of(const profiles::RunRecord& run, mcp::Json view);
+
+// Whole bytes; seconds to a tenth: a number in a view.
+mcp::Json whole(double value);
+mcp::Json tenths(double value);
 
 std::string short_command(const profiles::RunRequest& request);
 

@@ -96,7 +96,7 @@ void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string
   if (call->is_over()) {
     // Cut while it began.
     if (bound && call->was_cut() != mcp::Call::Cut::lost)
-      stop_run(desk, run, call->client(), [](const mcp::ToolAnswer&) {});
+      stop_with_client(desk, run, call->client());
     return;
   }
   // One that ends with its client is waited for: a task outlives it.
@@ -104,7 +104,7 @@ void go_on(Desk& desk, const std::shared_ptr<mcp::Call>& call, const std::string
     auto runs = desk.runs();
     const auto record = runs ? cli::look_up_run(**runs, run) : tl::unexpected(runs.error());
     if (record) {
-      call->become_task(task_of(**runs, *record, std::nullopt));
+      call->become_task(task_of(*record, job_view(**runs, *record)));
       return;
     }
   }
@@ -218,11 +218,11 @@ void start_run(Desk& desk, const std::shared_ptr<mcp::Call>& call) {
   if (bound) desk.promise();
   desk.run_jobward(std::move(options), *directory, call->client(),
                    [&desk, call, bound](const Result<ProgramEnd>& end) {
-                     if (bound) desk.keep_promise();
                      if (end)
                        begun(desk, call, *end);
                      else
                        call->answer(mcp::tool_error(end.error().message(), "Nothing was started."));
+                     if (bound) desk.keep_promise();
                    });
 }
 

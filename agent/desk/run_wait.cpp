@@ -59,7 +59,7 @@ class Wait : public std::enable_shared_from_this<Wait> {
     if (over_) return;
     stop_waiting();
     if (!wanted_.stop_with_client || how == mcp::Call::Cut::lost) return;
-    stop_run(desk_, wanted_.run, call_->client(), [](const mcp::ToolAnswer&) {});
+    stop_with_client(desk_, wanted_.run, call_->client());
   }
 
   void tell_after(milliseconds delay) {

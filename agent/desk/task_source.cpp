@@ -15,13 +15,10 @@ class RunTasks final : public mcp::TaskSource {
   std::optional<mcp::Task> find(const std::string& id) override {
     auto run = exactly(id);
     if (!run) return std::nullopt;
-    const auto suggested = suggested_memory(desk_, *run);
-    auto runs = desk_.runs();
-    if (!runs) return std::nullopt;
-    auto task = task_of(**runs, *run, suggested);
-    if (has_ended(task))
-      if (auto told = told_job(desk_, id)) task.answer.content = std::move(*told);
-    return task;
+    // With all that helps; told anew, as it may have been closed meanwhile.
+    auto told = told_job(desk_, id);
+    run = exactly(id);
+    return told && run ? std::optional(task_of(*run, std::move(*told))) : std::nullopt;
   }
 
   std::vector<mcp::Task> list(const std::string& after, std::size_t limit) override {
@@ -35,7 +32,7 @@ class RunTasks final : public mcp::TaskSource {
     bool begun = after.empty();
     for (const auto& run : *records) {
       if (begun && run.request.survives_session && out.size() < limit)
-        out.push_back(task_of(**runs, run, std::nullopt));
+        out.push_back(task_of(run, job_view(**runs, run)));
       begun = begun || run.request.id == after;
     }
     return out;

@@ -46,6 +46,9 @@ Result<mcp::Json> told_job(Desk& desk, const std::string& reference);
 void stop_run(Desk& desk, const std::string& reference, const mcp::Client& client,
               const std::function<void(mcp::ToolAnswer)>& then);
 
+// The same for nobody: also where the server ends meanwhile.
+void stop_with_client(Desk& desk, const std::string& run, const mcp::Client& client);
+
 inline constexpr double kDefaultWaitSeconds = 45;  // clients give up after 60 s by default
 inline constexpr double kLongestWaitSeconds = 24 * 3600;
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include "common/json_depth.h"
 #include "common/text.h"
 
 namespace jobward::hooks {
@@ -32,8 +33,6 @@ constexpr auto kEvents = std::to_array<EventName>({
     {Agent::cursor, "beforeShellExecution", Moment::before, ""},
     {Agent::cursor, "afterShellExecution", Moment::after, ""},
 });
-
-constexpr std::size_t kDeepest = 100;
 
 // Reads fields, and remembers the first that is of another type than it has to be.
 class Fields {
@@ -103,25 +102,6 @@ Moment moment_of(Agent agent, const std::string& name, const std::string& tool) 
 
 }  // namespace
 
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_text) {
-      if (c == '\\') ++i;
-      if (c == '"') in_text = false;
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDeepest) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
 std::optional<Agent> agent_from(std::string_view name) {
   const auto found = std::find(std::begin(kAgentNames), std::end(kAgentNames), name);
   if (found == std::end(kAgentNames)) return std::nullopt;
@@ -131,7 +111,8 @@ std::optional<Agent> agent_from(std::string_view name) {
 Result<Event> read_event(Agent agent, std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  if (is_too_deep(text)) return error("read", "the hook's input", "it is nested too deeply");
+  if (is_nested_deeper(text, kDeepestJson))
+    return error("read", "the hook's input", "it is nested too deeply");
   const auto object = Json::parse(text, nullptr, false);
   if (!object.is_object()) return error("read", "the hook's input", "it is no JSON object");
   Fields fields(object);

@@ -48,8 +48,8 @@ struct Event {
 // Input of a hook may be as long as a command and its output are; more is refused.
 inline constexpr std::size_t kLongestInput = std::size_t{64} << 20U;
 
-// Deeper JSON is refused: it is taken apart by calls, a level each.
-bool is_too_deep(std::string_view text);
+// Deeper JSON is refused: of events, transcripts and settings (common/json_depth.h).
+inline constexpr std::size_t kDeepestJson = 100;
 
 // An error: it is no JSON, or a field has the wrong type. A field that is not there is empty.
 Result<Event> read_event(Agent agent, std::string_view text);

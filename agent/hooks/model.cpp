@@ -8,6 +8,7 @@
 
 #include "common/fd.h"
 #include "common/files.h"
+#include "common/json_depth.h"
 #include "common/text.h"
 
 namespace jobward::hooks {
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 // Made by the agent itself, for errors: no model has served.
 constexpr std::string_view kSynthetic = "<synthetic>";
 constexpr int kDeepestGroup = 3;
+constexpr std::size_t kFirstTail = std::size_t{128} << 10U;
 
 std::string text_at(const Json& object, const char* name) {
   if (!object.is_object()) return {};
@@ -28,7 +30,7 @@ std::string text_at(const Json& object, const char* name) {
 std::string model_in_line(Agent agent, std::string_view line, bool sidechain) {
   // Most lines are long and name none.
   if (line.find("\"model\"") == std::string_view::npos) return {};
-  if (is_too_deep(line)) return {};
+  if (is_nested_deeper(line, kDeepestJson)) return {};
   const auto object = Json::parse(line, nullptr, false);
   if (!object.is_object()) return {};
   if (agent == Agent::gemini)
@@ -40,14 +42,14 @@ std::string model_in_line(Agent agent, std::string_view line, bool sidechain) {
   return message == object.end() ? std::string() : text_at(*message, "model");
 }
 
-Result<std::string> read_tail(const std::string& path) {
+Result<std::string> read_tail(const std::string& path, std::size_t most) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return errno_error("open", printable(path));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
     return error("read", printable(path), "it is no regular file");
   const auto size = static_cast<std::size_t>(info.st_size);
-  const auto length = std::min(size, kTranscriptTail);
+  const auto length = std::min(size, most);
   std::string text(length, '\0');
   std::size_t got = 0;
   while (got < length) {
@@ -126,9 +128,14 @@ ServedModel served_model(const Event& event) {
     if (path.empty())
       return {"", "the transcript of subagent " + printable(event.subagent) + " is not there"};
   }
-  const auto text = read_tail(path);
-  if (!text) return {"", text.error().message()};
-  auto model = model_in_transcript(event.agent, *text, !event.subagent.empty());
+  // The end tells nearly always; a long result of a tool may stand behind the last answer.
+  std::string model;
+  for (std::size_t most = kFirstTail; model.empty() && most <= kTranscriptTail; most *= 16) {
+    const auto text = read_tail(path, most);
+    if (!text) return {"", text.error().message()};
+    model = model_in_transcript(event.agent, *text, !event.subagent.empty());
+    if (text->size() < most) break;
+  }
   if (model.empty()) return {"", printable(path) + " names no model yet"};
   return {std::move(model), "the transcript " + printable(path)};
 }

@@ -7,6 +7,7 @@
 #include "agent/hooks/shell_text.h"
 #include "agent/hooks/unwrap.h"
 #include "agent/hooks/weigh.h"
+#include "common/json_depth.h"
 #include "common/text.h"
 
 namespace jobward::hooks {
@@ -24,7 +25,7 @@ bool matches(std::string_view rule, std::string_view command) {
 std::vector<std::string> rules_in(std::string_view settings,
                                   std::initializer_list<const char*> lists) {
   std::vector<std::string> out;
-  if (is_too_deep(settings)) return out;
+  if (is_nested_deeper(settings, kDeepestJson)) return out;
   const auto object = Json::parse(settings, nullptr, false);
   if (!object.is_object() || !object.contains("permissions")) return out;
   const auto& permissions = object["permissions"];

@@ -84,8 +84,8 @@ bool is_option(std::string_view word) { return word.size() > 1 && word.front() =
 bool takes_next(std::string_view option, std::string_view values) {
   if (option.find('=') != std::string_view::npos) return false;
   if (option.starts_with("--")) return is_listed(values, option.substr(2));
-  // In a short cluster the last one may take it: -rn 4. Not so -DskipTests.
-  const bool cluster = option.size() <= 3 && is_listed(values, option.substr(option.size() - 1));
+  // In a short cluster the last one may take it: -rn 4, -dmS name. Not so -DskipTests.
+  const bool cluster = option.size() <= 4 && is_listed(values, option.substr(option.size() - 1));
   return cluster || is_listed(values, option.substr(1));
 }
 

@@ -2,29 +2,10 @@
 
 #include <utility>
 
+#include "common/json_depth.h"
+
 namespace jobward::mcp {
 namespace {
-
-bool is_too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_text) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_text = false;
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kDeepest) return true;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 bool is_id(const Json& value) { return value.is_string() || value.is_number_integer(); }
 
@@ -67,7 +48,7 @@ Message classify(Json message) {
 }  // namespace
 
 Message read_message(std::string_view text) {
-  if (is_too_deep(text))
+  if (is_nested_deeper(text, kDeepest))
     return Malformed{
         nullptr,
         {rpc_code::kParseError, "nested more than " + std::to_string(kDeepest) + " levels deep"}};

@@ -47,7 +47,7 @@ struct Malformed {
 using Message = std::variant<Request, Notification, Answer, Malformed>;
 
 // Deeper JSON is refused: writing it out again would take a call a level.
-inline constexpr int kDeepest = 100;
+inline constexpr std::size_t kDeepest = 100;
 
 // Never fails: what is no message is Malformed.
 Message read_message(std::string_view text);

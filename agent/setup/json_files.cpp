@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/setup/edit.h"
+#include "common/json_depth.h"
 #include "common/text.h"
 
 namespace jobward::setup {
@@ -30,7 +31,8 @@ std::string written(const Json& object, std::string_view like) {
 
 Result<Json> read(std::string_view text, const Registration& wanted) {
   if (trim(text).empty()) return wanted.base.is_object() ? wanted.base : Json::object();
-  auto object = hooks::is_too_deep(text) ? Json() : Json::parse(text, nullptr, false);
+  auto object =
+      is_nested_deeper(text, hooks::kDeepestJson) ? Json() : Json::parse(text, nullptr, false);
   if (!object.is_object())
     return error("change", printable(wanted.path),
                  "it is no plain JSON object (comments, perhaps); it was left alone");
