@@ -1,7 +1,6 @@
 #include "profiles/program.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -12,96 +11,13 @@
 #include "profiles/paths.h"
 #include "profiles/program_tables.h"
 #include "profiles/shell_command.h"
+#include "profiles/wrapper.h"
 
 namespace jobward::profiles {
 namespace {
 
-// The command that is left: words[first] is its name.
-struct Command {
-  std::vector<std::string> words;
-  std::size_t first = 0;
-  std::string cwd;
-
-  [[nodiscard]] const std::string& name() const { return words[first]; }
-  [[nodiscard]] std::vector<std::string> from(std::size_t index) const {
-    const auto start = std::min(index, words.size());
-    return {words.begin() + static_cast<std::ptrdiff_t>(start), words.end()};
-  }
-};
-
-bool skip_operand(const Command& command, Wrapper::Operand operand, std::size_t& at) {
-  if (operand == Wrapper::Operand::none) return true;
-  if (at >= command.words.size()) return false;
-  const bool number = command.words[at].find_first_not_of("0123456789") == std::string::npos;
-  if (operand == Wrapper::Operand::one || number) ++at;
-  return true;
-}
-
-bool look_behind_dashes(Command& command, std::size_t at) {
-  const auto begin = command.words.begin();
-  const auto dashes = std::find(begin + static_cast<std::ptrdiff_t>(at), command.words.end(), "--");
-  if (dashes == command.words.end() || std::next(dashes) == command.words.end()) return false;
-  command.first = static_cast<std::size_t>(dashes - begin) + 1;
-  return true;
-}
-
-// `uv run -m pkg` and `uv run x.py` are python's `-m pkg` and `x.py`.
-void start_with_python(Command& command, std::vector<std::string> options, std::size_t at) {
-  std::vector<std::string> words{"python3"};
-  std::move(options.begin(), options.end(), std::back_inserter(words));
-  const auto rest = command.from(at);
-  words.insert(words.end(), rest.begin(), rest.end());
-  command.words = std::move(words);
-  command.first = 0;
-}
-
-// Reads options and, where the wrapper takes them, NAME=value and "-", in whatever order.
-OptionScan scan_wrapper(const Command& command, const Wrapper& wrapper) {
-  OptionScan scan = scan_options(command.words, command.first + 1, wrapper.options);
-  if (!wrapper.assignments) return scan;
-  while (scan.next < command.words.size()) {
-    const std::string& word = command.words[scan.next];
-    if (word.starts_with('-') && word != "-") {
-      OptionScan more = scan_options(command.words, scan.next, wrapper.options);
-      more.noted = more.noted || scan.noted;
-      if (more.directory.empty()) more.directory = std::move(scan.directory);
-      scan = std::move(more);
-    } else if (word == "-" || is_assignment(word)) {
-      ++scan.next;
-    } else {
-      break;
-    }
-  }
-  return scan;
-}
-
-bool look_through_wrapper(Command& command, const Wrapper& wrapper) {
-  OptionScan scan = scan_wrapper(command, wrapper);
-  std::size_t at = scan.next;
-  if (!wrapper.subcommand.empty()) {
-    if (at >= command.words.size() || command.words[at] != wrapper.subcommand) return false;
-    if (wrapper.after_dashes) return look_behind_dashes(command, at + 1);
-    std::string outer = std::move(scan.directory);
-    scan = scan_options(command.words, at + 1, wrapper.options);
-    if (scan.directory.empty()) scan.directory = std::move(outer);
-    at = scan.next;
-  }
-  const bool python_script = scan.noted && wrapper.noted == Wrapper::Noted::python_script;
-  if (scan.noted && !python_script) return false;
-  if (!scan.directory.empty()) command.cwd = absolute_path(command.cwd, scan.directory);
-  if (scan.stop == OptionScan::Stop::module) {
-    start_with_python(command, {"-m", scan.value}, at);
-    return true;
-  }
-  if (!skip_operand(command, wrapper.operand, at) || at >= command.words.size()) return false;
-  command.first = at;
-  if (python_script || (wrapper.runs_py_files && command.name().ends_with(".py")))
-    start_with_python(command, {}, at);
-  return true;
-}
-
 // `bash -c TEXT` where TEXT is one simple command.
-bool look_through_shell(Command& command, const Interpreter& shell) {
+bool look_through_shell(CommandLine& command, const Interpreter& shell) {
   const auto scan = scan_options(command.words, command.first + 1, shell.options);
   if (!scan.noted || scan.next >= command.words.size()) return false;
   auto words = simple_command(command.words[scan.next]);
@@ -111,10 +27,9 @@ bool look_through_shell(Command& command, const Interpreter& shell) {
   return true;
 }
 
-bool look_through(Command& command) {
-  const auto name = base_name(command.name());
-  if (const auto* wrapper = find_wrapper(name)) return look_through_wrapper(command, *wrapper);
-  const auto* interpreter = find_interpreter(name);
+bool look_through(CommandLine& command) {
+  if (look_through_wrapper(command)) return true;
+  const auto* interpreter = find_interpreter(base_name(command.name()));
   return interpreter != nullptr && interpreter->shell && look_through_shell(command, *interpreter);
 }
 
@@ -148,7 +63,7 @@ Program named_program(const std::string& typed, const Interpreter& interpreter,
           std::move(arguments)};
 }
 
-Program interpreted(const Command& command, const Interpreter& interpreter,
+Program interpreted(const CommandLine& command, const Interpreter& interpreter,
                     const std::string& root) {
   using Stop = OptionScan::Stop;
   const std::string typed(base_name(command.name()));
@@ -198,7 +113,7 @@ std::string_view shebang_interpreter(std::string_view text) {
   return {};
 }
 
-Program plain(const Command& command, const std::string& root, const FileProbe& files) {
+Program plain(const CommandLine& command, const std::string& root, const FileProbe& files) {
   auto arguments = command.from(command.first + 1);
   const std::string& word = command.name();
   if (word.find('/') != std::string::npos) {
@@ -215,7 +130,7 @@ Program plain(const Command& command, const std::string& root, const FileProbe& 
 
 Program find_program(const Job& job, const std::string& project_root, const FileProbe& files) {
   if (job.argv.empty()) return {};
-  Command command{job.argv, 0, job.cwd};
+  CommandLine command{job.argv, 0, job.cwd};
   while (look_through(command)) {
   }
   if (const auto* interpreter = find_interpreter(base_name(command.name())))

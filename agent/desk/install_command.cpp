@@ -1,17 +1,21 @@
 // jobward install AGENT, jobward uninstall AGENT: the hooks and the MCP server in the agent's own
 // settings. Shown before it is written; what was there stays, and is kept beside.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "agent/desk/commands.h"
 #include "agent/setup/edit.h"
 #include "cli/child_program.h"
 #include "cli/session.h"
 #include "common/exit_codes.h"
+#include "common/fd.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "profiles/project.h"
@@ -48,19 +52,56 @@ Result<std::optional<std::string>> text_of(const std::string& path) {
   return tl::unexpected(std::move(text).error());
 }
 
+constexpr std::size_t kLongLine = 200;
+// More than ours is others' text between two changes.
+constexpr std::size_t kMostShown = 1500;
+
+// A comma more behind it is no change to be shown.
+bool is_same(std::string_view one, std::string_view other) {
+  for (auto* line : {&one, &other}) {
+    if (line->ends_with('\r')) line->remove_suffix(1);
+    if (line->ends_with(',')) line->remove_suffix(1);
+  }
+  return one == other;
+}
+
+// A long line is shown where it differs only: whole, it may be a file with all its secrets.
+void show_within(std::string_view before, std::string_view after) {
+  const auto most = std::min(before.size(), after.size());
+  std::size_t head = 0;
+  while (head < most && before[head] == after[head])
+    ++head;
+  std::size_t tail = 0;
+  while (tail + head < most && before[before.size() - 1 - tail] == after[after.size() - 1 - tail])
+    ++tail;
+  const auto print = [&](char sign, std::string_view line) {
+    if (line.size() <= head + tail) return;
+    const auto part = line.substr(head, line.size() - head - tail);
+    if (part.size() > kMostShown)
+      std::printf("  %c (%zu bytes within one line)\n", sign, part.size());
+    else
+      std::printf("  %c ...%s...\n", sign, printable(part).c_str());
+  };
+  print('-', before);
+  print('+', after);
+}
+
 // The lines that differ, those around them left out.
 void show(const Edit& edit) {
   const std::string old = edit.before.value_or("");
   const auto before = split(old, '\n');
   const auto after = split(edit.after, '\n');
   std::size_t head = 0;
-  while (head < before.size() && head < after.size() && before[head] == after[head])
+  while (head < before.size() && head < after.size() && is_same(before[head], after[head]))
     ++head;
   std::size_t tail = 0;
   while (tail + head < before.size() && tail + head < after.size() &&
-         before[before.size() - 1 - tail] == after[after.size() - 1 - tail])
+         is_same(before[before.size() - 1 - tail], after[after.size() - 1 - tail]))
     ++tail;
   std::printf("%s (%s)\n", printable(edit.path).c_str(), edit.what.c_str());
+  if (head + tail + 1 == before.size() && before.size() == after.size() &&
+      before[head].size() > kLongLine)
+    return show_within(before[head], after[head]);
   for (std::size_t i = head; i < before.size() - tail; ++i)
     std::printf("  - %s\n", printable(before[i]).c_str());
   for (std::size_t i = head; i < after.size() - tail; ++i)
@@ -70,21 +111,36 @@ void show(const Edit& edit) {
 // What was there before the first change stays, whatever is written later.
 Status keep_before(const Edit& edit) {
   const std::string kept = edit.path + ".before-jobward";
-  if (!edit.before || ::access(kept.c_str(), F_OK) == 0) return {};
+  if (::access(kept.c_str(), F_OK) == 0) return {};
   return write_file_atomic(kept, *edit.before);
 }
 
-Status write(const Edit& edit) {
+// In a project others have to read it, too; what is the user's alone stays so.
+Status make_readable(const std::string& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path.substr(0, path.rfind('/')), failed);
+  if (failed) return errno_error("create the directory of", path, failed.value());
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd) return errno_error("create", path);
+  return {};
+}
+
+Status write(const Edit& edit, setup::Scope scope) {
   const auto now = text_of(edit.path);
   if (!now) return tl::unexpected(now.error());
   if (*now != edit.before)
     return error("write", printable(edit.path),
                  "it was changed meanwhile; nothing was written there, do it again");
-  const auto slash = edit.path.rfind('/');
-  JOBWARD_RETURN_IF_ERROR(make_private_directories(edit.path.substr(0, slash)));
-  JOBWARD_RETURN_IF_ERROR(keep_before(edit));
+  if (edit.before)
+    JOBWARD_RETURN_IF_ERROR(keep_before(edit));
+  else if (scope == setup::Scope::project)
+    JOBWARD_RETURN_IF_ERROR(make_readable(edit.path));
+  else
+    JOBWARD_RETURN_IF_ERROR(make_private_directories(edit.path.substr(0, edit.path.rfind('/'))));
   // Where it is a link (settings under version control), what it leads to is written.
-  return write_file_atomic(real_path(edit.path), edit.after);
+  auto written = write_file_atomic(real_path(edit.path), edit.after);
+  if (!written && !edit.before && scope == setup::Scope::project) ::unlink(edit.path.c_str());
+  return written;
 }
 
 // Claude Code's own word, if it is there to be asked.
@@ -121,11 +177,11 @@ bool agrees() {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-int carry_out(const std::string& name, const std::vector<Edit>& edits) {
+int carry_out(const std::string& name, const std::vector<Edit>& edits, setup::Scope scope) {
   int status = 0;
   for (const auto& edit : edits) {
     if (!edit.changes()) continue;
-    if (auto written = write(edit); !written) {
+    if (auto written = write(edit, scope); !written) {
       status = cli::failure(name, written.error().message(), kNotAll);
       continue;
     }
@@ -143,6 +199,10 @@ Result<std::vector<Edit>> edits_for(const setup::Wanted& wanted, Change change) 
     if (!before) return tl::unexpected(std::move(before).error());
     auto after = change(before->value_or(""), registration, wanted.agent);
     if (!after) return tl::unexpected(std::move(after).error());
+    struct stat link {};
+    if (!*before && !after->empty() && ::lstat(registration.path.c_str(), &link) == 0)
+      return error("change", printable(registration.path),
+                   "it is a link to what is not there; mend the link, or remove it");
     out.push_back({registration.path, registration.what, std::move(*before), std::move(*after)});
   }
   return out;
@@ -184,7 +244,7 @@ int change(const std::string& name, const Options& options, hooks::Agent agent, 
       return exit_code::kUsage;
     }
   }
-  const int status = carry_out(name, *edits);
+  const int status = carry_out(name, *edits, wanted->scope);
   if (status == 0) print_steps(name, *wanted);
   return status;
 }

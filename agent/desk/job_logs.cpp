@@ -39,18 +39,22 @@ class Collector {
   explicit Collector(const Wanted& wanted) : wanted_(wanted) {}
 
   void take(std::string_view piece) {
-    for (const char c : piece) {
-      if (c == '\n')
-        end_line();
-      else if (line_.size() < kLongestLine)
-        line_ += c;
-      else
-        cut_ = true;
-      open_ = c != '\n';
+    while (!piece.empty()) {
+      const auto end = piece.find('\n');
+      const auto part = piece.substr(0, end);
+      const auto room = std::min(part.size(), kLongestLine - line_.size());
+      line_ += part.substr(0, room);
+      cut_ = cut_ || room < part.size();
+      open_ = end == std::string_view::npos;
+      if (open_) return;
+      end_line();
+      piece.remove_prefix(end + 1);
     }
   }
+  // Nothing more belongs to the line that is open.
   void finish() {
     if (open_) end_line();
+    open_ = false;
   }
   // Nothing that comes later changes what is shown.
   [[nodiscard]] bool is_full() const { return wanted_.head && full_; }
@@ -116,9 +120,13 @@ Result<Json> read_log(int file, const Wanted& wanted) {
     // The middle of a long log is cut out, which leaves a hole.
     const off_t data = ::lseek(file, at, SEEK_DATA);
     if (data < 0) break;
+    if (data > at) collector.finish();
     hole += data - at;
     at = data;
-    const auto got = ::pread(file, buffer.data(), buffer.size(), at);
+    const off_t end = ::lseek(file, at, SEEK_HOLE);
+    const auto length =
+        end > at ? std::min(buffer.size(), static_cast<std::size_t>(end - at)) : buffer.size();
+    const auto got = ::pread(file, buffer.data(), length, at);
     if (got < 0) return errno_error("read", "the log");
     if (got == 0) break;
     collector.take({buffer.data(), static_cast<std::size_t>(got)});

@@ -38,12 +38,14 @@ class RunTasks final : public mcp::TaskSource {
     return out;
   }
 
-  void await(const std::string& id, Then then) override {
+  std::function<void()> await(const std::string& id, Then then) override {
     if (!exactly(id)) {
       then(std::nullopt);
-      return;
+      return [] {};
     }
-    desk_.when_ended(id, [this, id, then = std::move(then)] { then(find(id)); });
+    const int waiting =
+        desk_.when_ended(id, [this, id, then = std::move(then)] { then(find(id)); });
+    return [this, waiting] { desk_.forget(waiting); };
   }
 
   void cancel(const std::string& id, Then then) override {

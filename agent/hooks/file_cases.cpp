@@ -93,10 +93,17 @@ std::string rsync(const Plain& command) {
                                                                                         : "";
 }
 
-// Over the whole machine.
+// Over the whole machine, and not only over what lies at its top.
 std::string from_root(const Words& words) {
-  return any(words, [](const std::string& word) { return word == "/"; }) ? "a walk over all files"
-                                                                         : "";
+  const auto depth = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+    return is_listed("-maxdepth --max-depth -d", word);
+  });
+  if (depth != words.end() && std::next(depth) != words.end() &&
+      is_listed("0 1 2", *std::next(depth)))
+    return {};
+  return any(words, [](const std::string& word) { return word == "/" || word == "/*"; })
+             ? "a walk over all files"
+             : "";
 }
 
 std::string download(const Words& words) {
@@ -166,7 +173,7 @@ std::optional<std::string> file_case(const Plain& command) {
     return (bytes && *bytes >= kLargeFileBytes) || command.many ? kLarge : "";
   }
   if (is_listed("du ncdu", name)) return from_root(words);
-  if (is_listed("grep egrep rg ag", name)) return from_root(words);
+  if (is_listed("grep egrep rg ag find fd fdfind", name)) return from_root(words);
   if (is_listed("curl wget", name)) return download(words);
   if (is_listed("psql mysql mariadb sqlite3 duckdb clickhouse clickhouse-local", name))
     return sql(command);

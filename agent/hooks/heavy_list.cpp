@@ -32,7 +32,7 @@ constexpr auto kRules = std::to_array<HeavyRule>({
      "-v --version", "f pl P s T", true},
     {"sbt mill ant", kBuild},
     {"cargo", kBuild,
-     "build b check c clippy test t nextest bench run r doc install miri rustc llvm-cov "
+     "build b check c clippy test t nextest bench run r doc install miri rustc llvm-cov watch "
      "tarpaulin hack fuzz flamegraph",
      "", "manifest-path color config Z C"},
     {"cross maturin wasm-pack trunk", kBuild, "build test develop publish run bench"},
@@ -44,9 +44,12 @@ constexpr auto kRules = std::to_array<HeavyRule>({
     {"xcodebuild", kBuild, "", "-list -showsdks -version -showBuildSettings"},
     {"flutter dart", kBuild, "build test run compile"},
     {"stack cabal", kBuild, "build test bench install run ghci", "", ""},
+    {"dune", kBuild, "build b test runtest exec"},
+    {"lake", kBuild, "build test exe exec"},
+    {"ghc", kBuild, "--make -O -O1 -O2"},
     {"zig", kBuild, "build test build-exe build-lib"},
     {"mix rebar3", kBuild, "test compile do deps.compile release dialyzer credo ct"},
-    {"nix", kBuild, "build flake run profile"},
+    {"nix", kBuild, "build run profile"},
     {"nix-build guix dpkg-buildpackage debuild makepkg rpmbuild mock pbuilder sbuild", kBuild},
     {"just task invoke inv rake doit", kBuild, "", "--list -l --summary -T --tasks"},
     {"webpack rollup parcel turbo lerna rush electron-builder", kBuild, "", "login prune daemon"},

@@ -182,12 +182,20 @@ std::string script_or_code(const Plain& command, std::string_view code_option) {
   return is_heavy_code(command.in.here_text) ? "a program text" : "";
 }
 
+// Before the first operand, which is the program's own.
+bool own_options_have(const Words& words, std::string_view option) {
+  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i)
+    if (words[i] == option) return true;
+  return false;
+}
+
 std::optional<std::string> interpreter(const Plain& command) {
   if (command.name == "Rscript") {
     const bool code = has(command.words, "-e");
     return code ? script_or_code(command, "-e") : std::string("a script that computes");
   }
   if (command.name == "julia") return script_or_code(command, "-e");
+  if (command.name == "node" && own_options_have(command.words, "--test")) return "a test suite";
   if (is_listed("node ruby perl php lua", command.name)) {
     if (has(command.words, "-e -c -l --check -r -p -pi -n")) return "";
     // `php vendor/bin/phpstan analyse`
@@ -201,6 +209,24 @@ std::optional<std::string> interpreter(const Plain& command) {
     return "";
   }
   return std::nullopt;
+}
+
+// -m, or -mNAME, before anything that is Python's no more.
+bool names_module(const Words& words) {
+  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i) {
+    if (words[i] == "-c") return false;
+    if (words[i].starts_with("-m")) return true;
+    if (is_listed("-W -X", words[i])) ++i;
+  }
+  return false;
+}
+
+// What is built, or run; the other verbs only look, or write a file.
+std::optional<std::string> nix(const Words& words) {
+  const auto verb = next_operand(words, 1, "");
+  if (verb >= words.size() || words[verb] != "flake") return std::nullopt;
+  const auto next = next_operand(words, verb + 1, "");
+  return next < words.size() && words[next] == "check" ? "a build" : "";
 }
 
 bool is_python(std::string_view name) {
@@ -268,7 +294,9 @@ std::optional<std::string> special_case(const Plain& command) {
   if (name == "pre-commit" && !has(words, "--all-files -a")) return "";
   if (name == "git")
     if (auto found = git(words)) return found;
-  if (is_python(name) && !has(words, "-m")) return script_or_code(command, "-c");
+  if (name == "nix")
+    if (auto found = nix(words)) return found;
+  if (is_python(name) && !names_module(words)) return script_or_code(command, "-c");
   if (name == "jupyter" && !has(words, "--execute")) return "";
   if (auto found = interpreter(command)) return found;
   return file_case(command);

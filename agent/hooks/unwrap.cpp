@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "agent/hooks/shell_text.h"
+#include "common/text.h"
+#include "profiles/wrapper.h"
 
 namespace jobward::hooks {
 namespace {
@@ -17,25 +19,11 @@ struct Wrapper {
   std::string_view subcommand = {};
 };
 
+// Besides those of profiles/wrapper.h: these a record does not look through.
 constexpr auto kWrappers = std::to_array<Wrapper>({
-    {"sudo", "u g h p C T U r t R D user group"},
-    {"doas", "u C"},
-    {"env", "u S C unset chdir"},
-    {"nice", "n adjustment"},
-    {"ionice", "c n p class classdata"},
-    {"chrt", "", 1},
-    {"taskset", "", 1},
-    {"numactl", "N m C i p"},
-    {"time", "f o format output"},
-    {"timeout", "s k signal kill-after", 1},
     {"gtimeout", "s k signal kill-after", 1},
-    {"nohup"},
-    {"setsid"},
-    {"stdbuf", "i o e input output error"},
     {"unbuffer"},
-    {"command"},
     {"builtin"},
-    {"exec", "a"},
     {"catchsegv"},
     {"strace", "e o p s u P S I a b E trace output"},
     {"ltrace", "e o p s u"},
@@ -58,15 +46,8 @@ constexpr auto kWrappers = std::to_array<Wrapper>({
     {"pnpm", "C dir F filter", 0, "dlx"},
     {"yarn", "cwd", 0, "exec"},
     {"yarn", "cwd", 0, "dlx"},
-    {"uv", "extra with python p group directory project env-file", 0, "run"},
-    {"poetry", "C directory", 0, "run"},
-    {"pipenv", "", 0, "run"},
-    {"pdm", "p", 0, "run"},
     {"rye", "", 0, "run"},
     {"pixi", "e", 0, "run"},
-    {"conda", "n p name prefix cwd", 0, "run"},
-    {"mamba", "n p name prefix cwd", 0, "run"},
-    {"micromamba", "n p name prefix", 0, "run"},
     {"bundle", "", 0, "exec"},
     {"docker", "context H host e env u user w workdir env-file", 1, "exec"},
     {"podman", "e env u user w workdir", 1, "exec"},
@@ -154,12 +135,52 @@ Unwrapped option_text(const Words& words, std::string_view option) {
   return text_of(*std::next(found));
 }
 
+// `tmux send-keys 'cd x' Enter make C-m`: the keys as they are typed, a line for each key that has
+// a name.
+std::string typed_text(const Words& words, std::size_t at) {
+  std::string text;
+  for (const auto& word : from(words, at)) {
+    const bool named = is_listed("Enter KPEnter Escape", word) || word.starts_with("C-");
+    text += named ? "\n" : word;
+  }
+  return text;
+}
+
+// Its server starts the command: nothing of it is below who has asked.
 Unwrapped multiplexer(std::string_view name, const Words& words) {
-  if (name == "screen") return words_or_text(words, next_operand(words, 1, "S c h p t"));
-  const auto sub = next_operand(words, 1, "L S f");
-  if (sub >= words.size() || !is_listed("new-session new new-window neww split-window", words[sub]))
-    return {};
-  return words_or_text(words, next_operand(words, sub + 1, "s n c t x y e F"));
+  std::size_t at = 0;
+  bool typed = false;  // as keys, the words of it in one
+  if (name == "screen") {
+    at = next_operand(words, 1, "S c h p t");
+  } else {
+    const auto sub = next_operand(words, 1, "L S f");
+    if (sub >= words.size()) return {};
+    typed = is_listed("send-keys send", words[sub]);
+    constexpr std::string_view kStart =
+        "new-session new new-window neww split-window splitw respawn-pane respawn-window";
+    if (!typed && !is_listed(kStart, words[sub])) return {};
+    at = next_operand(words, sub + 1, typed ? "t c N" : "s n c t x y e F");
+  }
+  auto out = typed ? text_of(typed_text(words, at)) : words_or_text(words, at);
+  out.outlives = true;
+  return out;
+}
+
+// Has the wrapper ended long before its command? Its own options stand before words[end].
+bool goes_on(std::string_view name, const Words& words, std::size_t end) {
+  const auto has = [&](std::string_view list) {
+    return std::any_of(words.begin() + 1, words.begin() + static_cast<std::ptrdiff_t>(end),
+                       [&](const std::string& word) { return is_listed(list, word); });
+  };
+  if (name == "setsid")
+    return std::any_of(words.begin() + 1, words.begin() + static_cast<std::ptrdiff_t>(end),
+                       [](const std::string& word) {
+                         return word == "--fork" ||
+                                (!word.starts_with("--") && word.find('f') != std::string::npos);
+                       });
+  // Left to the manager.
+  if (name == "systemd-run") return !has("--scope --wait --pipe --pty --shell -P -t -S");
+  return false;
 }
 
 Unwrapped git(const Words& words) {
@@ -170,6 +191,29 @@ Unwrapped git(const Words& words) {
   if (words[sub] == "rebase") {
     auto out = option_text(words, "--exec");
     return out.kind == Unwrapped::Kind::none ? option_text(words, "-x") : out;
+  }
+  return {};
+}
+
+// `env -S TEXT [WORDS]`: the text is words of env's own, as a shell would take them.
+Unwrapped env_text(const Words& words) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    std::optional<std::string> text;
+    std::size_t rest = i + 1;
+    if (word == "-S" || word == "-vS" || word == "--split-string") {
+      if (rest >= words.size()) return {};
+      text = words[rest++];
+    } else if (word.starts_with("--split-string=")) {
+      text = std::string(word.substr(word.find('=') + 1));
+    } else if (word.starts_with("-S")) {
+      text = std::string(word.substr(2));
+    }
+    if (text) return text_of(*text + " " + shell_quoted(from(words, rest)));
+    if (is_listed("-u -C --unset --chdir", word))
+      ++i;
+    else if (!is_option(word) && !is_shell_assignment(word))
+      return {};
   }
   return {};
 }
@@ -199,6 +243,7 @@ Unwrapped special(std::string_view name, const Words& words) {
   if (name == "tmux" || name == "screen") return multiplexer(name, words);
   if (name == "git") return git(words);
   if (name == "nix-shell") return option_text(words, "--run");
+  if (name == "env") return env_text(words);
   if (name == "nix") return nix(words);
   if (name == "cmd" || name == "cmd.exe") {
     const auto at = std::find(words.begin(), words.end(), "/c");
@@ -219,10 +264,23 @@ Unwrapped through(const Wrapper& wrapper, const Words& words) {
     at = next_operand(words, at + 1, wrapper.values);
   for (int i = 0; i < wrapper.operands; ++i)
     at = next_operand(words, at + 1, wrapper.values);
-  return behind(words, at);
+  auto out = behind(words, at);
+  out.outlives = !out.words.empty() && goes_on(wrapper.name, words, at);
+  return out;
 }
 
-// `uv run -m pytest`, `coverage run -m pytest`: python's.
+// By the table that records are kept by.
+Unwrapped through_known(std::string_view name, const Words& words) {
+  // What `hatch run` runs is a name in its configuration.
+  if (name == "hatch") return {};
+  profiles::CommandLine command{words, 0, ""};
+  if (!profiles::look_through_wrapper(command)) return {};
+  auto out = behind(command.words, command.first);
+  out.outlives = goes_on(name, words, command.first);
+  return out;
+}
+
+// `coverage run -m pytest`: python's.
 std::optional<Unwrapped> as_module(const Words& words) {
   const auto module = std::find(words.begin(), words.end(), "-m");
   if (module == words.end() || std::next(module) == words.end()) return std::nullopt;
@@ -268,9 +326,10 @@ Unwrapped unwrap(const Words& words) {
     return out;
   }
   if (auto out = special(name, words); out.kind != Unwrapped::Kind::none) return out;
+  if (auto out = through_known(name, words); out.kind != Unwrapped::Kind::none) return out;
   for (const auto& wrapper : kWrappers) {
     if (wrapper.name != name) continue;
-    if (name == "uv" || name == "coverage")
+    if (name == "coverage")
       if (auto module = as_module(words)) return *std::move(module);
     if (auto out = through(wrapper, words); out.kind != Unwrapped::Kind::none) return out;
   }

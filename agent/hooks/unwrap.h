@@ -21,7 +21,8 @@ struct Unwrapped {
   Kind kind = Kind::none;
   Words words;
   std::string text;
-  bool many = false;  // several at once, or again and again (xargs -P, watch)
+  bool many = false;      // several at once, or again and again (xargs -P, watch)
+  bool outlives = false;  // it goes on after the wrapper has ended (tmux, screen -d, setsid -f)
 };
 Unwrapped unwrap(const Words& words);
 

@@ -116,22 +116,26 @@ class Scales {
     if (match_patterns(words, in)) return;
     if (only_asks(words)) return;
     const auto behind = unwrap(words);
+    ShellCommand left = in;
+    if (behind.outlives) left.in_background = true;
     switch (behind.kind) {
       case Unwrapped::Kind::elsewhere:
         return;
       case Unwrapped::Kind::text:
         look_at(read_shell(behind.text), depth + 1, false);
+        if (left.in_background && out_.heavy) out_.in_background = true;
         return;
       case Unwrapped::Kind::command:
-        look_at(behind.words, in, depth + 1, many || behind.many);
-        // `git bisect run`, `docker exec`, `find -exec` are nothing else; `nix develop` may be.
-        if (program_of(words.front()) != "nix") return;
+        look_at(behind.words, left, depth + 1, many || behind.many);
+        // `git bisect run`, `docker exec` are nothing else; `nix develop`, `find / -exec` may be.
+        if (!is_listed("nix find", program_of(words.front()))) return;
         break;
       case Unwrapped::Kind::none:
         break;
     }
     if (is_shell(words) && !in.here_text.empty()) {
       look_at(read_shell(in.here_text), depth + 1, false);
+      if (in.in_background && out_.heavy) out_.in_background = true;
       return;
     }
     judge(words, in, depth, many);
@@ -285,10 +289,15 @@ class Scales {
   static const HeavyRule* python_module(const Words& words) {
     const auto name = program_of(words.front());
     if (!name.starts_with("python") && !name.starts_with("pypy")) return nullptr;
-    const auto option = std::find(words.begin(), words.end(), "-m");
-    if (option == words.end() || std::next(option) == words.end()) return nullptr;
-    const auto& module = *std::next(option);
-    const auto at = static_cast<std::size_t>(option - words.begin()) + 2;
+    const auto option = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+      return word.starts_with("-m") || word == "-c";
+    });
+    // -mpytest is -m pytest.
+    if (option == words.end() || *option == "-c") return nullptr;
+    const bool joined = option->size() > 2;
+    if (!joined && std::next(option) == words.end()) return nullptr;
+    const auto module = joined ? option->substr(2) : *std::next(option);
+    const auto at = static_cast<std::size_t>(option - words.begin()) + (joined ? 1 : 2);
     for (const auto& rule : heavy_modules())
       if (is_listed(rule.programs, module)) return is_wanted(rule, words, at) ? &rule : nullptr;
     // python -m src.train

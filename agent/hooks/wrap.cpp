@@ -1,5 +1,9 @@
 #include "agent/hooks/wrap.h"
 
+#include <algorithm>
+
+#include "agent/hooks/event.h"
+
 namespace jobward::hooks {
 
 std::string quoted_word(std::string_view bytes) {
@@ -15,16 +19,17 @@ std::string quoted_word(std::string_view bytes) {
 
 std::string claims_text(const std::map<std::string, std::string>& claims) {
   std::string out;
+  auto object = Json::object();
+  bool plain = true;
   for (const auto& [name, value] : claims) {
     if (value.empty()) continue;
-    if (!out.empty()) out += ",";
-    out += name + "=";
-    for (const char c : value) {
-      const bool plain = static_cast<unsigned char>(c) > ' ' && c != ',' && c != 0x7f;
-      out += plain ? c : '_';
-    }
+    plain = plain && std::none_of(value.begin(), value.end(), [](char c) {
+              return static_cast<unsigned char>(c) <= ' ' || c == ',' || c == 0x7f;
+            });
+    out += (out.empty() ? "" : ",") + name + "=" + value;
+    object[name] = value;
   }
-  return out;
+  return plain ? out : object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string wrapped(std::string_view command, const std::string& jobward,

@@ -10,8 +10,8 @@ namespace jobward::hooks {
 // One word of a shell (POSIX) that is exactly these bytes. The bytes hold no NUL.
 std::string quoted_word(std::string_view bytes);
 
-// "agent=claude-code,call=toolu_1": as JOBWARD_ACTOR has it. What would not be read back as it is
-// (a comma, a control character) becomes "_".
+// As JOBWARD_ACTOR has it: "agent=claude-code,call=toolu_1", or a JSON object where a value would
+// not be read back from that (a blank, a comma). Empty values are left out.
 std::string claims_text(const std::map<std::string, std::string>& claims);
 
 // `JOBWARD run --no-wait --actor CLAIMS -- bash -c 'COMMAND'`: the command byte for byte.

@@ -49,7 +49,7 @@ void Connection::take(Request request) {
   asked.method = std::move(request.method);
   asked.params = std::move(request.params);
   const std::string key = asked.id.dump();
-  if (!going_on_.emplace(key, nullptr).second) {
+  if (!going_on_.emplace(key, GoingOn()).second) {
     send_(error_message(
         asked.id, {rpc_code::kInvalidRequest, "a request with this id has not been answered yet"}));
     return;
@@ -73,10 +73,10 @@ void Connection::take(const Notification& notification) {
   if (notification.method != "notifications/cancelled") return;
   const Json& id = member(notification.params, "requestId");
   const auto found = going_on_.find(id.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (found == going_on_.end() || found->second == nullptr) return;
-  const auto call = found->second;
+  if (found == going_on_.end() || (!found->second.call && !found->second.let_go)) return;
+  const auto request = found->second;
   going_on_.erase(found);
-  call->cut(Call::Cut::cancelled);
+  request.cut(Call::Cut::cancelled);
 }
 
 std::optional<RpcError> Connection::understand(const Request& request, Asked& asked) const {
@@ -146,14 +146,24 @@ void Connection::start(const Asked& asked, const Tool& tool, Json arguments, boo
     if (!alive.expired()) send_(notification_message("notifications/progress", std::move(params)));
   };
   const auto call = std::make_shared<Call>(std::move(origin));
-  going_on_[asked.id.dump()] = call;
+  going_on_[asked.id.dump()].call = call;
   tool.handler(call);
 }
 
+void Connection::on_cut(const Asked& asked, std::function<void()> let_go) {
+  const auto found = going_on_.find(asked.id.dump());
+  if (found != going_on_.end()) found->second.let_go = std::move(let_go);
+}
+
+void Connection::GoingOn::cut(Call::Cut how) const {
+  if (call) call->cut(how);
+  if (let_go) let_go();
+}
+
 void Connection::cut(Call::Cut how) {
-  const auto calls = going_on_;
-  for (const auto& [key, call] : calls)
-    if (call) call->cut(how);
+  const auto requests = going_on_;
+  for (const auto& [key, request] : requests)
+    request.cut(how);
   going_on_.clear();
 }
 

@@ -71,6 +71,9 @@ class Connection {
   // Its progress and its end go to the client; it can be cancelled.
   void start(const Asked& asked, const Tool& tool, Json arguments, bool as_task,
              const Reply& reply);
+  // What has to be let go when this request is cancelled, or its client is gone, before it is
+  // answered.
+  void on_cut(const Asked& asked, std::function<void()> let_go);
 
  private:
   void take(Request request);
@@ -82,8 +85,14 @@ class Connection {
   std::function<void(const Json&)> send_;
   bool agreed_ = false;
   Client client_;
-  // By the id as JSON. Null: a request that cannot be cut.
-  std::map<std::string, std::shared_ptr<Call>> going_on_;
+  // A request that has not been answered. One that has neither cannot be cut.
+  struct GoingOn {
+    std::shared_ptr<Call> call;
+    std::function<void()> let_go;
+    void cut(Call::Cut how) const;
+  };
+  // By the id as JSON.
+  std::map<std::string, GoingOn> going_on_;
   // Answers that come when this is gone go nowhere.
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

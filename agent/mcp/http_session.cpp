@@ -1,6 +1,10 @@
 #include "agent/mcp/http_session.h"
 
+#include <poll.h>
+
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -25,6 +29,14 @@ namespace http = boost::beast::http;
 constexpr std::chrono::seconds kPatience{60};
 // Until it has shown its token.
 constexpr std::chrono::seconds kFirstPatience{10};
+// What a refused client is still sending is thrown away, so long and so much, for it to read why.
+constexpr std::chrono::seconds kLinger{30};
+constexpr std::chrono::seconds kLingerSilent{2};
+constexpr std::size_t kMostThrownAway = std::size_t{64} << 20U;
+// So much may wait for a client that does not read; progress is left out then.
+constexpr std::size_t kMostWaiting = std::size_t{1} << 20U;
+// How often it is looked whether a client that has sent more is still there.
+constexpr std::chrono::seconds kLook{1};
 
 HttpRequest plain(const http::request<http::string_body>& request) {
   HttpRequest out;
@@ -45,6 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(asio::ip::tcp::socket socket, const Service& service, const HttpOptions& options,
           std::function<void()> ended)
       : stream_(std::move(socket)),
+        look_(stream_.get_executor()),
         service_(service),
         options_(options),
         ended_(std::move(ended)) {}
@@ -148,11 +161,29 @@ class Session : public std::enable_shared_from_this<Session> {
         [self = shared_from_this(), connection = connection_.get()](const auto& failed) {
           if (failed || self->connection_.get() != connection || !connection->is_busy()) return;
           boost::system::error_code ignored;
-          if (self->stream_.socket().available(ignored) > 0) return;  // its next request
-          self->keep_ = false;
-          self->connection_->cut(self->stateless_ ? Call::Cut::cancelled : Call::Cut::lost);
-          self->close();
+          if (self->stream_.socket().available(ignored) > 0)
+            self->look_again();  // its next request; the end of it can still come
+          else
+            self->leave();
         });
+  }
+
+  void look_again() {
+    look_.expires_after(kLook);
+    look_.async_wait(
+        [self = shared_from_this(), connection = connection_.get()](const auto& failed) {
+          if (failed || self->connection_.get() != connection || !connection->is_busy()) return;
+          pollfd peer{self->stream_.socket().native_handle(), POLLRDHUP, 0};
+          if (::poll(&peer, 1, 0) == 1)
+            self->leave();
+          else
+            self->look_again();
+        });
+  }
+
+  void leave() {
+    keep_ = false;
+    lose();
   }
 
   // ---- Answers
@@ -176,8 +207,10 @@ class Session : public std::enable_shared_from_this<Session> {
       send(std::move(response));
       return;
     }
+    if (!last && waiting_ > kMostWaiting) return;
     if (!streaming_) begin_stream();
     events_.push_back("event: message\ndata: " + to_line(message) + "\n\n");
+    waiting_ += events_.back().size();
     if (last) closing_ = true;
     write_event();
   }
@@ -192,6 +225,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void send(http::response<http::string_body> response) {
     response.prepare_payload();
+    stream_.expires_after(kPatience);
     auto kept = std::make_shared<http::response<http::string_body>>(std::move(response));
     http::async_write(
         stream_, *kept,
@@ -200,11 +234,30 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void done(const boost::system::error_code& failed) {
     connection_.reset();
-    if (failed || !keep_) {
+    look_.cancel();
+    if (failed) {
       close();
-      return;
+    } else if (keep_) {
+      read();
+    } else {
+      boost::system::error_code ignored;
+      stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      linger_until_ = std::chrono::steady_clock::now() + kLinger;
+      throw_away(0);
     }
-    read();
+  }
+
+  // Closed at once, with bytes unread, the answer would be lost to a reset.
+  void throw_away(std::size_t so_far) {
+    buffer_.clear();
+    stream_.expires_at(std::min(linger_until_, std::chrono::steady_clock::now() + kLingerSilent));
+    stream_.async_read_some(buffer_.prepare(65536),
+                            [self = shared_from_this(), so_far](const auto& failed, auto got) {
+                              if (failed || so_far + got > kMostThrownAway)
+                                self->close();
+                              else
+                                self->throw_away(so_far + got);
+                            });
   }
 
   // ---- An event stream
@@ -218,6 +271,7 @@ class Session : public std::enable_shared_from_this<Session> {
     kept->keep_alive(keep_);
     kept->chunked(true);
     auto serializer = std::make_shared<http::response_serializer<http::empty_body>>(*kept);
+    stream_.expires_after(kPatience);
     http::async_write_header(
         stream_, *serializer,
         [self = shared_from_this(), kept, serializer](const auto& failed, std::size_t) {
@@ -232,13 +286,16 @@ class Session : public std::enable_shared_from_this<Session> {
   void write_event() {
     if (writing_) return;
     if (events_.empty()) {
+      stream_.expires_never();
       if (closing_) end_stream();
       return;
     }
     writing_ = true;
+    stream_.expires_after(kPatience);
     asio::async_write(stream_, http::make_chunk(asio::buffer(events_.front())),
                       [self = shared_from_this()](const auto& failed, std::size_t) {
                         self->writing_ = false;
+                        self->waiting_ -= self->events_.front().size();
                         self->events_.pop_front();
                         if (failed)
                           self->lose();
@@ -249,6 +306,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void end_stream() {
     writing_ = true;
+    stream_.expires_after(kPatience);
     asio::async_write(stream_, http::make_chunk_last(),
                       [self = shared_from_this()](const auto& failed, std::size_t) {
                         self->writing_ = self->streaming_ = self->closing_ = false;
@@ -262,12 +320,14 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void close() {
+    look_.cancel();
     boost::system::error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
     stream_.close();
   }
 
   beast::tcp_stream stream_;
+  asio::steady_timer look_;
   beast::flat_buffer buffer_{kLongestMessage + 65536};
   std::optional<http::request_parser<http::string_body>> parser_;
   const Service& service_;
@@ -275,6 +335,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::function<void()> ended_;
   std::unique_ptr<Connection> connection_;
   std::deque<std::string> events_;
+  std::size_t waiting_ = 0;  // bytes of them
+  std::chrono::steady_clock::time_point linger_until_;
   unsigned http_version_ = 11;
   bool keep_ = false;
   bool first_ = true;

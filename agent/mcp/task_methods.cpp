@@ -91,7 +91,7 @@ void tasks_get(Connection& connection, const Asked& asked, const Reply& reply) {
 void tasks_result(Connection& connection, const Asked& asked, const Reply& reply) {
   const auto id = task_id(connection, asked, reply);
   if (!id) return;
-  connection.service().tasks->await(*id, [reply](const std::optional<Task>& task) {
+  auto let_go = connection.service().tasks->await(*id, [reply](const std::optional<Task>& task) {
     if (!task) {
       reply.error(unknown_task());
     } else if (task->state == Task::State::cancelled) {
@@ -102,6 +102,7 @@ void tasks_result(Connection& connection, const Asked& asked, const Reply& reply
       reply.result(std::move(out));
     }
   });
+  connection.on_cut(asked, std::move(let_go));
 }
 
 void tasks_list(Connection& connection, const Asked& asked, const Reply& reply) {

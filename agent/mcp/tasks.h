@@ -46,8 +46,8 @@ class TaskSource {
   virtual std::optional<Task> find(const std::string& id) = 0;
   // Newest first, at most `limit`, those that come after the one named `after` (empty: all).
   virtual std::vector<Task> list(const std::string& after, std::size_t limit) = 0;
-  // Until it has ended.
-  virtual void await(const std::string& id, Then then) = 0;
+  // Until it has ended. What comes back lets go of it: `then` is not called any more.
+  virtual std::function<void()> await(const std::string& id, Then then) = 0;
   // Ends it, whatever it does; then tells how it stands.
   virtual void cancel(const std::string& id, Then then) = 0;
 };

@@ -1,97 +1,19 @@
-#include <algorithm>
+// Settings in JSON. Only what is ours is written; every other byte stays.
+#include <optional>
 #include <utility>
 
 #include "agent/setup/edit.h"
+#include "agent/setup/json_text.h"
 #include "common/json_depth.h"
 #include "common/text.h"
 
 namespace jobward::setup {
 namespace {
 
-// As the file is indented already.
-int indent_of(std::string_view text, char& with) {
-  with = ' ';
-  const auto line = text.find('\n');
-  if (line == std::string_view::npos) return 2;
-  const auto begin = line + 1;
-  if (begin < text.size() && text[begin] == '\t') {
-    with = '\t';
-    return 1;
-  }
-  const auto end = text.find_first_not_of(' ', begin);
-  const auto width = end == std::string_view::npos ? 0 : end - begin;
-  return width >= 1 && width <= 8 ? static_cast<int>(width) : 2;
-}
-
-std::string written(const Json& object, std::string_view like) {
-  char with = ' ';
-  const int indent = indent_of(like, with);
-  return object.dump(indent, with, false, Json::error_handler_t::replace) + "\n";
-}
-
-Result<Json> read(std::string_view text, const Registration& wanted) {
-  if (trim(text).empty()) return wanted.base.is_object() ? wanted.base : Json::object();
-  auto object =
-      is_nested_deeper(text, hooks::kDeepestJson) ? Json() : Json::parse(text, nullptr, false);
-  if (!object.is_object())
-    return error("change", printable(wanted.path),
-                 "it is no plain JSON object (comments, perhaps); it was left alone");
-  return object;
-}
-
 std::string command_in(const Json& handler) {
   if (!handler.is_object()) return {};
   const auto found = handler.find("command");
   return found != handler.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-// Takes our handlers out of an event's list: flat ones, and those in groups.
-void remove_from(Json& list, Agent agent) {
-  Json kept = Json::array();
-  for (auto& entry : list) {
-    if (is_our_hook(command_in(entry), agent)) continue;
-    const bool group = entry.is_object() && entry.contains("hooks") && entry["hooks"].is_array();
-    if (group) {
-      auto& handlers = entry["hooks"];
-      const auto before = handlers.size();
-      Json others = Json::array();
-      for (auto& handler : handlers)
-        if (!is_our_hook(command_in(handler), agent)) others.push_back(std::move(handler));
-      handlers = std::move(others);
-      if (before > 0 && handlers.empty()) continue;
-    }
-    kept.push_back(std::move(entry));
-  }
-  list = std::move(kept);
-}
-
-Status check_shape(const Json& object, const Registration& wanted) {
-  const auto wrong = [&](const std::string& what) {
-    return error("change", printable(wanted.path), what + "; it was left alone");
-  };
-  if (object.contains("hooks") && !object["hooks"].is_object())
-    return wrong("\"hooks\" is no object");
-  if (object.contains("hooks"))
-    for (const auto& [event, list] : object["hooks"].items())
-      if (!list.is_array()) return wrong("\"hooks\"." + printable(event) + " is no array");
-  if (object.contains("mcpServers") && !object["mcpServers"].is_object())
-    return wrong("\"mcpServers\" is no object");
-  return {};
-}
-
-bool has_entry(const Json& list, const Json& entry) {
-  return std::find(list.begin(), list.end(), entry) != list.end();
-}
-
-void put_hooks(Json& object, const Registration& wanted, Agent agent) {
-  for (const auto& hook : wanted.hooks) {
-    auto& list = object["hooks"][hook.event];
-    if (list.is_null()) list = Json::array();
-    // Where it stands already it keeps its place: Codex knows a trusted hook by that.
-    if (has_entry(list, hook.entry)) continue;
-    remove_from(list, agent);
-    list.push_back(hook.entry);
-  }
 }
 
 // Is the server of this name ours?
@@ -100,59 +22,231 @@ bool is_our_server(const Json& server) {
   return command == "jobward" || command.ends_with("/jobward");
 }
 
+// A hook of ours in an event's list: an entry of it, or a handler in the group that the entry is.
+struct Place {
+  std::size_t entry = 0;
+  std::optional<std::size_t> handler;
+};
+
+class Settings {
+ public:
+  Settings(std::string text, const Registration& wanted, Agent agent)
+      : text_(std::move(text)), wanted_(wanted), agent_(agent) {}
+
+  Status put_hook(const HookEntry& hook);
+  Status put_server(const Json& server);
+  Status take_hooks();
+  Status take_server();
+  std::string text() && { return std::move(text_); }
+
+ private:
+  [[nodiscard]] tl::unexpected<Error> left_alone(const std::string& why) const {
+    return error("change", printable(wanted_.path), why + "; it was left alone");
+  }
+  // A member that is an object or an array, or absent.
+  [[nodiscard]] Result<std::optional<Part>> find(std::size_t object, const std::string& name,
+                                                 char bracket) const;
+  // The same; where there is none it is made, empty. Its value's position.
+  Result<std::size_t> open(std::size_t object, const std::string& name, char bracket);
+  [[nodiscard]] std::optional<Part> handlers_of(const Part& entry) const;
+  [[nodiscard]] std::vector<Place> ours_in(std::size_t list) const;
+  [[nodiscard]] Part part_at(std::size_t list, const Place& place) const;
+  void erase(std::size_t list, const Place& place);
+  void set(std::size_t object, const std::string& name, const Json& value);
+
+  std::string text_;
+  const Registration& wanted_;
+  Agent agent_;
+};
+
+Result<std::optional<Part>> Settings::find(std::size_t object, const std::string& name,
+                                           char bracket) const {
+  std::optional<Part> out;
+  for (auto& part : parts_of(text_, object)) {
+    if (part.name != name) continue;
+    if (out) return left_alone("\"" + printable(name) + "\" stands there twice");
+    out = std::move(part);
+  }
+  if (out && text_[out->value] != bracket)
+    return left_alone("\"" + printable(name) + "\" is no " + (bracket == '{' ? "object" : "array"));
+  return out;
+}
+
+Result<std::size_t> Settings::open(std::size_t object, const std::string& name, char bracket) {
+  for (const bool made : {false, true}) {
+    const auto found = find(object, name, bracket);
+    if (!found) return tl::unexpected(found.error());
+    if (*found) return (*found)->value;
+    if (!made) append_part(text_, object, &name, bracket == '{' ? Json::object() : Json::array());
+  }
+  return left_alone("\"" + printable(name) + "\" could not be added");
+}
+
+std::optional<Part> Settings::handlers_of(const Part& entry) const {
+  if (text_[entry.value] != '{') return std::nullopt;
+  for (auto& part : parts_of(text_, entry.value))
+    if (part.name == "hooks" && text_[part.value] == '[') return std::move(part);
+  return std::nullopt;
+}
+
+std::vector<Place> Settings::ours_in(std::size_t list) const {
+  std::vector<Place> out;
+  const auto is_ours = [&](const Part& part) {
+    return is_our_hook(command_in(value_of(text_, part)), agent_);
+  };
+  const auto entries = parts_of(text_, list);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (is_ours(entries[i])) {
+      out.push_back({i, std::nullopt});
+      continue;
+    }
+    const auto group = handlers_of(entries[i]);
+    if (!group) continue;
+    const auto handlers = parts_of(text_, group->value);
+    for (std::size_t k = 0; k < handlers.size(); ++k)
+      if (is_ours(handlers[k])) out.push_back({i, k});
+  }
+  return out;
+}
+
+Part Settings::part_at(std::size_t list, const Place& place) const {
+  const auto entry = parts_of(text_, list)[place.entry];
+  if (!place.handler) return entry;
+  return parts_of(text_, handlers_of(entry)->value)[*place.handler];
+}
+
+// A group that has nothing in it then goes with it.
+void Settings::erase(std::size_t list, const Place& place) {
+  const auto entry = parts_of(text_, list)[place.entry];
+  const auto group = place.handler ? handlers_of(entry) : std::nullopt;
+  if (group && parts_of(text_, group->value).size() > 1)
+    erase_part(text_, group->value, *place.handler);
+  else
+    erase_part(text_, list, place.entry);
+}
+
+void Settings::set(std::size_t object, const std::string& name, const Json& value) {
+  for (const auto& part : parts_of(text_, object)) {
+    if (part.name != name) continue;
+    if (value_of(text_, part) != value) replace_value(text_, part, value);
+    return;
+  }
+  append_part(text_, object, &name, value);
+}
+
+// Where it stands already it keeps its place (Codex knows a trusted hook by that), and what a user
+// has changed in it: options, times, what it matches.
+Status Settings::put_hook(const HookEntry& hook) {
+  const auto hooks = open(root_of(text_), "hooks", '{');
+  if (!hooks) return tl::unexpected(hooks.error());
+  const auto list = open(*hooks, hook.event, '[');
+  if (!list) return tl::unexpected(list.error());
+  const auto ours = ours_in(*list);
+  if (ours.empty()) {
+    append_part(text_, *list, nullptr, hook.entry);
+    return {};
+  }
+  for (std::size_t i = ours.size() - 1; i > 0; --i)
+    erase(*list, ours[i]);
+  const auto part = part_at(*list, ours.front());
+  const auto before = value_of(text_, part);
+  const auto& handler = hook.entry.contains("hooks") ? hook.entry["hooks"][0] : hook.entry;
+  set(part.value, "command", moved_command(command_in(before), command_in(handler), agent_));
+  // One that waits must not hold the turn up.
+  if (handler.contains("asyncRewake") && !before.contains("asyncRewake"))
+    for (const char* field : {"timeout", "asyncRewake"})
+      set(part.value, field, handler[field]);
+  return {};
+}
+
+Status Settings::put_server(const Json& server) {
+  const auto servers = open(root_of(text_), "mcpServers", '{');
+  if (!servers) return tl::unexpected(servers.error());
+  const std::string name = kServerName;
+  const auto found = find(*servers, name, '{');
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) {
+    append_part(text_, *servers, &name, server);
+    return {};
+  }
+  if (!is_our_server(value_of(text_, **found)))
+    return left_alone("it has an MCP server called jobward that is another program");
+  // What a user has added to it (an environment, a time) stays.
+  for (const auto& [field, value] : server.items())
+    set((*found)->value, field, value);
+  return {};
+}
+
+Status Settings::take_hooks() {
+  const auto root = root_of(text_);
+  const auto hooks = find(root, "hooks", '{');
+  if (!hooks) return tl::unexpected(hooks.error());
+  if (!*hooks) return {};
+  const auto at = (*hooks)->value;
+  bool emptied = false;
+  for (std::size_t i = parts_of(text_, at).size(); i-- > 0;) {
+    const auto list = parts_of(text_, at)[i].value;
+    const auto ours = text_[list] == '[' ? ours_in(list) : std::vector<Place>();
+    for (std::size_t k = ours.size(); k-- > 0;)
+      erase(list, ours[k]);
+    if (ours.empty() || !parts_of(text_, list).empty()) continue;
+    erase_part(text_, at, i);
+    emptied = true;
+  }
+  if (!emptied || !parts_of(text_, at).empty()) return {};
+  const auto members = parts_of(text_, root);
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (members[i].value == at) erase_part(text_, root, i);
+  return {};
+}
+
+Status Settings::take_server() {
+  const auto root = root_of(text_);
+  const auto servers = find(root, "mcpServers", '{');
+  if (!servers) return tl::unexpected(servers.error());
+  if (!*servers) return {};
+  const auto at = (*servers)->value;
+  const auto all = parts_of(text_, at);
+  for (std::size_t i = all.size(); i-- > 0;)
+    if (all[i].name == kServerName && is_our_server(value_of(text_, all[i])))
+      erase_part(text_, at, i);
+  if (parts_of(text_, at).size() == all.size() || !parts_of(text_, at).empty()) return {};
+  const auto members = parts_of(text_, root);
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (members[i].value == at) erase_part(text_, root, i);
+  return {};
+}
+
+Status check_object(std::string_view text, const Registration& wanted) {
+  if (!is_nested_deeper(text, hooks::kDeepestJson) && Json::parse(text, nullptr, false).is_object())
+    return {};
+  return error("change", printable(wanted.path),
+               "it is no plain JSON object (comments, perhaps); it was left alone");
+}
+
 }  // namespace
 
 Result<std::string> with_ours(std::string_view text, const Registration& wanted, Agent agent) {
   if (wanted.kind == Registration::Kind::codex_toml) return toml_with_ours(text, wanted);
-  auto object = read(text, wanted);
-  if (!object) return tl::unexpected(std::move(object).error());
-  JOBWARD_RETURN_IF_ERROR(check_shape(*object, wanted));
-  const Json before = *object;
-  put_hooks(*object, wanted, agent);
-  if (wanted.server) {
-    auto& servers = (*object)["mcpServers"];
-    if (servers.is_object() && servers.contains(kServerName) &&
-        !is_our_server(servers[kServerName]))
-      return error(
-          "change", printable(wanted.path),
-          "it has an MCP server called jobward that is another program; it was left alone");
-    // What a user has added to it (an environment, a time) stays.
-    auto& server = servers[kServerName];
-    for (const auto& [name, value] : wanted.server->items())
-      server[name] = value;
-  }
-  if (*object == before && !trim(text).empty()) return std::string(text);
-  return written(*object, text);
+  std::string before(text);
+  if (trim(text).empty())
+    before = (wanted.base.is_object() ? wanted.base : Json::object()).dump(2) + "\n";
+  JOBWARD_RETURN_IF_ERROR(check_object(before, wanted));
+  Settings settings(std::move(before), wanted, agent);
+  for (const auto& hook : wanted.hooks)
+    JOBWARD_RETURN_IF_ERROR(settings.put_hook(hook));
+  if (wanted.server) JOBWARD_RETURN_IF_ERROR(settings.put_server(*wanted.server));
+  return std::move(settings).text();
 }
 
 Result<std::string> without_ours(std::string_view text, const Registration& wanted, Agent agent) {
   if (trim(text).empty()) return std::string(text);
   if (wanted.kind == Registration::Kind::codex_toml) return toml_without_ours(text, wanted);
-  auto object = read(text, wanted);
-  if (!object) return tl::unexpected(std::move(object).error());
-  JOBWARD_RETURN_IF_ERROR(check_shape(*object, wanted));
-  const Json before = *object;
-  if (object->contains("hooks")) {
-    auto& events = (*object)["hooks"];
-    std::vector<std::string> empty;
-    for (auto& [event, list] : events.items()) {
-      const bool had = !list.empty();
-      remove_from(list, agent);
-      if (had && list.empty()) empty.push_back(event);
-    }
-    for (const auto& event : empty)
-      events.erase(event);
-    if (!empty.empty() && events.empty()) object->erase("hooks");
-  }
-  if (object->contains("mcpServers")) {
-    auto& servers = (*object)["mcpServers"];
-    if (servers.contains(kServerName) && is_our_server(servers[kServerName])) {
-      servers.erase(kServerName);
-      if (servers.empty()) object->erase("mcpServers");
-    }
-  }
-  if (*object == before) return std::string(text);
-  return written(*object, text);
+  JOBWARD_RETURN_IF_ERROR(check_object(text, wanted));
+  Settings settings(std::string(text), wanted, agent);
+  JOBWARD_RETURN_IF_ERROR(settings.take_hooks());
+  JOBWARD_RETURN_IF_ERROR(settings.take_server());
+  return std::move(settings).text();
 }
 
 }  // namespace jobward::setup

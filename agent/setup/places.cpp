@@ -126,6 +126,52 @@ std::vector<Registration> cursor(const Wanted& wanted) {
   return {std::move(settings), std::move(mcp)};
 }
 
+// ---- Commands of ours in those files
+
+// A word of a shell command; `text`: without its quotes.
+struct Word {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string text;
+};
+
+// What a shell takes for words, expansions left as they are.
+std::vector<Word> words_of(std::string_view command) {
+  std::vector<Word> out;
+  bool open = false;
+  char quote = '\0';
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const char c = command[i];
+    if (quote == '\0' && std::string_view(" \t\n;&|()<>").find(c) != std::string_view::npos) {
+      open = false;
+      continue;
+    }
+    if (!open) out.push_back({i, i, ""});
+    open = true;
+    auto& word = out.back();
+    const bool escapes = c == '\\' && quote != '\'' && i + 1 < command.size();
+    if (escapes)
+      word.text += command[++i];
+    else if (c == quote)
+      quote = '\0';
+    else if (quote == '\0' && (c == '\'' || c == '"'))
+      quote = c;
+    else
+      word.text += c;
+    word.end = i + 1;
+  }
+  return out;
+}
+
+// Which word is our program; `hook` and the agent follow it. Absent: it is no hook of ours.
+std::optional<std::size_t> program_in(const std::vector<Word>& words, Agent agent) {
+  for (std::size_t i = 0; i + 2 < words.size(); ++i)
+    if ((words[i].text == "jobward" || words[i].text.ends_with("/jobward")) &&
+        words[i + 1].text == "hook" && words[i + 2].text == hooks::to_string(agent))
+      return i;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Registration> registrations(const Wanted& wanted) {
@@ -179,15 +225,25 @@ bool is_at_least(const std::string& version, const std::string& least) {
 }
 
 bool is_our_hook(const std::string& command, Agent agent) {
-  const std::string end = " hook " + std::string(hooks::to_string(agent));
-  for (std::size_t at = command.find(end); at != std::string::npos;
-       at = command.find(end, at + 1)) {
-    auto program = std::string_view(command).substr(0, at);
-    if (program.ends_with('\'') || program.ends_with('"')) program.remove_suffix(1);
-    const bool whole = at + end.size() == command.size() || command[at + end.size()] == ' ';
-    if (whole && (program == "jobward" || program.ends_with("/jobward"))) return true;
-  }
-  return false;
+  return program_in(words_of(command), agent).has_value();
+}
+
+std::string moved_command(const std::string& command, const std::string& wanted, Agent agent) {
+  const auto before = words_of(command);
+  const auto after = words_of(wanted);
+  const auto old = program_in(before, agent);
+  const auto now = program_in(after, agent);
+  if (!old || !now) return wanted;
+  const auto& program = after[*now];
+  std::string out = command;
+  // Each time that it is named: Gemini's command looks first whether it is there.
+  for (auto word = before.rbegin(); word != before.rend(); ++word)
+    if (word->text == before[*old].text && word->text != program.text)
+      out.replace(word->begin, word->end - word->begin, wanted, program.begin,
+                  program.end - program.begin);
+  const auto options = wanted.substr(after[*now + 2].end);
+  if (out.find(options) == std::string::npos) out += options;
+  return out;
 }
 
 }  // namespace jobward::setup

@@ -63,6 +63,9 @@ bool is_at_least(const std::string& version, const std::string& least);
 
 // Is this command of a hook one of ours, wherever the program lay?
 bool is_our_hook(const std::string& command, Agent agent);
+// A hook of ours as it stands, with the program and the options of `wanted`; what a user has put
+// before and behind it stays.
+std::string moved_command(const std::string& command, const std::string& wanted, Agent agent);
 
 inline constexpr const char* kServerName = "jobward";
 

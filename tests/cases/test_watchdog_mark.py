@@ -37,18 +37,28 @@ class WatchdogCase(LostCase):
     def signal_job(self, pid, number):
         """Every process of that cgroup, and only those that the test itself has started."""
         for directory, _, _ in os.walk(self.job_directories(pid)[0]):
-            for member in system.read_text(f"{directory}/cgroup.procs").split():
+            members = f"{directory}/cgroup.procs"
+            for member in system.read_text(members).split():
                 try:
                     handle = os.pidfd_open(int(member))
                 except ProcessLookupError:
                     continue
                 try:
-                    if system.carries(int(member), self.tmp):
+                    if self.is_ours(int(member), members):
                         signal.pidfd_send_signal(handle, number)
                 except ProcessLookupError:
                     pass
                 finally:
                     os.close(handle)
+
+    def is_ours(self, pid, members):
+        """Waits for what tells: for a moment of its exec a process has neither arguments nor environment."""
+        def told():
+            if system.carries(pid, self.tmp):
+                return "ours"
+            gone = system.is_dead(pid) or str(pid) not in system.read_text(members).split()
+            return "gone" if gone else None
+        return system.wait_until(told, f"whether process {pid} is the test's", self.bound(5)) == "ours"
 
     def started(self, line, *options, arguments=()):
         process = self.start(["/bin/sh", "-c", line, self.sleeper, *arguments], *(options or ROOMY))

@@ -305,6 +305,17 @@ class ModelTest(HookTest):
         self.shell(run)
         self.shell("jobward run --require-model strong -- true", expect=77)
 
+    def test_a_transcript_with_a_blank_and_a_comma_in_its_name_is_found(self):
+        self.config(self.TIERS)
+        self.transcript("claude-opus-5")
+        odd = self.path("it's a b, c.jsonl")
+        os.rename(self.path("t.jsonl"), odd)
+        self.script("train.py", "pass\n")
+        wrapped = self.wrapped(f"{PYTHON} train.py", transcript_path=odd)
+        self.assertEqual(wrapped.count("jobward run --no-wait"), 1)
+        self.shell(wrapped.replace("jobward run", "jobward run --require-model strong", 1))
+        self.assertEqual(self.history()[0]["actor"]["claims"]["transcript"]["value"], odd)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -104,5 +104,34 @@ class InstallTest(JobwardTest):
         self.assertEqual(self.all_files(), {})
 
 
+    def test_in_a_project_others_can_read_it_and_what_was_there_keeps_its_mode(self):
+        subprocess.run(["git", "init", "-q", self.work], check=True)
+        old = os.path.join(self.work, ".mcp.json")
+        with open(old, "w") as file:
+            file.write("{}")
+        os.chmod(old, 0o640)
+        self.run_it("install", "claude-code", "--project", "--yes")
+        self.assertEqual(os.stat(old).st_mode & 0o777, 0o640)
+        new = os.path.join(self.work, ".claude/settings.json")
+        umask = os.umask(0o022)
+        os.umask(umask)
+        self.assertEqual(os.stat(new).st_mode & 0o777, 0o644 & ~umask)
+        self.run_it("install", "cursor", "--yes")
+        self.assertEqual(os.stat(os.path.join(self.home, ".cursor/hooks.json")).st_mode & 0o777, 0o600)
+
+    def test_a_long_line_is_not_shown_whole(self):
+        self.put(".claude.json", json.dumps({"key": "s3cret", "filling": "x" * 300, "mcpServers": {"z": {"command": "z"}}}))
+        out = self.run_it("install", "claude-code", "--dry-run")
+        self.assertNotIn("s3cret", out)
+        self.assertIn('"jobward"', out)
+
+    def test_a_link_to_nothing_is_not_written_over(self):
+        os.symlink("/nowhere/settings", os.path.join(self.home, ".claude.json"))
+        self.assertIn("link", self.run_it("install", "claude-code", "--yes", expect=2))
+        self.assertTrue(os.path.islink(os.path.join(self.home, ".claude.json")))
+        self.assertEqual(os.listdir(self.home), [".claude.json"])
+        self.assertIn("nothing to change", self.run_it("uninstall", "claude-code", "--yes"))
+
+
 if __name__ == "__main__":
     unittest.main()

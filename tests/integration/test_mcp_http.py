@@ -153,8 +153,8 @@ class Transport(HttpTest):
                 self.assertEqual(checked_result(answer["result"])["outcome"], "ok")
 
     def test_who_hangs_up_cancels_in_the_stateless_version_only(self):
-        for era in ERAS:
-            with self.subTest(era=era):
+        for era, more in ((HANDSHAKE, b""), (STATELESS, b""), (STATELESS, b"POST /mcp")):
+            with self.subTest(era=era, more=more):
                 client = self.http(era)
                 call = client.request("tools/call", {"name": "run_job", "arguments": {
                     "command": self.waiting_job(), "memory_limit": "64M", "wait_seconds": 50,
@@ -165,6 +165,7 @@ class Transport(HttpTest):
                 self.assertIn(b"message", response.readline())
                 pid = harness.wait_for_pid(self.path("pid"))
                 job = client.tool("list_jobs", which="open")["jobs"][0]["job"]
+                connection.sock.sendall(more)
                 response.close()
                 connection.close()
                 if era == HANDSHAKE:
@@ -196,6 +197,18 @@ class Transport(HttpTest):
         self.assertRegex(self.raw(client.port, start + b"Content-Type: application/json\r\n"
                                   b"Accept: application/json, text/event-stream\r\nContent-Length: 100000000\r\n\r\n"),
                          rb"\AHTTP/1\.1 413 ")
+
+    def test_who_sends_too_much_can_read_why(self):
+        client = self.http()
+        body = b"x" * (20 * MIB)
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+        headers = {key: value for key, value in client.headers({"method": "ping"}).items() if value}
+        connection.request("POST", "/mcp", body, headers)
+        reply = connection.getresponse()
+        self.assertEqual(reply.status, 413)
+        self.assertIn(b"bytes", reply.read())
+        connection.close()
+        client.assert_alive()
 
     def test_idle_connections_do_not_keep_others_out(self):
         client = self.http()
@@ -319,6 +332,29 @@ class Tools(HttpTest):
         self.assertTrue(part["text"].startswith("1\n2\n") and part["more"], part)
 
 
+    def test_lines_around_what_was_cut_out_are_not_glued_together(self):
+        self.env["JOBWARD_CONFIG"] = self.path("config.toml")
+        with open(self.env["JOBWARD_CONFIG"], "w") as file:
+            file.write('[logs]\nkeep = "64K"\n')
+        client = self.connect()
+        client.largest = None
+        command = "i=0; while [ $i -lt 40000 ]; do echo \"<$i of many that are written $i>\"; i=$((i + 1)); done"
+        whole = "".join(f"<{i} of many that are written {i}>\n" for i in range(2000))
+        self.assertNotIn("\n", whole[32766:32769], "the hole begins within a line")
+        job = client.tool("run_job", command=command + "; until [ -e finish ]; do sleep 0.1; done", memory_limit="64M",
+                          wait_seconds=0)["job"]
+        logs = harness.wait_until(lambda: (now := client.tool("job_logs", job=job, lines=5000, max_bytes=200_000,
+                                                              **{"from": "head"})).get("cut_out_bytes") and now,
+                                  "the middle is cut out", 60)
+        self.touch("finish")
+        lines = logs["text"].splitlines()
+        glued = [line for line in lines if "<" in line and ">" in line
+                 and not re.fullmatch(r"<(\d+) of many that are written \1>", line)]
+        self.assertEqual(glued, [])
+        self.assertNotIn("\0", logs["text"])
+        self.assertEqual(sum("<" in line and ">" not in line for line in lines), 1, "the line that was cut")
+
+
 class Tasks(HttpTest):
     def begin_task(self, client, command=None):
         made = client.ask("tools/call", {"name": "run_job", "task": {"ttl": 60_000}, "arguments": {
@@ -349,6 +385,19 @@ class Tasks(HttpTest):
         self.assertEqual(client.refused("tasks/list", {"cursor": "x"})["code"], INVALID_PARAMS)
         refused = client.refused("tools/call", {"name": "machine_status", "arguments": {}, "task": {"ttl": 1}})
         self.assertEqual(refused["code"], NO_METHOD)
+
+    def test_waiting_for_a_task_can_be_given_up(self):
+        client = self.connect()
+        name = {"taskId": self.begin_task(client)["taskId"]}
+        pending = client.begin("tasks/result", name)
+        client.cancel(pending)
+        # Its id is free again, and the job goes on.
+        client.send({"jsonrpc": "2.0", "id": pending, "method": "ping"})
+        self.assertEqual(client.finish(pending), {})
+        self.assertEqual(client.ask("tasks/get", name)["status"], "working")
+        self.touch("finish")
+        harness.wait_until(lambda: client.ask("tasks/get", name)["status"] == "completed", "the task is done", 20)
+        self.assertEqual(len(client.answers(pending)), 1)
 
     def test_a_task_that_is_cancelled_and_one_that_fails(self):
         client, other = self.connect(), self.http(HANDSHAKE)

@@ -52,7 +52,8 @@ TEST_CASE("weigh: A heavy command is found behind wrappers, lists and shells") {
   for (const char* command :
        {"make -j8", "nice -n 5 make", "env A=1 timeout 60 make", "sudo -u x make",
         "bash -lc 'cd x && make'", "a; b && make | tail", "x=$(make 2>&1)", "xargs -P4 make",
-        "bash <<'E'\nmake\nE", "f() { make; }; f", "find . -exec make {} \\;"})
+        "bash <<'E'\nmake\nE", "f() { make; }; f", "find . -exec make {} \\;", "env -S 'make -j8'",
+        "uv run -m pytest", "hatch run all", "sudo -E env A=1 nice make"})
     CHECK(is_heavy(command));
 }
 
@@ -107,6 +108,10 @@ TEST_CASE("weigh: Going round it is found, also behind other commands") {
   CHECK(weighed("jobward run -- tool --no-limit").goes_round.empty());
 }
 
+TEST_CASE("weigh: An option of the program behind env is not env's") {
+  CHECK_FALSE(weighed("env A=1 bash -c 'jobward approve x' -S y").goes_round.empty());
+}
+
 TEST_CASE("weigh: A heavy one in the background is told") {
   CHECK(weighed("nohup python train.py > log 2>&1 &").in_background);
   for (const char* command : {"make | tee log &", "make && echo done &", "(make) &", "{ make; } &",
@@ -115,6 +120,42 @@ TEST_CASE("weigh: A heavy one in the background is told") {
   for (const char* command : {"python train.py > log 2>&1", "sleep 5 & make", "a &\nmake",
                               "make\nsleep 5 &", "(make)\nsleep 5 &"})
     CHECK_FALSE(weighed(command).in_background);
+}
+
+TEST_CASE("weigh: One that another program goes on with, too") {
+  for (const char* command :
+       {"tmux new-session -d -s b 'make -j8'", "tmux send-keys -t b 'make -j8' Enter",
+        "screen -dmS b make", "setsid -f make", "setsid -fw make", "systemd-run --user make",
+        "setsid -f bash -c 'make'", "nohup bash -c 'make' > log &", "screen -dmS b bash -c 'make'",
+        "tmux send-keys -t b C-c 'cd x' Enter 'make' Enter", "setsid -f bash <<'E'\nmake\nE"}) {
+    INFO(command);
+    CHECK(weighed(command).heavy);
+    CHECK(weighed(command).in_background);
+  }
+  for (const char* command :
+       {"setsid make", "setsid make -f Makefile", "systemd-run --user --scope make"}) {
+    INFO(command);
+    CHECK(weighed(command).heavy);
+    CHECK_FALSE(weighed(command).in_background);
+  }
+  CHECK_FALSE(weighed("tmux send-keys -t b 'ls' Enter").heavy);
+}
+
+TEST_CASE("weigh: By the verb, and by the option") {
+  for (const char* command : {"dune build @all", "lake build", "ghc --make Main.hs", "node --test",
+                              "cargo watch -x test", "python3 -mpytest -q", "find / -name core",
+                              "du -sh /*", "nix flake check", "find / -type f -exec grep -l x {} +",
+                              "env LC_ALL=C sort -S 8G big", "env --split-string='make -j' x"}) {
+    INFO(command);
+    CHECK(is_heavy(command));
+  }
+  for (const char* command :
+       {"dune clean", "ghc --version", "node --check a.js", "python3 -mjson.tool",
+        "find . -name core", "nix flake show", "nix flake metadata",
+        "python3 -c 'import m' -mpytest", "node a.js --test", "find / -maxdepth 1"}) {
+    INFO(command);
+    CHECK_FALSE(is_heavy(command));
+  }
 }
 
 TEST_CASE("weigh: What only looks a program up, or asks it, is light, what mentions that is not") {

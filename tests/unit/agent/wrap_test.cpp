@@ -48,6 +48,10 @@ TEST_CASE("wrap: The wrapped command hands the job exactly the command") {
 
 TEST_CASE("wrap: What it looks like") {
   CHECK(wrapped("make -j8", "jobward", {}) == "jobward run --no-wait -- bash -c 'make -j8'");
-  CHECK(wrapped("a", "jobward", {{"agent", "codex"}, {"call", "c,1\n"}}) ==
-        "jobward run --no-wait --actor 'agent=codex,call=c_1_' -- bash -c 'a'");
+  CHECK(wrapped("a", "jobward", {{"agent", "codex"}, {"call", "c1"}, {"role", ""}}) ==
+        "jobward run --no-wait --actor 'agent=codex,call=c1' -- bash -c 'a'");
+  // What commas and blanks would take apart is an object of JSON.
+  CHECK(wrapped("a", "jobward", {{"agent", "codex"}, {"transcript", "/a b,c.jsonl"}}) ==
+        "jobward run --no-wait --actor '{\"agent\":\"codex\",\"transcript\":\"/a b,c.jsonl\"}' -- "
+        "bash -c 'a'");
 }
