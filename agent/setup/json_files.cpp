@@ -110,7 +110,7 @@ std::vector<Place> Settings::ours_in(std::size_t list) const {
 }
 
 Part Settings::part_at(std::size_t list, const Place& place) const {
-  const auto entry = parts_of(text_, list)[place.entry];
+  auto entry = parts_of(text_, list)[place.entry];
   if (!place.handler) return entry;
   return parts_of(text_, handlers_of(entry)->value)[*place.handler];
 }

@@ -51,7 +51,7 @@ Style style_of(std::string_view text) {
   const auto line = whole.find('\n');
   if (line == std::string_view::npos) {
     // Nothing in it yet: nothing to be like.
-    out.one_line = parts_of(text, root_of(text)).size() > 0;
+    out.one_line = !parts_of(text, root_of(text)).empty();
     return out;
   }
   if (line > 0 && whole[line - 1] == '\r') out.newline = "\r\n";
