@@ -167,7 +167,7 @@ TEST_CASE_METHOD(Fixture, "mcp: Progress grows, and the answer keeps its distanc
 }
 
 TEST_CASE_METHOD(Fixture,
-                 "mcp: A client that is gone cuts its calls; what was answered still goes") {
+                 "mcp: A client that is gone cuts its calls, and what was answered still goes") {
   initialize();
   call("1", "slow", R"(,"_meta":{"progressToken":"t"})");
   call("2", "slow");
