@@ -118,17 +118,18 @@ Result<Json> read_log(int file, const Wanted& wanted) {
   std::int64_t hole = 0;
   while (at < info.st_size && !collector.is_full()) {
     // The middle of a long log is cut out, which leaves a hole.
-    const off_t data = ::lseek(file, at, SEEK_DATA);
-    if (data < 0) break;
+    off_t data = ::lseek(file, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    if (data < 0) data = at;  // a file system that tells of no holes
     if (data > at) collector.finish();
     hole += data - at;
     at = data;
-    const off_t end = ::lseek(file, at, SEEK_HOLE);
-    const auto length =
-        end > at ? std::min(buffer.size(), static_cast<std::size_t>(end - at)) : buffer.size();
-    const auto got = ::pread(file, buffer.data(), length, at);
+    auto got = ::pread(file, buffer.data(), buffer.size(), at);
     if (got < 0) return errno_error("read", "the log");
     if (got == 0) break;
+    // Asked now: it may have been cut while it was read.
+    const off_t end = ::lseek(file, at, SEEK_HOLE);
+    if (end >= at && end < at + got) got = end - at;
     collector.take({buffer.data(), static_cast<std::size_t>(got)});
     at += got;
   }

@@ -93,17 +93,26 @@ std::string rsync(const Plain& command) {
                                                                                         : "";
 }
 
-// Over the whole machine, and not only over what lies at its top.
+constexpr const char* kWholeMachine = "a walk over all files";
+
+// Over the whole machine.
 std::string from_root(const Words& words) {
+  return any(words, [](const std::string& word) { return word == "/"; }) ? kWholeMachine : "";
+}
+
+// The same, but not where only its top is looked at.
+std::string find(const Words& words) {
   const auto depth = std::find_if(words.begin(), words.end(), [](const std::string& word) {
     return is_listed("-maxdepth --max-depth -d", word);
   });
-  if (depth != words.end() && std::next(depth) != words.end() &&
-      is_listed("0 1 2", *std::next(depth)))
-    return {};
-  return any(words, [](const std::string& word) { return word == "/" || word == "/*"; })
-             ? "a walk over all files"
-             : "";
+  const bool shallow = depth != words.end() && std::next(depth) != words.end() &&
+                       is_listed("0 1 2", *std::next(depth));
+  return shallow ? "" : from_root(words);
+}
+
+std::string disk_usage(const Words& words) {
+  const bool all = any(words, [](const std::string& word) { return word == "/*"; });
+  return all ? kWholeMachine : from_root(words);
 }
 
 std::string download(const Words& words) {
@@ -172,8 +181,9 @@ std::optional<std::string> file_case(const Plain& command) {
     const auto bytes = bytes_of_operands(command);
     return (bytes && *bytes >= kLargeFileBytes) || command.many ? kLarge : "";
   }
-  if (is_listed("du ncdu", name)) return from_root(words);
-  if (is_listed("grep egrep rg ag find fd fdfind", name)) return from_root(words);
+  if (is_listed("du ncdu", name)) return disk_usage(words);
+  if (is_listed("find fd fdfind", name)) return find(words);
+  if (is_listed("grep egrep rg ag", name)) return from_root(words);
   if (is_listed("curl wget", name)) return download(words);
   if (is_listed("psql mysql mariadb sqlite3 duckdb clickhouse clickhouse-local", name))
     return sql(command);

@@ -182,10 +182,15 @@ std::string script_or_code(const Plain& command, std::string_view code_option) {
   return is_heavy_code(command.in.here_text) ? "a program text" : "";
 }
 
-// Before the first operand, which is the program's own.
-bool own_options_have(const Words& words, std::string_view option) {
-  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i)
-    if (words[i] == option) return true;
+// `node --import tsx --test`: before the first operand, behind which options are the program's own.
+bool node_tests(const Words& words) {
+  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i) {
+    if (words[i] == "--test") return true;
+    if (is_listed("-r --require --import --loader --experimental-loader -C --conditions "
+                  "--env-file --title",
+                  words[i]))
+      ++i;
+  }
   return false;
 }
 
@@ -195,7 +200,7 @@ std::optional<std::string> interpreter(const Plain& command) {
     return code ? script_or_code(command, "-e") : std::string("a script that computes");
   }
   if (command.name == "julia") return script_or_code(command, "-e");
-  if (command.name == "node" && own_options_have(command.words, "--test")) return "a test suite";
+  if (command.name == "node" && node_tests(command.words)) return "a test suite";
   if (is_listed("node ruby perl php lua", command.name)) {
     if (has(command.words, "-e -c -l --check -r -p -pi -n")) return "";
     // `php vendor/bin/phpstan analyse`
@@ -209,16 +214,6 @@ std::optional<std::string> interpreter(const Plain& command) {
     return "";
   }
   return std::nullopt;
-}
-
-// -m, or -mNAME, before anything that is Python's no more.
-bool names_module(const Words& words) {
-  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i) {
-    if (words[i] == "-c") return false;
-    if (words[i].starts_with("-m")) return true;
-    if (is_listed("-W -X", words[i])) ++i;
-  }
-  return false;
 }
 
 // What is built, or run; the other verbs only look, or write a file.
@@ -273,6 +268,22 @@ bool has_heavy_name(std::string_view path) {
   return is_heavy();
 }
 
+std::optional<Module> module_of(const Words& words) {
+  for (std::size_t i = 1; i < words.size() && words[i].starts_with('-'); ++i) {
+    const std::string_view word = words[i];
+    if (word.starts_with("--")) continue;
+    const auto at = word.find_first_of("mcWX", 1);
+    if (at == std::string_view::npos) continue;
+    const bool joined = at + 1 < word.size();
+    if (word[at] == 'c') return std::nullopt;
+    if (word[at] == 'm' && joined) return Module{std::string(word.substr(at + 1)), i + 1};
+    if (word[at] == 'm')
+      return i + 1 < words.size() ? std::optional(Module{words[i + 1], i + 2}) : std::nullopt;
+    if (!joined) ++i;
+  }
+  return std::nullopt;
+}
+
 bool is_heavy_code(std::string_view text) {
   return std::any_of(heavy_code().begin(), heavy_code().end(), [&](std::string_view part) {
     return text.find(part) != std::string_view::npos;
@@ -296,7 +307,7 @@ std::optional<std::string> special_case(const Plain& command) {
     if (auto found = git(words)) return found;
   if (name == "nix")
     if (auto found = nix(words)) return found;
-  if (is_python(name) && !names_module(words)) return script_or_code(command, "-c");
+  if (is_python(name) && !module_of(words)) return script_or_code(command, "-c");
   if (name == "jupyter" && !has(words, "--execute")) return "";
   if (auto found = interpreter(command)) return found;
   return file_case(command);

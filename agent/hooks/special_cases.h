@@ -32,6 +32,13 @@ bool has_heavy_name(std::string_view path);
 // Does program text look heavy?
 bool is_heavy_code(std::string_view text);
 
+// -m NAME among Python's own options, also in a cluster (-um NAME, -mNAME).
+struct Module {
+  std::string name;
+  std::size_t next = 0;  // the first word behind it
+};
+std::optional<Module> module_of(const Words& words);
+
 // Together, bytes; absent: none of the operands is there.
 std::optional<double> bytes_of_operands(const Plain& command);
 

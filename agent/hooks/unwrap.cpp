@@ -146,22 +146,47 @@ std::string typed_text(const Words& words, std::size_t at) {
   return text;
 }
 
-// Its server starts the command: nothing of it is below who has asked.
-Unwrapped multiplexer(std::string_view name, const Words& words) {
-  std::size_t at = 0;
-  bool typed = false;  // as keys, the words of it in one
-  if (name == "screen") {
-    at = next_operand(words, 1, "S c h p t");
-  } else {
-    const auto sub = next_operand(words, 1, "L S f");
-    if (sub >= words.size()) return {};
-    typed = is_listed("send-keys send", words[sub]);
-    constexpr std::string_view kStart =
-        "new-session new new-window neww split-window splitw respawn-pane respawn-window";
-    if (!typed && !is_listed(kStart, words[sub])) return {};
-    at = next_operand(words, sub + 1, typed ? "t c N" : "s n c t x y e F");
+// What one command of tmux starts.
+Unwrapped tmux_command(const Words& words, std::size_t sub) {
+  if (sub >= words.size()) return {};
+  if (is_listed("send-keys send", words[sub]))
+    return text_of(typed_text(words, next_operand(words, sub + 1, "t c N")));
+  if (!is_listed("new-session new new-window neww split-window splitw respawn-pane respawn-window",
+                 words[sub]))
+    return {};
+  return words_or_text(words, next_operand(words, sub + 1, "s n c t x y e F l p"));
+}
+
+// `tmux new -d \; send-keys make Enter`: one after the other.
+Unwrapped tmux(const Words& words) {
+  std::vector<Words> parts(1);
+  for (const auto& word : from(words, next_operand(words, 1, "L S f"))) {
+    if (word == ";")
+      parts.emplace_back();
+    else
+      parts.back().push_back(word);
   }
-  auto out = typed ? text_of(typed_text(words, at)) : words_or_text(words, at);
+  if (parts.size() == 1) return tmux_command(parts.front(), 0);
+  std::string text;
+  for (const auto& part : parts) {
+    const auto found = tmux_command(part, 0);
+    text +=
+        (found.kind == Unwrapped::Kind::command ? shell_quoted(found.words) : found.text) + "\n";
+  }
+  return text_of(text);
+}
+
+// `screen -dmS NAME CMD`, `screen -S NAME -X stuff TEXT`.
+Unwrapped screen(const Words& words) {
+  const auto at = next_operand(words, 1, "S c h p t");
+  const bool typed = at < words.size() && words[at] == "stuff" &&
+                     std::find(words.begin(), words.end(), "-X") != words.end();
+  return typed ? text_of(typed_text(words, at + 1)) : words_or_text(words, at);
+}
+
+// A server starts the command: nothing of it is below who has asked.
+Unwrapped multiplexer(std::string_view name, const Words& words) {
+  auto out = name == "screen" ? screen(words) : tmux(words);
   out.outlives = true;
   return out;
 }

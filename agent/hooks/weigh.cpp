@@ -289,17 +289,12 @@ class Scales {
   static const HeavyRule* python_module(const Words& words) {
     const auto name = program_of(words.front());
     if (!name.starts_with("python") && !name.starts_with("pypy")) return nullptr;
-    const auto option = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-      return word.starts_with("-m") || word == "-c";
-    });
-    // -mpytest is -m pytest.
-    if (option == words.end() || *option == "-c") return nullptr;
-    const bool joined = option->size() > 2;
-    if (!joined && std::next(option) == words.end()) return nullptr;
-    const auto module = joined ? option->substr(2) : *std::next(option);
-    const auto at = static_cast<std::size_t>(option - words.begin()) + (joined ? 1 : 2);
+    const auto found = module_of(words);
+    if (!found) return nullptr;
+    const auto& module = found->name;
     for (const auto& rule : heavy_modules())
-      if (is_listed(rule.programs, module)) return is_wanted(rule, words, at) ? &rule : nullptr;
+      if (is_listed(rule.programs, module))
+        return is_wanted(rule, words, found->next) ? &rule : nullptr;
     // python -m src.train
     static constexpr HeavyRule kNamed{"", "a module named for heavy work"};
     if (is_listed("py_compile compileall", module)) return nullptr;

@@ -242,7 +242,7 @@ std::string moved_command(const std::string& command, const std::string& wanted,
       out.replace(word->begin, word->end - word->begin, wanted, program.begin,
                   program.end - program.begin);
   const auto options = wanted.substr(after[*now + 2].end);
-  if (out.find(options) == std::string::npos) out += options;
+  if (out.find(options) == std::string::npos) out.insert(words_of(out)[*old + 2].end, options);
   return out;
 }
 

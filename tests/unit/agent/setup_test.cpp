@@ -183,6 +183,8 @@ TEST_CASE("setup: A command of ours keeps what is around it when the program mov
         "'/o'\\''b/jobward' hook gemini");
   CHECK(moved("set -e\ncd x&&/a/j\\ w/jobward hook gemini", "'/b/jobward' hook gemini") ==
         "set -e\ncd x&&'/b/jobward' hook gemini");
+  CHECK(moved("jobward hook gemini || true", "/b/jobward hook gemini --wake") ==
+        "/b/jobward hook gemini --wake || true");
   CHECK(moved("jobward hook gemini", "'/my jobward dir/jobward' hook gemini") ==
         "'/my jobward dir/jobward' hook gemini");
 }

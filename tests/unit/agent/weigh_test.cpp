@@ -127,7 +127,9 @@ TEST_CASE("weigh: One that another program goes on with, too") {
        {"tmux new-session -d -s b 'make -j8'", "tmux send-keys -t b 'make -j8' Enter",
         "screen -dmS b make", "setsid -f make", "setsid -fw make", "systemd-run --user make",
         "setsid -f bash -c 'make'", "nohup bash -c 'make' > log &", "screen -dmS b bash -c 'make'",
-        "tmux send-keys -t b C-c 'cd x' Enter 'make' Enter", "setsid -f bash <<'E'\nmake\nE"}) {
+        "tmux send-keys -t b C-c 'cd x' Enter 'make' Enter",
+        "tmux new -d -s b \\; send-keys -t b 'make -j8' Enter", "tmux split-window -p 30 'make'",
+        "screen -S b -X stuff 'make\n'", "setsid -f bash <<'E'\nmake\nE"}) {
     INFO(command);
     CHECK(weighed(command).heavy);
     CHECK(weighed(command).in_background);
@@ -142,17 +144,20 @@ TEST_CASE("weigh: One that another program goes on with, too") {
 }
 
 TEST_CASE("weigh: By the verb, and by the option") {
-  for (const char* command : {"dune build @all", "lake build", "ghc --make Main.hs", "node --test",
-                              "cargo watch -x test", "python3 -mpytest -q", "find / -name core",
-                              "du -sh /*", "nix flake check", "find / -type f -exec grep -l x {} +",
-                              "env LC_ALL=C sort -S 8G big", "env --split-string='make -j' x"}) {
+  for (const char* command :
+       {"dune build @all", "lake build", "ghc --make Main.hs", "node --test", "cargo watch -x test",
+        "python3 -mpytest -q", "find / -name core", "du -sh /*", "nix flake check",
+        "find / -type f -exec grep -l x {} +", "env LC_ALL=C sort -S 8G big",
+        "env --split-string='make -j' x", "python3.11 -um pytest", "python3 -W ignore -Bm unittest",
+        "node --import tsx --test a.ts", "du -h -d 1 /"}) {
     INFO(command);
     CHECK(is_heavy(command));
   }
   for (const char* command :
        {"dune clean", "ghc --version", "node --check a.js", "python3 -mjson.tool",
         "find . -name core", "nix flake show", "nix flake metadata",
-        "python3 -c 'import m' -mpytest", "node a.js --test", "find / -maxdepth 1"}) {
+        "python3 -c 'import m' -mpytest", "node a.js --test", "grep -F '/*' a.c", "python3 -m",
+        "find / -maxdepth 1"}) {
     INFO(command);
     CHECK_FALSE(is_heavy(command));
   }
