@@ -87,6 +87,15 @@ double seconds_until(const Config& config, const Snapshot& snapshot, bool is_fal
   return std::clamp(out, is_falling ? kShortestWait : kSteadyWait, kLongestWait);
 }
 
+double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,
+                            double elapsed) {
+  const auto now = snapshot.memory_available;
+  const auto threshold = config.memory_term.of(snapshot.memory_total);
+  if (now >= before || now <= threshold) return kLongestWait;
+  const double share = static_cast<double>(now - threshold) / static_cast<double>(before - now);
+  return std::clamp(share * elapsed, kShortestWait, kLongestWait);
+}
+
 bool is_below(std::string_view path, std::string_view of) {
   if (of.empty() || of == "/") return true;
   return path.substr(0, of.size()) == of && (path.size() == of.size() || path[of.size()] == '/');

@@ -20,6 +20,10 @@ std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& sn
 // How long until memory could be at `term`, at the fastest filling rate: at least kShortest, at
 // most kLongest. `is_falling`: less was available at the time before.
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
+// The same if memory goes on falling as it has since `before` bytes were available, `elapsed`
+// seconds ago; kLongestWait where it has not fallen.
+double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,
+                            double elapsed);
 inline constexpr double kShortestWait = 0.02;
 inline constexpr double kSteadyWait = 0.1;  // nothing has changed
 inline constexpr double kLongestWait = 1;

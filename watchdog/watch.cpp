@@ -54,10 +54,12 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   double wait = kLongestWait;
   bool falls = false;
   for (const auto& snapshot : snapshots) {
-    const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 <
-                         (last_.within == snapshot.within.view() ? last_.memory_available : 0);
+    const auto before = last_.within == snapshot.within.view() ? last_.memory_available : 0;
+    const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 < before;
     falls = falls || falling;
-    wait = std::min(wait, seconds_until(config, snapshot, falling));
+    const auto elapsed = static_cast<double>(monotonic_ms() - looked_at_) / 1000;
+    wait = std::min({wait, seconds_until(config, snapshot, falling),
+                     seconds_at_this_rate(config, snapshot, before, elapsed)});
     if (level_of(config, snapshot) > level_of(config, *worst)) worst = &snapshot;
   }
   const Snapshot now = *worst;

@@ -163,6 +163,15 @@ TEST_CASE("decide: The wait is what the fastest filling takes to the threshold, 
   CHECK(seconds_until(config, machine(0), true) == kShortestWait);
   // Swap that has to fill first gives time.
   CHECK(seconds_until(config, machine(kGiB, 10 * kGiB, 10 * kGiB), true) == kLongestWait);
+  // Slowly filled, it is looked at when it gets there: 20 MiB/s, 1 MiB above the threshold.
+  const auto slowly = [&](std::uint64_t now, std::uint64_t before) {
+    return seconds_at_this_rate(config, machine(now), before, 0.1);
+  };
+  CHECK(slowly(kGiB + kMiB, kGiB + 3 * kMiB) == Approx(0.05));
+  CHECK(slowly(kGiB + kMiB / 16, kGiB + 3 * kMiB) == kShortestWait);
+  CHECK(slowly(kGiB + 100 * kMiB, kGiB + 101 * kMiB) == kLongestWait);
+  CHECK(slowly(kGiB + kMiB, kGiB + kMiB) == kLongestWait);
+  CHECK(slowly(kGiB, kGiB + kMiB) == kLongestWait);
 }
 
 TEST_CASE("decide: A process of whom nothing speaks against it has no shield") {
