@@ -84,7 +84,7 @@ double seconds_until(const Config& config, const Snapshot& snapshot, bool is_fal
   double out = room(snapshot.memory_available, config.memory_term.of(snapshot.memory_total)) /
                config.fill_bytes_per_second;
   out += room(snapshot.swap_free, config.swap_term.of(snapshot.swap_total)) / kSwapRate;
-  return std::clamp(out, is_falling ? kShortestWait : kSteadyWait, kLongestWait);
+  return std::clamp(out, is_falling ? kShortestWait : kNearWait, kLongestWait);
 }
 
 double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,

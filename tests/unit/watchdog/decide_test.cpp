@@ -158,7 +158,7 @@ TEST_CASE("decide: The wait is what the fastest filling takes to the threshold, 
   // 1 GiB is the threshold.
   CHECK(seconds_until(config, machine(kGiB + kGiB / 2), false) == Approx(0.5));
   CHECK(seconds_until(config, machine(kGiB + kGiB / 2), true) == Approx(0.5));
-  CHECK(seconds_until(config, machine(kGiB), false) == kSteadyWait);
+  CHECK(seconds_until(config, machine(kGiB), false) == kNearWait);
   CHECK(seconds_until(config, machine(kGiB), true) == kShortestWait);
   CHECK(seconds_until(config, machine(0), true) == kShortestWait);
   // Swap that has to fill first gives time.
