@@ -17,8 +17,9 @@ Level level_of(const Config& config, const Snapshot& snapshot);
 // The threshold of available memory at this level, in bytes.
 std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot);
 
-// How long until memory could be at `term`, at the fastest filling rate: at least kShortest, at
-// most kLongest. `is_falling`: less was available at the time before.
+// How long until memory could be at `term`, at the fastest filling rate: at least kShortestWait
+// where it is falling (less was available at the time before), else kNearWait; at most
+// kLongestWait.
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
 // The same if memory goes on falling as it has since `before` bytes were available, `elapsed`
 // seconds ago; kLongestWait where it has not fallen.

@@ -116,17 +116,21 @@ class Scales {
     if (match_patterns(words, in)) return;
     if (only_asks(words)) return;
     const auto behind = unwrap(words);
-    ShellCommand left = in;
-    if (behind.outlives) left.in_background = true;
+    // Copied only where it has to be: its here-document may be long.
+    std::optional<ShellCommand> left;
+    if (behind.outlives) {
+      left = in;
+      left->in_background = true;
+    }
     switch (behind.kind) {
       case Unwrapped::Kind::elsewhere:
         return;
       case Unwrapped::Kind::text:
         look_at(read_shell(behind.text), depth + 1, false);
-        if (left.in_background && out_.heavy) out_.in_background = true;
+        if ((left || in.in_background) && out_.heavy) out_.in_background = true;
         return;
       case Unwrapped::Kind::command:
-        look_at(behind.words, left, depth + 1, many || behind.many);
+        look_at(behind.words, left ? *left : in, depth + 1, many || behind.many);
         // `git bisect run`, `docker exec` are nothing else; `nix develop`, `find / -exec` may be.
         if (!is_listed("nix find", program_of(words.front()))) return;
         break;

@@ -52,6 +52,8 @@ class Settings {
   [[nodiscard]] std::vector<Place> ours_in(std::size_t list) const;
   [[nodiscard]] Part part_at(std::size_t list, const Place& place) const;
   void erase(std::size_t list, const Place& place);
+  // The member of which this is the value, where nothing is in it.
+  void erase_if_empty(std::size_t object, std::size_t value);
   void set(std::size_t object, const std::string& name, const Json& value);
 
   std::string text_;
@@ -73,13 +75,11 @@ Result<std::optional<Part>> Settings::find(std::size_t object, const std::string
 }
 
 Result<std::size_t> Settings::open(std::size_t object, const std::string& name, char bracket) {
-  for (const bool made : {false, true}) {
-    const auto found = find(object, name, bracket);
-    if (!found) return tl::unexpected(found.error());
-    if (*found) return (*found)->value;
-    if (!made) append_part(text_, object, &name, bracket == '{' ? Json::object() : Json::array());
-  }
-  return left_alone("\"" + printable(name) + "\" could not be added");
+  const auto found = find(object, name, bracket);
+  if (!found) return tl::unexpected(found.error());
+  if (*found) return (*found)->value;
+  append_part(text_, object, &name, bracket == '{' ? Json::object() : Json::array());
+  return parts_of(text_, object).back().value;
 }
 
 std::optional<Part> Settings::handlers_of(const Part& entry) const {
@@ -123,6 +123,13 @@ void Settings::erase(std::size_t list, const Place& place) {
     erase_part(text_, group->value, *place.handler);
   else
     erase_part(text_, list, place.entry);
+}
+
+void Settings::erase_if_empty(std::size_t object, std::size_t value) {
+  if (!parts_of(text_, value).empty()) return;
+  const auto members = parts_of(text_, object);
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (members[i].value == value) erase_part(text_, object, i);
 }
 
 void Settings::set(std::size_t object, const std::string& name, const Json& value) {
@@ -193,10 +200,7 @@ Status Settings::take_hooks() {
     erase_part(text_, at, i);
     emptied = true;
   }
-  if (!emptied || !parts_of(text_, at).empty()) return {};
-  const auto members = parts_of(text_, root);
-  for (std::size_t i = 0; i < members.size(); ++i)
-    if (members[i].value == at) erase_part(text_, root, i);
+  if (emptied) erase_if_empty(root, at);
   return {};
 }
 
@@ -210,10 +214,7 @@ Status Settings::take_server() {
   for (std::size_t i = all.size(); i-- > 0;)
     if (all[i].name == kServerName && is_our_server(value_of(text_, all[i])))
       erase_part(text_, at, i);
-  if (parts_of(text_, at).size() == all.size() || !parts_of(text_, at).empty()) return {};
-  const auto members = parts_of(text_, root);
-  for (std::size_t i = 0; i < members.size(); ++i)
-    if (members[i].value == at) erase_part(text_, root, i);
+  if (!all.empty()) erase_if_empty(root, at);
   return {};
 }
 

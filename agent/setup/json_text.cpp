@@ -1,5 +1,7 @@
 #include "agent/setup/json_text.h"
 
+#include <algorithm>
+
 #include "common/text.h"
 
 namespace jobward::setup {

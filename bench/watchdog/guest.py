@@ -492,8 +492,9 @@ class Trials:
             death["by_kernel"] = death["pid"] in by_kernel
         # What systemd starts and ends by itself is nobody's victim; jobward's supervisor ends with its job.
         passing = ("systemd-run", "jobward", "(sd-", "systemd-tmpfile")
+        users_manager = "systemd"  # ends some seconds after the last session; process 1 has the same name, and stays
         gone = [(pid, name) for pid, name in before.items() if pid not in after and pid not in ours
-                and pid not in cost.get("pids", ()) and not name.startswith(passing)]
+                and pid not in cost.get("pids", ()) and not name.startswith(passing) and name != users_manager]
         told["others_died"] = [name for pid, name in gone if pid not in by_kernel]
         told["kernel_killed_others"] = [name for pid, name in gone if pid in by_kernel]
         told["watchdog_died"] = bool(cost) and cost.get("pids") != cost_after.get("pids")
