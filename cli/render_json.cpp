@@ -70,6 +70,7 @@ Json mark_json(const KillMark& mark) {
   if (mark.available) out["available_bytes"] = *mark.available;
   if (mark.threshold) out["threshold_bytes"] = *mark.threshold;
   if (mark.size) out["size_bytes"] = *mark.size;
+  if (mark.spared) out["spared"] = true;
   return out;
 }
 

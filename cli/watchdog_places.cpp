@@ -128,6 +128,7 @@ Result<std::string> unit_text(const WatchdogPrograms& programs, Scope scope) {
   return std::string(kMarker) + "; `jobward watchdog uninstall` removes it.\n" +
          "[Unit]\n"
          "Description=Jobward's watchdog: ends the largest process before memory runs out\n"
+         "StartLimitIntervalSec=0\n"
          "\n"
          "[Service]\n"
          "Type=notify\n"

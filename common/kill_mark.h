@@ -21,6 +21,8 @@ struct KillMark {
   std::optional<std::uint64_t> available;  // memory that was left
   std::optional<std::uint64_t> threshold;  // at or below which the watchdog acts
   std::optional<std::uint64_t> size;       // of the job
+  // It did not take SIGTERM, and memory came back within the grace: it was left alone.
+  bool spared = false;
   bool operator==(const KillMark&) const = default;
 };
 

@@ -181,6 +181,9 @@ bool ended_by_watchdog(const Supervision& seen, const host::LimitCounters& count
     return false;
   const int signal = seen.main.signal;
   if (counters.kills > 0 && signal != SIGTERM) return false;
+  // Late, but of that SIGTERM all the same; shells report it as 143.
+  if (seen.mark->spared)
+    return signal == SIGTERM || seen.main.code == exit_code::kSignalBase + SIGTERM;
   return signal == SIGTERM || signal == SIGKILL || seen.since_mark <= kMarkHolds;
 }
 
@@ -255,6 +258,7 @@ std::string mark_words(const KillMark& mark) {
   if (mark.threshold) out += " (threshold " + bytes(*mark.threshold) + ")";
   out += " and this job was the largest";
   if (mark.size) out += " with " + bytes(*mark.size);
+  if (mark.spared) out += "; memory came back meanwhile, and it was left alone";
   return out;
 }
 

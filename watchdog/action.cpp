@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "watchdog/clock.h"
+
 namespace jobward::watchdog {
 namespace {
 
@@ -25,14 +27,12 @@ std::int64_t to_ms(double seconds) { return static_cast<std::int64_t>(seconds * 
 
 }  // namespace
 
-std::int64_t monotonic_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000;
-}
-
 bool Action::sense() {
-  for (const auto& snapshot : sensor_.sense())
+  const auto snapshots = sensor_.sense();
+  worst_ = Level::none;
+  for (const auto& snapshot : snapshots)
+    worst_ = std::max(worst_, level_of(config_, snapshot));
+  for (const auto& snapshot : snapshots)
     if (snapshot.within == now_.within.view()) {
       now_ = snapshot;
       const auto available = now_.memory_available;
@@ -50,6 +50,11 @@ bool Action::prepare(const Unit& victim, Level level, const Snapshot& snapshot) 
   result_ = ActionResult();
   result_.available_before = snapshot.memory_available;
   target_ = Target::open(victim_, sensor_, survey_.processes());
+  if (!target_.valid() && errno != ESRCH && errno != ENOENT) {
+    result_.ended = Ended::refused;
+    result_.errnum = errno;
+    return false;
+  }
   if (!target_.valid() || !survey_.is_same(victim_)) {
     result_.ended = Ended::not_there;
     return false;
@@ -64,13 +69,13 @@ bool Action::prepare(const Unit& victim, Level level, const Snapshot& snapshot) 
 }
 
 bool Action::strike() {
-  host::KillMark mark;
-  mark.time_ms = now_.time_ms;
-  mark.level = level_ == Level::kill ? KillLevel::kill : KillLevel::term;
-  mark.available = now_.memory_available;
-  mark.threshold = threshold_of(config_, level_, now_);
-  mark.size = victim_.size;
-  target_.mark(mark);
+  mark_ = KillMark();
+  mark_.time_ms = now_.time_ms;
+  mark_.level = level_ == Level::kill ? KillLevel::kill : KillLevel::term;
+  mark_.available = now_.memory_available;
+  mark_.threshold = threshold_of(config_, level_, now_);
+  mark_.size = victim_.size;
+  target_.mark(mark_);
   if (!send(level_ == Level::kill || config_.grace_seconds <= 0)) {
     result_.errnum = errno;
     result_.ended = errno == ESRCH ? Ended::not_there : Ended::refused;
@@ -83,10 +88,7 @@ bool Action::strike() {
 
 bool Action::send(bool kill) {
   if (!target_.send(kill ? SIGKILL : SIGTERM)) return false;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  result_.sent[result_.sent_count++] = {kill,
-                                        now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000};
+  result_.sent[result_.sent_count++] = {kill, wall_ms()};
   if (kill) target_.release();
   return true;
 }
@@ -108,7 +110,8 @@ int Action::pace_ms(bool killed) const {
   return std::clamp(static_cast<int>(seconds * 1000), kPollMs, kSlowPollMs);
 }
 
-// Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level.
+// Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level here
+// or anywhere else.
 void Action::await_exit() {
   const std::int64_t grace_end = signalled_at_ + to_ms(config_.grace_seconds);
   const std::int64_t settle = to_ms(config_.settle_seconds);
@@ -116,6 +119,7 @@ void Action::await_exit() {
   std::int64_t end = killed ? signalled_at_ + settle : grace_end;
   result_.ended = Ended::still_there;
   while (true) {
+    notify_.beat();
     if (target_.is_gone(pace_ms(killed))) {
       result_.exited_after_ms = monotonic_ms() - signalled_at_;
       return;
@@ -127,9 +131,11 @@ void Action::await_exit() {
     if (over && killed) return;
     if (over && level < Level::term) {
       result_.ended = Ended::spared;
+      mark_.spared = true;
+      target_.mark(mark_);
       return;
     }
-    if (!killed && (over || level == Level::kill)) {
+    if (!killed && (over || level == Level::kill || worst_ == Level::kill)) {
       send(true);
       killed = true;
       end = now + settle;

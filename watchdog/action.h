@@ -7,7 +7,9 @@
 #include <optional>
 #include <string_view>
 
+#include "common/kill_mark.h"
 #include "watchdog/decide.h"
+#include "watchdog/notify.h"
 #include "watchdog/survey.h"
 #include "watchdog/target.h"
 
@@ -42,8 +44,10 @@ struct ActionResult {
 // An action in two steps, so that what was done can be recorded between them.
 class Action {
  public:
-  Action(const Config& config, Sensor& sensor, Survey& survey)
-      : config_(config), sensor_(sensor), survey_(survey) {}
+  // The references have to outlive it. `notify`: systemd is told that we live, however long the
+  // grace.
+  Action(const Config& config, Sensor& sensor, Survey& survey, Notify& notify)
+      : config_(config), sensor_(sensor), survey_(survey), notify_(notify) {}
 
   // Holds the victim and looks again. False: memory is back, or the victim is not who it was
   // (result().ended).
@@ -66,14 +70,15 @@ class Action {
   const Config& config_;
   Sensor& sensor_;
   Survey& survey_;
+  Notify& notify_;
   Unit victim_;
   Target target_;
   Level level_ = Level::term;
   Snapshot now_;
   std::int64_t signalled_at_ = 0;  // monotonic, ms
+  KillMark mark_;
+  Level worst_ = Level::none;  // of all places, when they were looked at last
   ActionResult result_;
 };
-
-std::int64_t monotonic_ms();
 
 }  // namespace jobward::watchdog

@@ -1,9 +1,11 @@
 #include "watchdog/daemon.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,11 +15,15 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "common/files.h"
+#include "host/observe/termination.h"
 #include "watchdog/config_source.h"
+#include "watchdog/journal_writer.h"
 #include "watchdog/lock.h"
 #include "watchdog/notify.h"
 #include "watchdog/resident.h"
@@ -39,27 +45,47 @@ int cannot(const Error& error) {
 // What could not be had, in words for the start message; empty: everything.
 std::string harden() {
   std::string out;
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    out += std::string("not locked in memory (") + std::strerror(errno) + ")";
+  const auto add = [&](const std::string& what) {
+    const std::string why = std::strerror(errno);
+    out += (out.empty() ? "" : "; ") + what + " (" + why + ")";
+  };
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) add("not locked in memory");
+  // To be heard among a thousand busy processes. Only root may.
+  constexpr int kFirst = -20;
+  if (::geteuid() == 0 && ::getpriority(PRIO_PROCESS, 0) > kFirst &&
+      ::setpriority(PRIO_PROCESS, 0, kFirst) != 0)
+    add("runs at the priority of others");
   const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (!file || ::write(file.get(), "-1000", 5) != 5) {
-    if (!out.empty()) out += "; ";
-    out += std::string("the kernel's OOM killer may choose this process (oom_score_adj: ") +
-           std::strerror(errno) + ")";
-  }
+  if (!file || ::write(file.get(), "-1000", 5) != 5)
+    add("the kernel's OOM killer may choose this process: oom_score_adj");
   return out;
+}
+
+// What rules cannot protect here, in words.
+std::string blindness() {
+  constexpr unsigned kPtrace = 19;  // CAP_SYS_PTRACE
+  const auto status = read_file("/proc/self/status");
+  const auto at = status ? status->find("\nCapEff:") : std::string::npos;
+  if (::geteuid() != 0 || at == std::string::npos) return {};
+  const auto capabilities = std::strtoull(status->c_str() + at + 8, nullptr, 16);
+  if ((capabilities >> kPtrace & 1U) != 0) return {};
+  return "WITHOUT CAP_SYS_PTRACE NO RULE WITH exe: PROTECTS ANOTHER USER'S PROCESS: its program "
+         "cannot be told";
 }
 
 // All that a running watchdog holds. Not moved once it is made: the parts refer to one another.
 struct Parts {
   std::optional<Sensor> sensor;
   std::optional<Survey> survey;
-  std::optional<Journal> journal;
+  std::unique_ptr<JournalWriter> journal;
   std::optional<Hooks> hooks;
   std::optional<Report> report;
   std::string remarks;
+  bool writes_journal = true;
 
   Status open(const Options& options, const Config& config, const host::KernelRoots& roots) {
+    if (!host::open_process(::getpid()))
+      return errno_error("hold a process (pidfd_open, Linux 5.3)", "of its own");
     auto made_sensor = Sensor::open(roots, options.within);
     if (!made_sensor) return tl::unexpected(std::move(made_sensor).error());
     sensor.emplace(std::move(*made_sensor));
@@ -72,7 +98,7 @@ struct Parts {
     if (!made_hooks) return tl::unexpected(std::move(made_hooks).error());
     hooks.emplace(std::move(*made_hooks));
     open_journal(config);
-    report.emplace(roots, journal ? &*journal : nullptr, &*hooks, options.json);
+    report.emplace(roots, journal.get(), &*hooks, options.json);
     return {};
   }
 
@@ -85,9 +111,15 @@ struct Parts {
  private:
   // Without a journal it watches all the same: memory does not wait for a disk.
   void open_journal(const Config& config) {
-    auto made = Journal::open(state_directory(config), config.journal_bytes, config.journal_files);
+    if (!writes_journal) {
+      note("not on record: the watchdog that runs has the journal");
+      return;
+    }
+    ::mallopt(M_ARENA_MAX, 1);  // another arena reserves 64 MiB, too much to lock
+    auto made = Journal::open(state_directory(config), config.journal_bytes, config.journal_files)
+                    .and_then(JournalWriter::start);
     if (made)
-      journal.emplace(std::move(*made));
+      journal = std::move(*made);
     else
       note("NOTHING IS ON RECORD: " + made.error().message());
   }
@@ -117,24 +149,33 @@ void go_to_background(Fd ready) {
   (void)!::write(ready.get(), "r", 1);
 }
 
+bool same_journal(const Config& a, const Config& b) {
+  return a.state_directory == b.state_directory && a.journal_bytes == b.journal_bytes &&
+         a.journal_files == b.journal_files;
+}
+
 class Loop {
  public:
   Loop(const Options& options, Config config, const host::KernelRoots& roots, Parts& parts)
       : options_(options),
         config_(std::move(config)),
         parts_(parts),
-        watch_(roots, *parts.sensor, *parts.survey, *parts.report, options.dry_run),
-        notify_(Notify::from_environment()) {}
+        notify_(Notify::from_environment()),
+        watch_(roots, *parts.sensor, *parts.survey, *parts.report, notify_, options.dry_run) {}
 
   // `ready` gets one byte when the watchdog watches (--ensure).
   int run(const Fd& signals, Fd ready) {
     notify_.tell("READY=1");
-    if (ready) go_to_background(std::move(ready));
+    if (ready) {
+      go_to_background(std::move(ready));
+      // The runner has the caller's pipes as well.
+      if (auto hooks = Hooks::start(config_)) *parts_.hooks = std::move(*hooks);
+    }
     bool pressed = false;
     while (true) {
       const auto tick = watch_.tick(config_, pressed);
-      if (notify_.tick_seconds() > 0) notify_.tell("WATCHDOG=1");
-      if (!tick.low) settle();
+      notify_.beat();
+      if (tick.failed && parts_.sensor->is_within()) static_cast<void>(parts_.sensor->reopen());
       double wait = tick.wait_seconds;
       if (notify_.tick_seconds() > 0) wait = std::min(wait, notify_.tick_seconds());
       const int number = wait_for(signals, wait, pressed);
@@ -142,7 +183,6 @@ class Loop {
       if (number == SIGTERM || number == SIGINT) {
         notify_.tell("STOPPING=1");
         parts_.report->stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
-        settle();
         return 0;
       }
     }
@@ -164,13 +204,6 @@ class Loop {
     return static_cast<int>(info.ssi_signo);
   }
 
-  void settle() {
-    if (!parts_.journal) return;
-    const auto settled = parts_.journal->settle();
-    if (!settled && !complained_) parts_.report->trouble(settled.error().message());
-    complained_ = !settled;
-  }
-
   void reload() {
     notify_.tell("RELOADING=1");
     auto loaded = load_config(options_, config_places(), passwd_lookup("/etc/passwd"));
@@ -183,8 +216,12 @@ class Loop {
       auto hooks = Hooks::start(loaded->config);
       if (hooks) {
         *parts_.hooks = std::move(*hooks);
+        const bool as_before = same_journal(config_, loaded->config);
         config_ = std::move(loaded->config);
-        parts_.report->reloaded(config_, *parts_.sensor);
+        parts_.sensor->find_enclosing();
+        parts_.report->reloaded(
+            config_, *parts_.sensor,
+            as_before ? "" : "; what it says of the journal holds from the next start");
       } else {
         parts_.report->reload_refused(hooks.error().message());
       }
@@ -197,9 +234,8 @@ class Loop {
   const Options& options_;
   Config config_;
   Parts& parts_;
-  Watch watch_;
   Notify notify_;
-  bool complained_ = false;
+  Watch watch_;
 };
 
 std::string swap_remark(const Config& config, const Sensor& sensor) {
@@ -208,30 +244,33 @@ std::string swap_remark(const Config& config, const Sensor& sensor) {
 }
 
 // Two that act at once would take two victims for one.
-int leave_to_other(const Lock& lock) {
-  if (lock.holder_role == Role::once)
-    complain("nothing done: another check is going on (" + holder_words(lock) + ")");
-  else
-    complain("nothing done: the watchdog runs already (" + holder_words(lock) +
-             ") and acts by itself");
+// To stdout: cron mails what is on stderr, each minute.
+int leave_to_other(const Lock& lock, bool json) {
+  if (json) return kNothingToDo;
+  const std::string who = lock.holder_role == Role::once ? "another check is going on ("
+                                                         : "the watchdog runs already (";
+  std::printf("nothing done: %s%s)%s\n", who.c_str(), holder_words(lock).c_str(),
+              lock.holder_role == Role::once ? "" : " and acts by itself");
   return kNothingToDo;
 }
 
 }  // namespace
 
 int run_once(const Options& options, const Config& config, const host::KernelRoots& roots) {
-  Lock lock;
-  if (!options.dry_run && options.within.empty()) {
-    auto taken = take_lock(state_directory(config), Role::once);
-    if (taken && !taken->file) return leave_to_other(*taken);
-    if (taken) lock = std::move(*taken);
-  }
+  ::signal(SIGPIPE, SIG_IGN);
+  auto lock = take_lock(state_directory(config), Role::once);
+  const bool is_other = lock && !lock->file;
+  if (is_other && !options.dry_run && options.within.empty())
+    return leave_to_other(*lock, options.json);
   Parts parts;
+  // Two that write would write over each other's lines.
+  parts.writes_journal = !is_other;
   if (auto opened = parts.open(options, config, roots); !opened) return cannot(opened.error());
   harden();
   for (const auto& words : {parts.remarks, swap_remark(config, *parts.sensor)})
     if (!words.empty()) complain("WARN: " + words);
-  Watch watch(roots, *parts.sensor, *parts.survey, *parts.report, options.dry_run);
+  Notify nobody;
+  Watch watch(roots, *parts.sensor, *parts.survey, *parts.report, nobody, options.dry_run);
   // Cron comes again: a bound on what one call may end.
   constexpr int kMostActions = 32;
   bool acted = false;
@@ -239,10 +278,8 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
     const auto tick = watch.tick(config, true);
     if (tick.failed) return kCannot;
     acted = acted || tick.acted;
-    if (!tick.acted || options.dry_run) break;
+    if ((!tick.acted && !tick.missed) || options.dry_run) break;
   }
-  if (parts.journal)
-    if (auto settled = parts.journal->settle(); !settled) complain(settled.error().message());
   parts.hooks->finish();
   return acted ? kActed : kNothingToDo;
 }
@@ -270,6 +307,7 @@ int serve(const Options& options, const Config& config, const host::KernelRoots&
   parts.note(swap_remark(config, *parts.sensor));
   if (::geteuid() != 0) parts.note("not root: only this user's processes are ended");
   if (options.dry_run) parts.note("dry run: nothing is signalled");
+  parts.note(blindness());
   parts.note(harden());
   parts.report->start(config, *parts.sensor, parts.remarks);
   // Everything that a kill needs is walked through once, so that it is there when memory is short.

@@ -58,7 +58,10 @@ bool goes_before(const Unit& a, const Unit& b) {
 }
 
 std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot) {
-  return memory_threshold(config, level).of(snapshot.memory_total);
+  const auto out = memory_threshold(config, level).of(snapshot.memory_total);
+  // An amount that is meant for the machine would always be reached below a small limit.
+  if (snapshot.within.empty() || out < snapshot.memory_total) return out;
+  return memory_threshold(Config(), level).of(snapshot.memory_total);
 }
 
 Level level_of(const Config& config, const Snapshot& snapshot) {
@@ -74,6 +77,21 @@ Level level_of(const Config& config, const Snapshot& snapshot) {
   return is_low(Level::warn) ? Level::warn : Level::none;
 }
 
+namespace {
+
+// What it acts at first: with `memory_term = 0` that is the KILL level.
+struct Acts {
+  std::uint64_t memory = 0;
+  std::uint64_t swap = 0;
+};
+Acts first_threshold(const Config& config, const Snapshot& snapshot) {
+  const bool term = !config.memory_term.is_off();
+  return {threshold_of(config, term ? Level::term : Level::kill, snapshot),
+          (term ? config.swap_term : config.swap_kill).of(snapshot.swap_total)};
+}
+
+}  // namespace
+
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling) {
   const auto room = [](std::uint64_t now, std::uint64_t threshold) {
     return now > threshold ? static_cast<double>(now - threshold) : 0;
@@ -81,16 +99,16 @@ double seconds_until(const Config& config, const Snapshot& snapshot, bool is_fal
   // Where swap has to fill as well, that is slower: 800 MiB/s is a fast NVMe or zram. (Pressure,
   // which acts in the place of low swap, wakes by its own trigger.)
   constexpr double kSwapRate = 800.0 * (1U << 20U);
-  double out = room(snapshot.memory_available, config.memory_term.of(snapshot.memory_total)) /
-               config.fill_bytes_per_second;
-  out += room(snapshot.swap_free, config.swap_term.of(snapshot.swap_total)) / kSwapRate;
+  const Acts acts = first_threshold(config, snapshot);
+  double out = room(snapshot.memory_available, acts.memory) / config.fill_bytes_per_second;
+  out += room(snapshot.swap_free, acts.swap) / kSwapRate;
   return std::clamp(out, is_falling ? kShortestWait : kNearWait, kLongestWait);
 }
 
 double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,
                             double elapsed) {
   const auto now = snapshot.memory_available;
-  const auto threshold = config.memory_term.of(snapshot.memory_total);
+  const auto threshold = first_threshold(config, snapshot).memory;
   if (now >= before || now <= threshold) return kLongestWait;
   const double share = static_cast<double>(now - threshold) / static_cast<double>(before - now);
   return std::clamp(share * elapsed, kShortestWait, kLongestWait);

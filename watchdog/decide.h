@@ -14,12 +14,13 @@ std::string_view to_string(Level level);
 
 // Memory low, and swap low or (for term) pressure high.
 Level level_of(const Config& config, const Snapshot& snapshot);
-// The threshold of available memory at this level, in bytes.
+// The threshold of available memory at this level, in bytes. Below a cgroup's limit that is not
+// larger than the threshold, the default one.
 std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot);
 
-// How long until memory could be at `term`, at the fastest filling rate: at least kShortestWait
-// where it is falling (less was available at the time before), else kNearWait; at most
-// kLongestWait.
+// How long until memory could be at `term` (where that is off, at `kill`), at the fastest filling
+// rate: at least kShortestWait where it is falling (less was available at the time before), else
+// kNearWait; at most kLongestWait.
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
 // The same if memory goes on falling as it has since `before` bytes were available, `elapsed`
 // seconds ago; kLongestWait where it has not fallen.

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,11 +27,13 @@ namespace {
 
 constexpr std::size_t kLongestMessage = 65536;
 
-// What the watchdog is spared, its hooks are not: -1000 is inherited.
+// What the watchdog is spared, its hooks are not: -1000 and the priority are inherited.
 void become_ordinary() {
   ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_DFL);
   if (const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); file)
     (void)!::write(file.get(), "0", 1);
+  if (::getpriority(PRIO_PROCESS, 0) < 0) ::setpriority(PRIO_PROCESS, 0, 0);
   ::munlockall();
   ::prctl(PR_SET_NAME, "watchdog-hooks");
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // stdout is for --json

@@ -133,14 +133,19 @@ bool Journal::rotate() {
       if (::unlinkat(directory_.get(), name(n).c_str(), 0) == 0) break;
     if (!prepare_next()) return false;
   }
+  Fd next(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!next) {  // somebody has removed it
+    has_next_ = false;
+    if (!prepare_next()) return false;
+    next = Fd(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!next) return false;
+  }
   // journal.N-1 is the oldest that stays.
   ::unlinkat(directory_.get(), name(files_ - 1).c_str(), 0);
   for (int n = files_ - 2; n >= 0; --n)
     ::renameat(directory_.get(), name(n).c_str(), directory_.get(), name(n + 1).c_str());
   if (::renameat(directory_.get(), kNext, directory_.get(), kName) != 0) return false;
-  Fd file(::openat(directory_.get(), kName, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return false;
-  file_ = std::move(file);
+  file_ = std::move(next);
   end_ = 0;
   has_next_ = false;
   return true;

@@ -11,16 +11,28 @@
 
 namespace jobward::watchdog {
 
+// Where lines are kept.
+class LineSink {
+ public:
+  LineSink() = default;
+  virtual ~LineSink() = default;
+  // One line, without its line feed. No allocation. False: it is not on record (errno).
+  virtual bool append(std::string_view line) = 0;
+
+ protected:
+  LineSink(LineSink&&) = default;
+  LineSink& operator=(LineSink&&) = default;
+};
+
 // `journal` is the file written to; older ones are journal.1 (younger) to journal.N; journal.next
 // is the reserved one that comes after. What follows the last line feed is zeros, or a line cut
 // short by a crash: it is written over. Not thread-safe.
-class Journal {
+class Journal : public LineSink {
  public:
   // Makes the directory (0700) and the file (0600). An error if either is somebody else's.
   static Result<Journal> open(const std::string& directory, std::uint64_t bytes, int files);
 
-  // One line and its line feed, at once. No allocation. False: it is not on record (errno).
-  bool append(std::string_view line);
+  bool append(std::string_view line) override;
   // When there is time: forces what was written to the disk, and reserves the next file.
   Status settle();
 

@@ -6,13 +6,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <string_view>
 
 #include "common/files.h"
-#include "watchdog/action.h"
+#include "watchdog/clock.h"
 
 namespace jobward::watchdog {
 namespace {
@@ -44,9 +45,12 @@ bool is_passing(const Lock& lock, int fd) {
 }  // namespace
 
 Status name_holder(const Fd& file, Role role) {
-  const std::string text = std::string(role == Role::once ? kOnce : std::string_view()) +
-                           std::to_string(::getpid()) + "\n";
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), text.data(), text.size(), 0) < 0)
+  std::string text = std::string(role == Role::once ? kOnce : std::string_view()) +
+                     std::to_string(::getpid()) + "\n";
+  // Over the one before, all of it: on a full disk what is cut off could not be had back.
+  constexpr std::size_t kLongest = 24;
+  text.resize(std::max(text.size(), kLongest), '\n');
+  if (::pwrite(file.get(), text.data(), text.size(), 0) < 0)
     return errno_error("write", "the watchdog's lock");
   return {};
 }
@@ -68,7 +72,8 @@ Result<Lock> take_lock(const std::string& directory, Role role) {
     const timespec pause{0, 10 * 1000000L};
     ::nanosleep(&pause, nullptr);
   }
-  JOBWARD_RETURN_IF_ERROR(name_holder(file, role));
+  // It is held all the same: who asks will not learn by whom.
+  static_cast<void>(name_holder(file, role));
   return Lock{std::move(file), 0, role};
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "common/units.h"
+#include "watchdog/clock.h"
 
 namespace jobward::watchdog {
 
@@ -38,6 +39,14 @@ Notify Notify::from_environment() {
 void Notify::tell(std::string_view state) const {
   if (socket_)
     (void)!::send(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Notify::beat() {
+  if (tick_seconds_ <= 0) return;
+  const auto now = monotonic_ms();
+  if (beaten_at_ != 0 && static_cast<double>(now - beaten_at_) < tick_seconds_ / 2 * 1000) return;
+  beaten_at_ = now;
+  tell("WATCHDOG=1");
 }
 
 }  // namespace jobward::watchdog

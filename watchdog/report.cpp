@@ -1,7 +1,6 @@
 #include "watchdog/report.h"
 
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "host/observe/host_snapshot.h"
+#include "watchdog/clock.h"
 
 namespace jobward::watchdog {
 namespace {
@@ -17,12 +17,6 @@ constexpr std::array<std::string_view, 3> kSeverities{"INFO", "WARN", "HARD_FAIL
 constexpr std::size_t kCandidates = 10;
 // One unit whose names take six bytes a byte, and the signals.
 constexpr std::size_t kForTheRest = 8192 + 2048;
-
-std::int64_t wall_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000;
-}
 
 // A terminal must not be driven by the name of a process.
 template <std::size_t N>
@@ -47,18 +41,9 @@ void add_unit_words(FixedText<N>& out, const Unit& unit) {
   add_bytes(out, unit.size) += ")";
 }
 
-void write_to(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(fd, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(done));
-  }
-}
-
 }  // namespace
 
-Report::Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, bool json)
+Report::Report(const host::KernelRoots& roots, LineSink* journal, Hooks* hooks, bool json)
     : journal_(journal), hooks_(hooks), json_(json) {
   std::uint64_t random = 0;
   if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
@@ -68,6 +53,17 @@ Report::Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, b
   for (int i = 0; i < 16; ++i, random >>= 4U)
     instance_ += kHex[random & 15U];
   boot_id_ = host::read_machine_identity(roots).boot_id;
+}
+
+// What could not be written is in the journal; that it is missing here is said as soon as it can
+// be.
+void Report::say(std::string_view words) {
+  if (unsaid_ > 0) {
+    FixedText<128> missing("jobward-watchdog: WARN: ");
+    missing.add_number(unsaid_) += " messages before this one could not be written here";
+    if (words_.line(missing)) unsaid_ = 0;
+  }
+  if (!words_.line(words)) ++unsaid_;
 }
 
 void Report::begin(Severity severity, std::string_view event, std::string_view message) {
@@ -83,24 +79,20 @@ void Report::begin(Severity severity, std::string_view event, std::string_view m
   if (severity != Severity::info)
     (words += kSeverities[static_cast<std::size_t>(severity)]) += ": ";
   words += message;
-  words += '\n';
-  write_to(STDERR_FILENO, words);
+  say(words);
 }
 
 void Report::end(HookMoment moment) {
   line_.close();
   if (moment != HookMoment::none && hooks_ != nullptr) hooks_->tell(moment, line_.view());
-  if (json_) {
-    write_to(STDOUT_FILENO, line_.view());
-    write_to(STDOUT_FILENO, "\n");
-  }
+  if (json_) output_.line(line_.view());
   if (journal_ == nullptr) return;
   const bool written = !line_.is_cut() && journal_->append(line_.view());
   if (!written && !journal_broken_) {
     FixedText<256> words("jobward-watchdog: WARN: cannot write the journal: ");
     words += line_.is_cut() ? "the line is too long" : std::strerror(errno);
-    words += "; what is said here is not on record\n";
-    write_to(STDERR_FILENO, words);
+    words += "; what is said here is not on record";
+    say(words);
   }
   journal_broken_ = !written;
 }
@@ -216,8 +208,10 @@ void Report::stop(std::string_view why) {
   end();
 }
 
-void Report::reloaded(const Config& config, const Sensor& sensor) {
-  begin(Severity::info, "reload", "the configuration was read anew");
+void Report::reloaded(const Config& config, const Sensor& sensor, std::string_view remark) {
+  message_ = "the configuration was read anew";
+  message_ += remark;
+  begin(Severity::info, "reload", message_);
   add_settings(config, sensor);
   end();
 }

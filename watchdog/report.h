@@ -1,6 +1,8 @@
 // Everything the watchdog says: lines for the journal, sentences for people, messages for hooks.
 #pragma once
 
+#include <unistd.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "watchdog/hooks.h"
 #include "watchdog/journal.h"
 #include "watchdog/json_line.h"
+#include "watchdog/outlet.h"
 #include "watchdog/tmpfs.h"
 
 namespace jobward::watchdog {
@@ -21,11 +24,12 @@ enum class Severity : std::uint8_t { info, warn, hard_fail };
 class Report {
  public:
   // `journal` and `hooks` may be null. json: each line on stdout as well. Sentences go to stderr.
-  Report(const host::KernelRoots& roots, Journal* journal, Hooks* hooks, bool json);
+  // Neither is waited for: the journal has what could not be written there.
+  Report(const host::KernelRoots& roots, LineSink* journal, Hooks* hooks, bool json);
 
   void start(const Config& config, const Sensor& sensor, std::string_view remarks);
   void stop(std::string_view why);
-  void reloaded(const Config& config, const Sensor& sensor);
+  void reloaded(const Config& config, const Sensor& sensor, std::string_view remark);
   void reload_refused(std::string_view problem);
   void warning(const Config& config, const Snapshot& snapshot);
   void recovered(const Unit& victim, const ActionResult& result);
@@ -41,6 +45,7 @@ class Report {
   void announce(const Unit& victim, Level level);
 
  private:
+  void say(std::string_view words);
   void begin(Severity severity, std::string_view event, std::string_view message);
   void end(HookMoment moment = HookMoment::none);
   void add_snapshot(const Snapshot& snapshot, std::uint64_t threshold);
@@ -50,9 +55,12 @@ class Report {
   void add_signals(const ActionResult& result);
   void add_settings(const Config& config, const Sensor& sensor);
 
-  Journal* journal_;
+  LineSink* journal_;
   Hooks* hooks_;
   bool json_;
+  Outlet output_{STDOUT_FILENO};
+  Outlet words_{STDERR_FILENO};
+  int unsaid_ = 0;
   bool journal_broken_ = false;
   std::uint64_t seq_ = 0;
   FixedText<20> instance_;

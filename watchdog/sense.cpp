@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "host/observe/cgroup_tree.h"
 #include "host/observe/kernel_text.h"
+#include "watchdog/clock.h"
 
 namespace jobward::watchdog {
 namespace {
@@ -28,12 +28,6 @@ constexpr std::array kWindows{Window{"some 100000 1000000", "100 ms in 1 s"},
 
 Fd open_for_reading(const std::string& path) {
   return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-std::int64_t wall_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1000000;
 }
 
 // What /proc/self/cgroup has before the path below the mount point: the mount shows only that part.
@@ -100,13 +94,20 @@ Result<Sensor> Sensor::open(const host::KernelRoots& roots, const std::string& w
   if (out.pressure_ && !host::reread_into(out.pressure_.get(), text)) out.pressure_.reset();
   out.arcstats_ = open_for_reading(roots.proc + "/spl/kstat/zfs/arcstats");
   out.open_trigger(pressure);
-  if (memory != nullptr) out.open_enclosing(memory->own_path);
+  if (memory != nullptr) out.own_path_ = memory->own_path;
+  out.find_enclosing();
   if (out.sense().empty()) return errno_error("read", roots.proc + "/meminfo");
   return out;
 }
 
+Status Sensor::reopen() {
+  bounds_.clear();
+  trigger_.reset();
+  return open_within(std::string(within_));
+}
+
 Status Sensor::open_within(const std::string& within) {
-  within_ = true;
+  within_ = within;
   if (tree_.mount_point.empty())
     return error("watch within", within, "no cgroup hierarchy counts memory here");
   std::string path = within;
@@ -133,14 +134,18 @@ Status Sensor::open_within(const std::string& within) {
   return {};
 }
 
-void Sensor::open_enclosing(const std::string& own_path) {
-  for (std::string path = own_path;; path = path.substr(0, path.rfind('/'))) {
+void Sensor::find_enclosing() {
+  if (is_within() || tree_.mount_point.empty()) return;
+  bounds_.clear();
+  for (std::string path = own_path_;; path = path.substr(0, path.rfind('/'))) {
     auto directory = host::open_cgroup(tree_, path);
     const auto room =
         directory ? host::read_room(directory.get(), tree_.v2) : std::optional<host::CgroupRoom>();
     // A limit on nobody but ourselves is none that anybody has to go for.
-    if (room && room->limit && bounds_.size() + 1 < kMost && holds_others(directory.get()))
-      bounds_.push_back({path, std::move(directory), {}});
+    if (room && room->limit && bounds_.size() + 1 < kMost && holds_others(directory.get())) {
+      Fd pressure(::openat(directory.get(), "memory.pressure", O_RDONLY | O_CLOEXEC));
+      bounds_.push_back({path, std::move(directory), std::move(pressure)});
+    }
     if (path.empty() || path == "/") return;
   }
 }
@@ -222,7 +227,8 @@ bool Sensor::bound(const Bound& bound, const Snapshot& machine, Snapshot& out) {
   out = Snapshot();
   out.time_ms = machine.time_ms;
   out.within = bound.path;
-  out.memory_total = *room->limit;
+  // A limit beyond what the machine has is none.
+  out.memory_total = std::min(*room->limit, machine.memory_total);
   out.memory_available =
       *room->limit > room->unreclaimable ? *room->limit - room->unreclaimable : 0;
   // More than the machine has is not available.
@@ -240,9 +246,10 @@ std::span<const Snapshot> Sensor::sense() {
   Snapshot whole;
   if (!machine(whole)) return {};
   std::size_t count = 0;
-  if (!within_) snapshots_[count++] = whole;
+  if (!is_within()) snapshots_[count++] = whole;
   for (const auto& entry : bounds_)
     if (count < kMost && bound(entry, whole, snapshots_[count])) ++count;
+  if (count == 0) errno = ENODEV;  // the cgroup is gone, or its limit
   return std::span(snapshots_).first(count);
 }
 

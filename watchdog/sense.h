@@ -64,7 +64,12 @@ class Sensor {
   [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
   // Where the v2 hierarchy is mounted beside v1 (hybrid); empty: nowhere else.
   [[nodiscard]] const std::string& unified_mount() const { return unified_mount_; }
-  [[nodiscard]] bool is_within() const { return within_; }
+  [[nodiscard]] bool is_within() const { return !within_.empty(); }
+  // The cgroup that was given may have been made anew, or has a limit again. Allocates.
+  Status reopen();
+  // The limits around this process anew: some may have been set, or taken away, since it was
+  // opened. Allocates.
+  void find_enclosing();
   [[nodiscard]] bool has_enclosing() const { return !bounds_.empty(); }
 
  private:
@@ -75,7 +80,6 @@ class Sensor {
   };
   Sensor() : text_(std::make_unique<std::array<char, kText>>()) { text_->fill(0); }
   Status open_within(const std::string& within);
-  void open_enclosing(const std::string& own_path);
   void open_trigger(const std::string& file);
   bool machine(Snapshot& out);
   bool bound(const Bound& bound, const Snapshot& machine, Snapshot& out);
@@ -93,7 +97,8 @@ class Sensor {
   std::string controller_;  // "memory" on v1, empty on v2
   std::string cgroup_root_;
   std::string unified_mount_;
-  bool within_ = false;
+  std::string own_path_;
+  std::string within_;  // as it was given; empty: the machine
   std::vector<Bound> bounds_;
 };
 

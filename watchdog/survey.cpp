@@ -15,6 +15,16 @@ bool is_larger(const Unit& a, const Unit& b) {
   return a.score != b.score ? a.score > b.score : a.size > b.size;
 }
 
+void learn(Unit& unit, const host::ProcessFacts& facts) {
+  unit.start_ticks = facts.start_ticks;
+  unit.uid = facts.uid;
+  unit.name = facts.name.view();
+  unit.exe = facts.exe.view();
+  if (unit.is_job) return;
+  unit.cgroup = facts.cgroup.view();
+  unit.shmem = facts.shmem;
+}
+
 }  // namespace
 
 Result<Survey> Survey::open(const host::KernelRoots& roots, const Sensor& sensor) {
@@ -46,6 +56,7 @@ const Unit* Survey::find_victim(const Config& config, const Snapshot& snapshot) 
          (!found || (!config.prefer_over_estimate && !is_larger(victim_, last_listed_)))) {
     list_ = further_.get();
     count_ = 0;
+    if (config.unit == UnitKind::job) add_further_jobs(config, last_listed_);
     // Where thousands are protected (to an ordinary user's watchdog all others are), list after
     // list of them would take the square of the time.
     collect({config, false, &last_listed_, !found}, snapshot);
@@ -109,12 +120,38 @@ void Survey::find_self() {
 }
 
 void Survey::add_jobs(const Config& config, const Snapshot& snapshot) {
-  job_count_ = host::find_jobs(tree_, snapshot.within, processes_, *jobs_);
-  for (std::size_t i = 0; i < job_count_; ++i) {
-    const auto& job = (*jobs_)[i];
+  struct Context {
+    Survey& survey;
+    const Config& config;
+  } context{*this, config};
+  const auto whole = [](void* data, const host::JobFacts& job) {
+    const auto& c = *static_cast<Context*>(data);
+    return c.survey.is_whole(c.config, job);
+  };
+  const auto found = host::find_jobs(tree_, snapshot.within, processes_, *jobs_, whole, &context);
+  for (std::size_t i = 0; i < found; ++i) {
     Unit unit;
+    // One whose processes have all gone meanwhile is none.
+    if (!learn_job((*jobs_)[i], config, unit)) continue;
+    keep(unit);
+    if (job_count_ != i) (*jobs_)[job_count_] = (*jobs_)[i];
+    ++job_count_;
+  }
+}
+
+void Survey::add_further_jobs(const Config& config, const Unit& after) {
+  for (std::size_t i = 0; i < job_count_; ++i) {
+    Unit unit;
+    if (learn_job((*jobs_)[i], config, unit) && goes_before(after, unit)) keep(unit);
+  }
+}
+
+// What is named is its largest process; where that has just gone, its main one.
+bool Survey::learn_job(const host::JobFacts& job, const Config& config, Unit& unit) {
+  for (const int pid : {job.largest, job.oldest}) {
+    unit = Unit();
     unit.is_job = true;
-    unit.pid = job.largest;
+    unit.pid = pid;
     unit.size = job.size();
     unit.shmem = job.shmem;
     unit.p99 = job.p99;
@@ -122,19 +159,33 @@ void Survey::add_jobs(const Config& config, const Snapshot& snapshot) {
     unit.cgroup = job.path.view();
     unit.run = job.run.view();
     if (config.by == SizeBy::oom_score) {
-      const auto score = job_score(job);
+      const auto score = job_score(job, pid);
       if (!score) continue;
       unit.score = *score;
     }
-    if (learn_facts(unit, config)) keep(unit);
+    if (learn_facts(unit, config)) return true;
   }
+  return false;
+}
+
+// A job whose main process is protected (an agent that was started with `jobward run`) does not go
+// as a whole: the jobs and processes in it are units of their own, so that the agent goes last.
+bool Survey::is_whole(const Config& config, const host::JobFacts& job) {
+  const auto facts = processes_.facts(job.oldest);
+  if (!facts) return true;
+  candidate_ = Unit();
+  candidate_.pid = job.oldest;
+  learn(candidate_, *facts);
+  const Why why = shield_of(candidate_, *facts, config, self_, candidate_.rule);
+  // Another user's takes no place from those that may be ended.
+  return why != Why::rule && why != Why::unkillable && why != Why::other_user;
 }
 
 // A job's score: that of its largest process, and for the rest of its memory what the kernel would
 // give: two thirds of a thousandth of memory and swap each (fs/proc/base.c, proc_oom_score).
-std::optional<std::uint64_t> Survey::job_score(const host::JobFacts& job) {
-  const auto score = processes_.oom_score(job.largest);
-  const auto size = processes_.size(job.largest, true);
+std::optional<std::uint64_t> Survey::job_score(const host::JobFacts& job, int pid) {
+  const auto score = processes_.oom_score(pid);
+  const auto size = processes_.size(pid, true);
   struct sysinfo info {};
   if (!score || !size || ::sysinfo(&info) != 0) return std::nullopt;
   const double total = static_cast<double>(std::uint64_t{info.totalram} + info.totalswap) *
@@ -221,14 +272,7 @@ bool Survey::learn_facts(Unit& unit, const Config& config) {
     unit.why = Why::gone;
     return false;
   }
-  unit.start_ticks = facts->start_ticks;
-  unit.uid = facts->uid;
-  unit.name = facts->name.view();
-  unit.exe = facts->exe.view();
-  if (!unit.is_job) {
-    unit.cgroup = facts->cgroup.view();
-    unit.shmem = facts->shmem;
-  }
+  learn(unit, *facts);
   unit.why = shield_of(unit, *facts, config, self_, unit.rule);
   if (!is_protected(unit.why)) unit.why = left_out(unit);
   if (!unit.is_job && !is_protected(unit.why) && is_in_job(facts->cgroup))
@@ -248,6 +292,19 @@ const Unit* Survey::largest_by_shmem() const {
         (out == nullptr || unit.shmem > out->shmem))
       out = &unit;
   return out;
+}
+
+const Unit* Survey::take_instead(const Unit& unit, Why why) {
+  for (auto& other : *units_) {
+    const bool is_it = other.is_job == unit.is_job && other.pid == unit.pid;
+    if (is_it)
+      other.why = why;
+    else if (other.why == Why::largest || other.why == Why::beyond_estimate)
+      other.why = Why::smaller;
+  }
+  victim_ = unit;
+  victim_.why = why;
+  return &victim_;
 }
 
 void Survey::leave_out(const Unit& unit, Why why) {

@@ -32,6 +32,8 @@ class Survey {
 
   // The job whose shared memory is largest; null: no job holds any.
   [[nodiscard]] const Unit* largest_by_shmem() const;
+  // It goes in place of the one that was chosen, for this reason.
+  const Unit* take_instead(const Unit& unit, Why why);
 
   // Is it still the same, and there?
   bool is_same(const Unit& unit);
@@ -47,7 +49,11 @@ class Survey {
   explicit Survey(host::ProcessScan processes, const host::MemoryTree& tree);
   void find_self();
   void add_jobs(const Config& config, const Snapshot& snapshot);
-  std::optional<std::uint64_t> job_score(const host::JobFacts& job);
+  bool is_whole(const Config& config, const host::JobFacts& job);
+  // The jobs that come after `after` in the order, into *list_.
+  void add_further_jobs(const Config& config, const Unit& after);
+  bool learn_job(const host::JobFacts& job, const Config& config, Unit& unit);
+  std::optional<std::uint64_t> job_score(const host::JobFacts& job, int pid);
   // The largest processes that come after `after` in the order (null: all), into *list_.
   struct Pass {
     const Config& config;

@@ -70,6 +70,7 @@ Target Target::open(const Unit& unit, const Sensor& sensor, host::ProcessScan& p
     return out;
   }
   out.handle_ = host::open_cgroup(sensor.tree(), unit.cgroup);
+  if (!out.handle_) return out;
   if (!sensor.unified_mount().empty())
     out.unified_ = find_unified(unit, sensor.unified_mount(), processes);
   return out;

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "watchdog/clock.h"
+
 namespace jobward::watchdog {
 namespace {
 
@@ -14,6 +16,9 @@ constexpr std::int64_t kFullLookMs = 10000;
 // Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
 // what fills the machine.
 constexpr std::uint64_t kHalf = 2;
+constexpr std::uint64_t kEnough = 200;  // half a percent of memory tells something
+constexpr std::uint64_t kNoise = 100;
+constexpr int kMostMisses = 32;
 
 }  // namespace
 
@@ -52,12 +57,10 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   // The place where it is worst; of equals the machine.
   const Snapshot* worst = &snapshots[0];
   double wait = kLongestWait;
-  bool falls = false;
   const auto elapsed = static_cast<double>(monotonic_ms() - looked_at_) / 1000;
   for (const auto& snapshot : snapshots) {
     const auto before = last_.within == snapshot.within.view() ? last_.memory_available : 0;
     const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 < before;
-    falls = falls || falling;
     wait = std::min({wait, seconds_until(config, snapshot, falling),
                      seconds_at_this_rate(config, snapshot, before, elapsed)});
     if (level_of(config, snapshot) > level_of(config, *worst)) worst = &snapshot;
@@ -67,26 +70,34 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   remember(snapshots[0], level);
   last_wait_ = wait;
   out.wait_seconds = wait;
-  out.low = level >= Level::term;
-  if (!out.low) in_vain_at_ = 0;
+  const bool is_low = level >= Level::term;
+  if (!is_low) in_vain_at_ = 0;
   if (level == Level::none) {
     if (now.memory_available > threshold_of(config, Level::warn, now) / 100 * 105) warned_ = false;
     return out;
   }
-  if (!warned_) report_.warning(config, now);
+  // Whoever fell below the first threshold at once is not kept waiting by a warning.
+  if (!warned_ && !is_low) report_.warning(config, now);
   warned_ = true;
-  if (!out.low) return out;
+  if (!is_low) return out;
   // Memory is looked at as often as ever; all processes, where there was nobody to be ended, only
   // when it has fallen further or a second has passed.
+  const bool falls = now.memory_available + now.memory_total / kNoise < in_vain_with_;
   if (in_vain_at_ != 0 && !falls && monotonic_ms() - in_vain_at_ < kVainMs) {
     out.wait_seconds = std::max(wait, kSteadyWait);
     return out;
   }
   const Done done = act(config, level, now);
   out.acted = done == Done::acted;
-  in_vain_at_ = done == Done::nobody ? monotonic_ms() : 0;
-  // After an action the memory is looked at again at once.
-  out.wait_seconds = out.acted && !dry_run_ ? 0 : std::max(wait, kSteadyWait);
+  out.missed = done == Done::missed;
+  const bool in_vain = done == Done::nobody || dry_run_;
+  in_vain_at_ = in_vain ? monotonic_ms() : 0;
+  in_vain_with_ = now.memory_available;
+  missed_ = out.missed ? missed_ + 1 : 0;
+  // After an action the memory is looked at again at once, and so it is when the one who was chosen
+  // could not be signalled: somebody else may be.
+  const bool at_once = (out.acted && !dry_run_) || (out.missed && missed_ <= kMostMisses);
+  out.wait_seconds = at_once ? 0 : std::max(wait, kSteadyWait);
   return out;
 }
 
@@ -99,6 +110,7 @@ void Watch::remember(const Snapshot& machine, Level level) {
   if (level != Level::none) return;
   calm_ = machine;
   has_calm_ = true;
+  held_.reset();
   said_nobody_ = 0;
   said_tmpfs_ = 0;
   said_dry_run_ = 0;
@@ -123,6 +135,17 @@ Watch::Done Watch::act(const Config& config, Level level, const Snapshot& snapsh
   return Done::nobody;
 }
 
+// Since files were found to be what fills the machine, has it become fuller by something else?
+bool Watch::is_process_growth(const Snapshot& snapshot) {
+  if (!held_) return false;
+  const auto fell = held_->available - std::min(held_->available, snapshot.memory_available);
+  const auto grew = snapshot.shmem - std::min(held_->shmem, snapshot.shmem);
+  if (fell <= snapshot.memory_total / kEnough) return false;
+  if (grew < fell / kHalf) return true;
+  held_ = {snapshot.memory_available, snapshot.shmem};
+  return false;
+}
+
 // Where files in a tmpfs are what fills the machine, nobody who does not hold them has to go for
 // it: the job with the most shared memory, a process that holds as much itself, or nobody.
 const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapshot,
@@ -135,18 +158,18 @@ const Unit* Watch::spare_innocents(const Config& config, const Snapshot& snapsho
   std::uint64_t used = below(snapshot.memory_available, snapshot.memory_total);
   std::uint64_t shared = snapshot.shmem;
   const std::uint64_t since = below(snapshot.memory_available, calm_.memory_available);
-  constexpr std::uint64_t kEnough = 200;  // half a percent tells something
   if (has_calm_ && calm_.within == snapshot.within.view() &&
       since > snapshot.memory_total / kEnough) {
     used = since;
     shared = below(calm_.shmem, snapshot.shmem);
   }
-  if (shared < used / kHalf) return victim;
+  if (shared < used / kHalf || is_process_growth(snapshot)) return victim;
   const auto mount = fullest_tmpfs(roots_);
   if (!mount || mount->used_by_all < shared) return victim;
   if (victim != nullptr && victim->shmem >= shared / kHalf) return victim;
   if (const auto* job = survey_.largest_by_shmem(); job != nullptr && job->shmem >= shared / kHalf)
-    return job;
+    return survey_.take_instead(*job, Why::holds_the_tmpfs);
+  if (!held_) held_ = {snapshot.memory_available, snapshot.shmem};
   if (is_news(said_tmpfs_)) {
     said_tmpfs_ = monotonic_ms();
     report_.tmpfs_full(config, snapshot, *mount);
@@ -165,7 +188,7 @@ Watch::Done Watch::end(const Config& config, const Unit& victim, Level level,
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
     return Done::acted;
   }
-  Action action(config, sensor_, survey_);
+  Action action(config, sensor_, survey_, notify_);
   bool struck = action.prepare(victim, level, snapshot);
   if (struck) {
     report_.announce(victim, level);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "watchdog/action.h"
 #include "watchdog/report.h"
@@ -13,14 +14,19 @@ namespace jobward::watchdog {
 class Watch {
  public:
   Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report,
-        bool dry_run)
-      : roots_(roots), sensor_(sensor), survey_(survey), report_(report), dry_run_(dry_run) {}
+        Notify& notify, bool dry_run)
+      : roots_(roots),
+        sensor_(sensor),
+        survey_(survey),
+        report_(report),
+        notify_(notify),
+        dry_run_(dry_run) {}
 
   struct Tick {
     double wait_seconds = 1;  // until the next is due
     bool acted = false;       // signalled somebody, or would have
+    bool missed = false;      // the one who was chosen could not be signalled: another look is due
     bool failed = false;      // memory could not be read
-    bool low = false;         // at the TERM level or beyond, when it was looked at last
   };
   // One look, one action at most. `by_pressure`: processes were seen waiting for memory.
   Tick tick(const Config& config, bool by_pressure);
@@ -31,6 +37,7 @@ class Watch {
   Done act(const Config& config, Level level, const Snapshot& snapshot);
   Done end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot);
   const Unit* spare_innocents(const Config& config, const Snapshot& snapshot, const Unit* victim);
+  bool is_process_growth(const Snapshot& snapshot);
   void remember(const Snapshot& machine, Level level);
   // At most once a minute, or after memory was back.
   bool is_news(std::int64_t& said_at) const;
@@ -39,6 +46,7 @@ class Watch {
   Sensor& sensor_;
   Survey& survey_;
   Report& report_;
+  Notify& notify_;
   bool dry_run_;
   Snapshot last_;
   Snapshot calm_;  // the machine when memory was last above the warning
@@ -53,7 +61,15 @@ class Watch {
   std::int64_t said_dry_run_ = 0;
   int said_victim_ = 0;
   std::int64_t said_recovered_ = 0;
-  std::int64_t in_vain_at_ = 0;  // when all were looked at and nobody could be ended; 0: not so
+  std::int64_t in_vain_at_ = 0;     // when all were looked at and nobody could be ended; 0: not so
+  std::uint64_t in_vain_with_ = 0;  // what was available then
+  int missed_ = 0;                  // in a row
+  // When files in a tmpfs were last found to be what fills the machine.
+  struct Held {
+    std::uint64_t available = 0;
+    std::uint64_t shmem = 0;
+  };
+  std::optional<Held> held_;
 };
 
 }  // namespace jobward::watchdog

@@ -104,8 +104,9 @@ void read_memory(int directory, bool v2, JobFacts& out) {
 
 class Walk {
  public:
-  Walk(const MemoryTree& tree, ProcessScan& processes, std::span<JobFacts> out)
-      : tree_(tree), processes_(processes), out_(out) {}
+  Walk(const MemoryTree& tree, ProcessScan& processes, std::span<JobFacts> out, IsWhole is_whole,
+       void* context)
+      : tree_(tree), processes_(processes), out_(out), is_whole_(is_whole), context_(context) {}
 
   void directory(int fd, std::size_t path, int depth) {
     if (depth > kDeepest) return;
@@ -113,6 +114,7 @@ class Walk {
     if (!listing) return;
     each_child(listing.get(), [&](const char* name) {
       path_.resize(path);
+      path_.forget_cut();
       path_ += '/';
       path_ += name;
       const Fd child = open_directory(fd, name);
@@ -146,13 +148,20 @@ class Walk {
         const auto process = processes_.facts(pid);
         believed = process && process->uid == info.st_uid;
       }
+      const auto start = processes_.start_ticks(pid);
+      if (start && (facts.oldest == 0 || *start < facts.oldest_start)) {
+        facts.oldest = pid;
+        facts.oldest_start = *start;
+      }
       const auto size = processes_.size(pid, false);
       if (facts.largest != 0 && (!size || size->rss <= facts.largest_rss)) return;
       facts.largest = pid;
       facts.largest_rss = size ? size->rss : 0;
     };
     each_pid_below(fd, look, 0);
-    if (believed && facts.largest != 0) keep(facts);
+    if (!believed || facts.largest == 0) return true;
+    if (is_whole_ != nullptr && !is_whole_(context_, facts)) return false;
+    keep(facts);
     return true;
   }
 
@@ -170,6 +179,8 @@ class Walk {
   const MemoryTree& tree_;
   ProcessScan& processes_;
   std::span<JobFacts> out_;
+  IsWhole is_whole_;
+  void* context_;
   std::size_t count_ = 0;
   FixedText<kLongestCgroup> path_;
 };
@@ -177,9 +188,9 @@ class Walk {
 }  // namespace
 
 std::size_t find_jobs(const MemoryTree& tree, std::string_view below, ProcessScan& processes,
-                      std::span<JobFacts> out) {
+                      std::span<JobFacts> out, IsWhole is_whole, void* context) {
   if (tree.mount_point.empty()) return 0;
-  Walk walk(tree, processes, out);
+  Walk walk(tree, processes, out, is_whole, context);
   walk.start(below);
   return walk.count();
 }

@@ -27,6 +27,8 @@ struct JobFacts {
   std::uint64_t swap = 0;
   int largest = 0;  // the process with the most resident memory, and that; 0: none was seen
   std::uint64_t largest_rss = 0;
+  int oldest = 0;  // the process that started first: the job's main one, as long as it lives
+  std::uint64_t oldest_start = 0;  // ticks
   [[nodiscard]] std::uint64_t size() const { return anon + shmem + swap; }
 };
 
@@ -36,12 +38,15 @@ struct MemoryTree {
   bool v2 = true;
 };
 
+// Is this job to be taken as one? Else what is in it is looked through for jobs instead.
+using IsWhole = bool (*)(void* context, const JobFacts& job);
+
 // The largest jobs below `below` (a path in the tree, "" for all), largest first, at most as many
-// as `out` holds; how many were written. A job is a directory named `job` with a believable
-// `user.jobward` (the owner is root, or the user of a process in it), processes, and memory of its
-// own. Jobs within jobs are left out.
+// as `out` holds; how many were written. `is_whole` null: all are. A job is a directory named `job`
+// with a believable `user.jobward` (the owner is root, or the user of a process in it), processes,
+// and memory of its own. Jobs within jobs that are whole are left out.
 std::size_t find_jobs(const MemoryTree& tree, std::string_view below, ProcessScan& processes,
-                      std::span<JobFacts> out);
+                      std::span<JobFacts> out, IsWhole is_whole = nullptr, void* context = nullptr);
 
 // The attribute of one directory: absent, or not to be believed, or no id of a run.
 bool read_job_facts(int directory, JobFacts& out);

@@ -59,6 +59,7 @@ bool read_field(std::string_view key, std::string_view value, KillMark& mark, Fo
     mark.level = value == "kill" ? KillLevel::kill : KillLevel::term;
     return value == to_string(mark.level);
   }
+  if (key == "spared") return mark.spared = value == "1";
   for (const auto& [name, target] :
        {std::pair("available", &mark.available), std::pair("threshold", &mark.threshold),
         std::pair("size", &mark.size)})
@@ -78,6 +79,7 @@ std::string_view format_kill_mark(const KillMark& mark, KillMarkBuffer& buffer) 
   if (mark.available) out.line("available=", *mark.available);
   if (mark.threshold) out.line("threshold=", *mark.threshold);
   if (mark.size) out.line("size=", *mark.size);
+  if (mark.spared) out.text("spared=1\n");
   return out.written();
 }
 

@@ -20,8 +20,8 @@ using jobward::KillMark;
 
 inline constexpr const char* kKillMarkName = "user.jobward.killed";
 
-// As "key=value" lines: by=watchdog, time_ms, level, available, threshold, size. 256 bytes hold all
-// of them (the longest is 134). No allocation; the text lies in the buffer.
+// As "key=value" lines: by=watchdog, time_ms, level, available, threshold, size, spared=1. 256
+// bytes hold all of them (the longest is 143). No allocation; the text lies in the buffer.
 using KillMarkBuffer = std::array<char, 256>;
 std::string_view format_kill_mark(const KillMark& mark, KillMarkBuffer& buffer);
 // Unknown keys are passed over (a newer version may add some). An error: `by`, `time_ms` or `level`

@@ -110,7 +110,8 @@ void check_action(Config config, Sensor& sensor, Survey& survey, Level level, bo
   const pid_t child = start_child(ignores_term);
   const Unit victim = unit_of(survey, child);
   const Snapshot snapshot = sensor.last();
-  Action action(config, sensor, survey);
+  Notify notify;
+  Action action(config, sensor, survey, notify);
   allocates_nothing(what,
                     [&] { return (action.prepare(victim, level, snapshot) && action.strike()); });
   allocates_nothing("  and its end", [&] {

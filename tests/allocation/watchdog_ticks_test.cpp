@@ -80,7 +80,8 @@ int run(long rounds, const std::string& directory) {
   auto survey = require(Survey::open(roots, sensor));
   auto journal = require(Journal::open(directory, 1U << 20U, 3));
   Report report(roots, &journal, nullptr, false);
-  Watch watch(roots, sensor, survey, report, true);
+  Notify notify;
+  Watch watch(roots, sensor, survey, report, notify, true);
   Rounds all(watch);
   all.run(10000);
   const auto before = holdings();

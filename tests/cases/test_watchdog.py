@@ -2,9 +2,11 @@
 where it says so, in a pid namespace, or on the whole of a VM). What is "low" is a matter of thresholds: little is filled."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -484,6 +486,68 @@ class Daemon(Cast):
         self.stop(watchdog)
         self.assertEqual(self.journal()[-1]["event"], "stop")
 
+    def test_systemd_hears_of_it_also_while_a_victim_has_its_grace(self):
+        systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(systemd.close)
+        systemd.bind(self.path("notify"))
+        systemd.settimeout(self.bound(10))
+
+        def await_words(wanted, most=1000):
+            for _ in range(most):
+                heard = systemd.recv(100).decode()
+                if heard == wanted:
+                    return
+                self.assertEqual(heard, "WATCHDOG=1")  # nothing else comes in between
+            self.fail(f"{wanted} has not come")
+
+        self.config(grace="60s")
+        environment = {**self.env, "NOTIFY_SOCKET": self.path("notify"), "WATCHDOG_USEC": "400000"}
+        watchdog = self.watchdog(env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        await_words("READY=1", most=1)
+        hog = self.member("answer_term", 110, "forever", wait=False)
+        self.wait_for_file(f"{hog.ready}-term")
+        while self.drained(systemd):
+            pass
+        for _ in range(5):
+            await_words("WATCHDOG=1", most=1)
+        self.assert_alive(hog)
+        self.assertEqual(self.events("outcome"), [])
+        hog.kill()
+        self.await_event("outcome")
+        watchdog.send_signal(signal.SIGHUP)
+        await_words("RELOADING=1")
+        await_words("READY=1", most=1)
+        watchdog.send_signal(signal.SIGTERM)
+        await_words("STOPPING=1")
+        self.assertEqual(watchdog.wait(self.bound(10)), 0)
+
+    @staticmethod
+    def drained(connection):
+        """Takes what has come so far; false: there is no more."""
+        try:
+            connection.recv(100, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        return True
+
+    def test_nobody_who_reads_what_it_says_delays_a_kill(self):
+        # A terminal that was stopped, a pager that waits: everything it says goes to full pipes.
+        reader, writer = os.pipe()
+        for end in (reader, writer):
+            self.addCleanup(os.close, end)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, b"x" * 4096)
+        watchdog = self.watchdog("--json", stdout=writer, stderr=writer)
+        self.await_event("start")
+        hog = self.member("answer_term", 110, "forever", wait=False)
+        self.assert_died(hog, signal.SIGKILL)
+        self.assertTrue(self.await_event("outcome")["verified"])
+        self.assertEqual(len(os.read(reader, 1 << 16)), 4096)
+        self.stop(watchdog)
+        said = os.read(reader, 1 << 16).decode()
+        self.assertIn("messages before this one could not be written here\n", said)
+        self.assertEqual(strict_json(said.splitlines()[-1])["event"], "stop")
+
     def test_reloads_leave_no_processes_and_no_descriptors(self):
         self.config(hook_before=self.hook("quick", "exit 0"))
         watchdog = self.daemon()
@@ -494,6 +558,37 @@ class Daemon(Cast):
         self.assertEqual(len(os.listdir(f"/proc/{watchdog.pid}/fd")), descriptors)
         children = f"/proc/{watchdog.pid}/task/{watchdog.pid}/children"
         wait_until(lambda: len(system.read_text(children).split()) == 1, "one runner of hooks is left", self.bound(5))
+        self.stop(watchdog)
+
+    def test_ensure_with_a_hook_lets_go_of_its_caller(self):
+        self.addCleanup(self.sweep)
+        self.config(hook_after=self.hook("after", "exit 0"))
+        # Whoever reads these pipes waits until nobody has them any more.
+        run = self.finish(self.watchdog("--ensure"))
+        self.assertEqual(run.returncode, 0, run)
+        hog = self.member("hold", 110, wait=False)
+        self.assert_died(hog, signal.SIGTERM)
+        os.kill(int(system.read_text(f"{self.state}/lock")), signal.SIGTERM)
+        self.await_event("stop")
+
+    def test_a_cgroup_that_was_made_anew_is_watched_again(self):
+        inner = f"{self.top}/inner"
+        limit = "memory.max" if os.path.exists(f"{self.top}/memory.max") else "memory.limit_in_bytes"
+
+        def make():
+            os.mkdir(inner)
+            with contextlib.suppress(OSError):
+                system.write(f"{self.top}/cgroup.subtree_control", "+memory")
+            system.write(f"{inner}/{limit}", str(250 * MIB))
+        make()
+        command = [Session.watchdog, "--config", self.conf, "--state-dir", self.state, "--within", inner]
+        watchdog = self.spawn(command, enter=lambda: None, drop=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.await_event("start")
+        os.rmdir(inner)
+        self.await_event("trouble")
+        make()
+        hog = self.member("hold", 110, enter=lambda: system.write(f"{inner}/cgroup.procs", "0"), wait=False)
+        self.assert_died(hog, signal.SIGTERM)
         self.stop(watchdog)
 
     def test_ensure_starts_it_once(self):
@@ -511,6 +606,19 @@ class Daemon(Cast):
         os.kill(pids[0], signal.SIGTERM)
         wait_until(lambda: system.is_dead(pids[0]), "it ends", self.bound(5))
         self.assertEqual(self.events("stop")[0]["watchdog_pid"], pids[0])
+
+    def test_a_check_beside_the_daemon_says_nothing_that_cron_would_mail(self):
+        # In a pid namespace of their own, for both look at all there is.
+        line = ('"$@" & n=0; until grep -q start "$0/journal" 2>/dev/null; do n=$((n + 1)); [ $n -gt 200 ] && exit 9; sleep 0.05; done; '
+                '"$@" --once > "$0/said" 2> "$0/complained"; echo $? > "$0/status"; kill %1; wait')
+        self.config(memory_warn="3M", memory_term="2M")
+        always = [Session.watchdog, "--config", self.conf, "--state-dir", self.state]
+        os.mkdir(self.state, 0o700)
+        run = self.finish(self.spawn([*self.place("pid1"), "/bin/sh", "-c", line, self.state, *always],
+                                     drop=False, enter=self.cage300.enter), seconds=30)
+        self.assertEqual(system.read_text(f"{self.state}/status").strip(), "0", run)
+        self.assertEqual(system.read_text(f"{self.state}/complained"), "")
+        self.assertIn("the watchdog runs already", system.read_text(f"{self.state}/said"))
 
     def test_ensure_from_many_at_once(self):
         started = [self.watchdog("--ensure") for _ in range(6)]

@@ -41,7 +41,8 @@ TEST_CASE("kill_mark: What is written is read again, also the largest that there
   constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
   constexpr auto kLate = std::numeric_limits<UnixMillis>::max();
   for (const auto& mark : {kMark, KillMark{0, KillLevel::term, {}, {}, {}},
-                           KillMark{kLate, KillLevel::term, kMost, kMost, kMost}}) {
+                           KillMark{kLate, KillLevel::term, kMost, kMost, kMost},
+                           KillMark{kLate, KillLevel::term, kMost, kMost, kMost, true}}) {
     const auto parsed = parse_kill_mark(formatted(mark));
     REQUIRE(parsed);
     CHECK(*parsed == mark);

@@ -341,6 +341,23 @@ TEST_CASE("classify: A mark of long ago ends nobody who ends by himself, and is 
   CHECK(classified(marked(died(SIGKILL), 3 * 3600)).outcome == Outcome::watchdog_killed);
 }
 
+TEST_CASE("classify: A job that was left alone after SIGTERM ends as it does") {
+  const auto spared = [](Supervision seen) {
+    auto out = marked(std::move(seen), 30);
+    out.mark->spared = true;
+    return classified(out);
+  };
+  const auto good = spared(exited(0));
+  CHECK(good.outcome == Outcome::ok);
+  CHECK(good.cause.find("it was left alone") != std::string::npos);
+  CHECK(spared(exited(3)).outcome == Outcome::failed);
+  CHECK(spared(died(SIGSEGV)).outcome == Outcome::signaled);
+  CHECK(spared(died(SIGKILL)).outcome == Outcome::signaled);
+  // It took its time over that SIGTERM.
+  CHECK(spared(died(SIGTERM)).outcome == Outcome::watchdog_killed);
+  CHECK(spared(exited(143)).outcome == Outcome::watchdog_killed);
+}
+
 TEST_CASE("classify: Whoever ended the job before the watchdog could is named, the mark is told") {
   auto limited = marked(died(SIGKILL));
   limited.killed_for_memory = true;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "tests/support/child.h"
 #include "tests/unit/host/ordinary_user.h"
 #include "tests/unit/watchdog/fake_machine.h"
+#include "watchdog/clock.h"
 
 using namespace jobward;
 using namespace jobward::test;
@@ -49,7 +51,8 @@ struct Scene {
   FakeMachine m;
   Config config;
   Eyes eyes{m};
-  Action action{config, eyes.sensor, eyes.survey};
+  Notify notify;
+  Action action{config, eyes.sensor, eyes.survey, notify};
 };
 
 bool died_of(Child& child, int signal) {
@@ -229,7 +232,8 @@ TEST_CASE("action: A victim that we may not signal is told as such") {
     const auto* found = eyes.victim(config);
     if (found == nullptr) return 1;
     const Unit victim = *found;
-    Action action(config, eyes.sensor, eyes.survey);
+    Notify notify;
+    Action action(config, eyes.sensor, eyes.survey, notify);
     if (action.prepare(victim, Level::term, eyes.sensor.last()) && action.strike()) return 2;
     return action.result().ended == Ended::refused && action.result().errnum == EPERM ? 0 : 3;
   });
@@ -263,7 +267,8 @@ struct JobScene {
   FakeMachine m;
   Config config;
   Eyes eyes{m};
-  Action action{config, eyes.sensor, eyes.survey};
+  Notify notify;
+  Action action{config, eyes.sensor, eyes.survey, notify};
 };
 
 }  // namespace
@@ -320,6 +325,41 @@ TEST_CASE("action: A job of which one ignores SIGTERM is killed after the grace"
   s.action.finish();
   CHECK(died_of(b, SIGKILL));
   CHECK(s.action.result().sent_count == 2);
+}
+
+TEST_CASE("action: A job that is spared after all has that in its mark") {
+  Child a(ignore_term);
+  Child b(ignore_term);
+  JobScene s(a, b);
+  s.config.grace_seconds = 0.1;
+  REQUIRE(s.begin());
+  s.m.memory(kPlenty);
+  s.action.finish();
+  CHECK(s.action.result().ended == Ended::spared);
+  const Fd directory(::open(s.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto mark = host::read_kill_mark(directory.get(), "job");
+  REQUIRE(mark);
+  REQUIRE(*mark);
+  CHECK((*mark)->spared);
+  CHECK((*mark)->level == KillLevel::term);
+}
+
+TEST_CASE("action: What cannot be held is refused, and not taken for gone") {
+  Child child;
+  Scene s(child);
+  const auto* found = s.eyes.victim();
+  REQUIRE(found != nullptr);
+  const Unit victim = *found;
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  rlimit none = limit;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const bool struck = s.begin(victim);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK_FALSE(struck);
+  CHECK(s.result().ended == Ended::refused);
+  CHECK(s.result().errnum == EMFILE);
 }
 
 TEST_CASE("action: Who has left the job's cgroup is not signalled") {

@@ -174,6 +174,31 @@ TEST_CASE("decide: The wait is what the fastest filling takes to the threshold, 
   CHECK(slowly(kGiB, kGiB + kMiB) == kLongestWait);
 }
 
+TEST_CASE("decide: Where only the KILL level is on, the wait is to that one") {
+  Config config;
+  config.fill_bytes_per_second = static_cast<double>(kGiB);
+  config.memory_term = {{}, 0};
+  config.memory_kill = {{}, kGiB};
+  CHECK(seconds_until(config, machine(kGiB + kGiB / 2), false) == Approx(0.5));
+  CHECK(seconds_at_this_rate(config, machine(kGiB + kMiB), kGiB + 3 * kMiB, 0.1) == Approx(0.05));
+}
+
+TEST_CASE("decide: An amount for the machine does not condemn all below a small limit") {
+  Config config;
+  config.memory_term = {{}, 2 * kGiB};
+  config.memory_kill = {{}, kGiB};
+  auto small = machine(kGiB);
+  small.memory_total = 2 * kGiB;
+  small.within = "/container";
+  CHECK(level_of(config, small) == Level::kill);  // 1 GiB is a threshold there as well
+  small.memory_available = kGiB + kMiB;
+  CHECK(level_of(config, small) == Level::none);
+  CHECK(threshold_of(config, Level::term, small) == 2 * kGiB / 10);
+  small.memory_total = kGiB;
+  small.memory_available = kGiB / 2;
+  CHECK(level_of(config, small) == Level::none);
+}
+
 TEST_CASE("decide: A process of whom nothing speaks against it has no shield") {
   Shields s;
   CHECK(s.of(process(50, kMiB)) == Why::smaller);

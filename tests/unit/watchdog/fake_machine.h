@@ -37,8 +37,9 @@ class FakeMachine {
   void process(const FakeProcess& p) { add_process(kernel, p); }
   // A job of root's, with these processes in it.
   void job(const std::string& run, unsigned long anon_mib, const std::vector<FakeProcess>& members,
-           const std::string& more = "", unsigned long shmem_mib = 0) {
-    const std::string path = "/jobward-0/" + run + "/job";
+           const std::string& more = "", unsigned long shmem_mib = 0,
+           const std::string& below = "/jobward-0") {
+    const std::string path = below + "/" + run + "/job";
     kernel.cgroup("/cg" + path,
                   {{"memory.stat", "anon " + std::to_string(anon_mib * kMiB) + "\nshmem " +
                                        std::to_string(shmem_mib * kMiB) + "\n"}});

@@ -269,6 +269,57 @@ TEST_CASE(
   CHECK_FALSE(victim->is_job);
 }
 
+TEST_CASE("survey: An agent that was started as a job goes last, what it has started goes before") {
+  ProtectRule rule;
+  rule.exe = "/opt/agent";
+  Config config;
+  config.protect = {rule};
+  FakeMachine m;
+  const FakeProcess agent{.pid = kPid + 1, .exe = "/opt/agent", .start = 5, .rss_mib = 200};
+  const FakeProcess tool{.pid = kPid, .start = 6, .rss_mib = 350};
+  SECTION("a process of it") {
+    m.job("r1", 600, {tool, agent});
+    Eyes eyes(m);
+    const auto* victim = eyes.victim(config);
+    REQUIRE(victim != nullptr);
+    CHECK_FALSE(victim->is_job);
+    CHECK(victim->pid == kPid);
+    eyes.survey.complete(config, Survey::kMost);
+    CHECK(eyes.why(kPid + 1) == Why::rule);
+  }
+  SECTION("a job in it") {
+    m.job("r1", 600, {agent});
+    m.job("r2", 350, {tool}, "", 0, "/jobward-0/r1/job/main");
+    Eyes eyes(m);
+    const auto* victim = eyes.victim(config);
+    REQUIRE(victim != nullptr);
+    CHECK(victim->is_job);
+    CHECK(victim->run == "r2");
+  }
+  SECTION("one that a job has started, which goes as a whole") {
+    auto later = agent;
+    later.start = 7;
+    m.job("r1", 600, {tool, later});
+    Eyes eyes(m);
+    const auto* victim = eyes.victim(config);
+    REQUIRE(victim != nullptr);
+    CHECK(victim->is_job);
+  }
+}
+
+TEST_CASE("survey: A job behind many larger ones that are protected is found as one") {
+  FakeMachine m;
+  for (int i = 0; i < static_cast<int>(Survey::kMost) + 8; ++i)
+    m.process({.pid = kPid + i, .rss_mib = 700, .oom_score_adj = -1000});
+  m.job("r1", 600, {{.pid = kPid + 100, .rss_mib = 100}, {.pid = kPid + 101, .rss_mib = 90}});
+  m.process({.pid = kPid + 200, .rss_mib = 300});
+  Eyes eyes(m);
+  const auto* victim = eyes.victim();
+  REQUIRE(victim != nullptr);
+  CHECK(victim->is_job);
+  CHECK(victim->run == "r1");
+}
+
 TEST_CASE("survey: unit process takes processes only") {
   Config config;
   config.unit = UnitKind::process;
