@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -505,7 +506,7 @@ class Daemon(Cast):
         watchdog = self.watchdog(env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         await_words("READY=1", most=1)
         hog = self.member("answer_term", 110, "forever", wait=False)
-        self.wait_for_file(f"{hog.ready}-term")
+        self.await_event("kill")
         while self.drained(systemd):
             pass
         for _ in range(5):
@@ -524,11 +525,8 @@ class Daemon(Cast):
     @staticmethod
     def drained(connection):
         """Takes what has come so far; false: there is no more."""
-        try:
-            connection.recv(100, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        return True
+        ready, _, _ = select.select([connection], [], [], 0)
+        return bool(ready and connection.recv(100))
 
     def test_nobody_who_reads_what_it_says_delays_a_kill(self):
         # A terminal that was stopped, a pager that waits: everything it says goes to full pipes.
@@ -546,7 +544,7 @@ class Daemon(Cast):
         self.stop(watchdog)
         said = os.read(reader, 1 << 16).decode()
         self.assertIn("messages before this one could not be written here\n", said)
-        self.assertEqual(strict_json(said.splitlines()[-1])["event"], "stop")
+        self.assertEqual(strict_json(said.splitlines()[-1].encode())["event"], "stop")
 
     def test_reloads_leave_no_processes_and_no_descriptors(self):
         self.config(hook_before=self.hook("quick", "exit 0"))
@@ -609,8 +607,8 @@ class Daemon(Cast):
 
     def test_a_check_beside_the_daemon_says_nothing_that_cron_would_mail(self):
         # In a pid namespace of their own, for both look at all there is.
-        line = ('"$@" & n=0; until grep -q start "$0/journal" 2>/dev/null; do n=$((n + 1)); [ $n -gt 200 ] && exit 9; sleep 0.05; done; '
-                '"$@" --once > "$0/said" 2> "$0/complained"; echo $? > "$0/status"; kill %1; wait')
+        line = ('"$@" & pid=$!; n=0; until grep -q start "$0/journal" 2>/dev/null; do n=$((n + 1)); [ $n -gt 200 ] && exit 9; sleep 0.05; done; '
+                '"$@" --once > "$0/said" 2> "$0/complained"; echo $? > "$0/status"; kill $pid; wait')
         self.config(memory_warn="3M", memory_term="2M")
         always = [Session.watchdog, "--config", self.conf, "--state-dir", self.state]
         os.mkdir(self.state, 0o700)
