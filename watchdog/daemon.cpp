@@ -310,6 +310,9 @@ int serve(const Options& options, const Config& config, const host::KernelRoots&
   parts.note(blindness());
   parts.note(harden());
   parts.report->start(config, *parts.sensor, parts.remarks);
+  // Else the thread would bring back what is let go of.
+  for (int left_ms = 1000; parts.journal && !parts.journal->is_idle() && left_ms > 0; --left_ms)
+    ::usleep(1000);
   // Everything that a kill needs is walked through once, so that it is there when memory is short.
   keep_only_what_acts();
   parts.survey->find_victim(config, parts.sensor->last());

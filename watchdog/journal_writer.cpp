@@ -14,7 +14,7 @@ namespace jobward::watchdog {
 namespace {
 
 // Touched beforehand, so that the lines about one kill need no new page of memory.
-constexpr std::size_t kResident = 16384;
+constexpr std::size_t kResident = 8192;
 // Counts against what an ordinary user may lock (8 MiB); the usual one is as large as that.
 constexpr std::size_t kStack = 1U << 18U;
 
@@ -71,6 +71,11 @@ bool JournalWriter::append(std::string_view line) {
     if (!is_idle) next.taken = now.taken;
   (void)!::eventfd_write(wake_.get(), 1);
   return true;
+}
+
+bool JournalWriter::is_idle() const {
+  const Ends now = ends_.load(std::memory_order_acquire);
+  return now.taken == now.written;
 }
 
 void JournalWriter::run() {

@@ -27,6 +27,8 @@ class JournalWriter : public LineSink {
 
   // False: kRoom is used up, since the disk has taken nothing for long (errno ENOBUFS).
   bool append(std::string_view line) override;
+  // Is all that was taken written out?
+  [[nodiscard]] bool is_idle() const;
 
   static constexpr std::uint32_t kRoom = 1U << 18U;
 
