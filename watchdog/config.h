@@ -60,7 +60,7 @@ struct Config {
   UnitKind unit = UnitKind::job;
   bool prefer_over_estimate = false;
   double grace_seconds = 5;   // from SIGTERM to SIGKILL
-  double settle_seconds = 5;  // at most, for the memory of a victim to come back
+  double settle_seconds = 5;  // at most, from SIGKILL to the exit
   // The fastest that memory is filled: sets the timers.
   double fill_bytes_per_second = 6.0 * (1U << 30U);
   std::vector<ProtectRule> protect;

@@ -62,9 +62,9 @@ std::string harden() {
 }
 
 // What rules cannot protect here, in words.
-std::string blindness() {
+std::string blindness(const host::KernelRoots& roots) {
   constexpr unsigned kPtrace = 19;  // CAP_SYS_PTRACE
-  const auto status = read_file("/proc/self/status");
+  const auto status = read_file(roots.proc + "/self/status");
   const auto at = status ? status->find("\nCapEff:") : std::string::npos;
   if (::geteuid() != 0 || at == std::string::npos) return {};
   const auto capabilities = std::strtoull(status->c_str() + at + 8, nullptr, 16);
@@ -307,7 +307,7 @@ int serve(const Options& options, const Config& config, const host::KernelRoots&
   parts.note(swap_remark(config, *parts.sensor));
   if (::geteuid() != 0) parts.note("not root: only this user's processes are ended");
   if (options.dry_run) parts.note("dry run: nothing is signalled");
-  parts.note(blindness());
+  parts.note(blindness(roots));
   parts.note(harden());
   parts.report->start(config, *parts.sensor, parts.remarks);
   // Else the thread would bring back what is let go of.

@@ -45,6 +45,17 @@ bool matches(const ProtectRule& rule, const Unit& unit) {
   return true;
 }
 
+// What it acts at first: with `memory_term = 0` that is the KILL level.
+struct Acts {
+  std::uint64_t memory = 0;
+  std::uint64_t swap = 0;
+};
+Acts first_threshold(const Config& config, const Snapshot& snapshot) {
+  const bool term = !config.memory_term.is_off();
+  return {threshold_of(config, term ? Level::term : Level::kill, snapshot),
+          (term ? config.swap_term : config.swap_kill).of(snapshot.swap_total)};
+}
+
 }  // namespace
 
 std::string_view to_string(Why why) { return kWhy[static_cast<std::size_t>(why)]; }
@@ -76,21 +87,6 @@ Level level_of(const Config& config, const Snapshot& snapshot) {
     return Level::term;
   return is_low(Level::warn) ? Level::warn : Level::none;
 }
-
-namespace {
-
-// What it acts at first: with `memory_term = 0` that is the KILL level.
-struct Acts {
-  std::uint64_t memory = 0;
-  std::uint64_t swap = 0;
-};
-Acts first_threshold(const Config& config, const Snapshot& snapshot) {
-  const bool term = !config.memory_term.is_off();
-  return {threshold_of(config, term ? Level::term : Level::kill, snapshot),
-          (term ? config.swap_term : config.swap_kill).of(snapshot.swap_total)};
-}
-
-}  // namespace
 
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling) {
   const auto room = [](std::uint64_t now, std::uint64_t threshold) {

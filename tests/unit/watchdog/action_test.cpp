@@ -260,6 +260,12 @@ struct JobScene {
     return (action.prepare(victim, level_of(config, eyes.sensor.last()), eyes.sensor.last()) &&
             action.strike());
   }
+  [[nodiscard]] std::optional<KillMark> mark() const {
+    const Fd directory(::open(path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto read = host::read_kill_mark(directory.get(), "job");
+    REQUIRE(read);
+    return *read;
+  }
   void everybody_left() const {
     m.kernel.directory().write("/cg/jobward-0/r1/job/main/cgroup.procs", "");
   }
@@ -278,15 +284,13 @@ TEST_CASE("action: All of a job is signalled, and the mark is there before") {
   Child b;
   JobScene s(a, b);
   REQUIRE(s.begin());
-  const Fd directory(::open(s.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const auto mark = host::read_kill_mark(directory.get(), "job");
+  const auto mark = s.mark();
   REQUIRE(mark);
-  REQUIRE(*mark);
-  CHECK((*mark)->level == KillLevel::term);
-  CHECK((*mark)->available == kLow);
-  CHECK((*mark)->threshold == kTotal / 10);
-  CHECK((*mark)->size == 500 * kMiB);
-  CHECK((*mark)->time_ms > 0);
+  CHECK(mark->level == KillLevel::term);
+  CHECK(mark->available == kLow);
+  CHECK(mark->threshold == kTotal / 10);
+  CHECK(mark->size == 500 * kMiB);
+  CHECK(mark->time_ms > 0);
   CHECK(died_of(a, SIGTERM));
   CHECK(died_of(b, SIGTERM));
   s.everybody_left();
@@ -307,10 +311,7 @@ TEST_CASE("action: A job that could not be signalled keeps no mark") {
   s.everybody_left();
   CHECK_FALSE(s.action.strike());
   CHECK(s.action.result().ended == Ended::not_there);
-  const Fd directory(::open(s.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const auto mark = host::read_kill_mark(directory.get(), "job");
-  REQUIRE(mark);
-  CHECK_FALSE(*mark);
+  CHECK_FALSE(s.mark());
   CHECK_FALSE(a.ended());
 }
 
@@ -336,12 +337,10 @@ TEST_CASE("action: A job that is spared after all has that in its mark") {
   s.m.memory(kPlenty);
   s.action.finish();
   CHECK(s.action.result().ended == Ended::spared);
-  const Fd directory(::open(s.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const auto mark = host::read_kill_mark(directory.get(), "job");
+  const auto mark = s.mark();
   REQUIRE(mark);
-  REQUIRE(*mark);
-  CHECK((*mark)->spared);
-  CHECK((*mark)->level == KillLevel::term);
+  CHECK(mark->spared);
+  CHECK(mark->level == KillLevel::term);
 }
 
 TEST_CASE("action: What cannot be held is refused, and not taken for gone") {
