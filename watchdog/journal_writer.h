@@ -38,7 +38,8 @@ class JournalWriter : public LineSink {
   void write_out(std::string_view lines);
 
   // Where the thread reads and where the next line comes, as one: [taken, written) is the thread's.
-  struct Ends {
+  // Aligned, or clang calls libatomic for it.
+  struct alignas(std::uint64_t) Ends {
     std::uint32_t taken = 0;
     std::uint32_t written = 0;
   };
