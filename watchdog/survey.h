@@ -43,7 +43,9 @@ class Survey {
   // How many processes the last look saw.
   [[nodiscard]] std::size_t seen() const { return seen_; }
 
-  static constexpr std::size_t kMost = 32;
+  // Ten of them are recorded. Each takes 1.3 KiB, twice, that stay in memory.
+  static constexpr std::size_t kMost = 20;
+  static constexpr std::size_t kMostJobs = 16;
 
  private:
   explicit Survey(host::ProcessScan processes, const host::MemoryTree& tree);
@@ -74,7 +76,7 @@ class Survey {
   using Units = std::array<Unit, kMost>;
   host::ProcessScan processes_;
   host::MemoryTree tree_;
-  using Jobs = std::array<host::JobFacts, kMost / 2>;
+  using Jobs = std::array<host::JobFacts, kMostJobs>;
   std::unique_ptr<Units> units_;    // the largest, jobs and processes, in their order
   std::unique_ptr<Units> further_;  // those that come after, where all of the largest are protected
   Units* list_ = nullptr;           // of the two, the one at work

@@ -105,7 +105,9 @@ TEST_CASE("survey: A protected hog survives, the second goes, however it calls i
 }
 
 TEST_CASE("survey: More protected large ones than it lists do not hide the victim") {
-  const auto protected_ones = GENERATE(31, 32, 33, 63, 64, 65, 150);
+  constexpr int kMost = Survey::kMost;
+  const auto protected_ones =
+      GENERATE(kMost - 1, kMost, kMost + 1, 2 * kMost - 1, 2 * kMost, 2 * kMost + 1, 150);
   CAPTURE(protected_ones);
   FakeMachine m;
   for (int i = 0; i < protected_ones; ++i)
