@@ -105,7 +105,7 @@ TEST_CASE("survey: A protected hog survives, the second goes, however it calls i
 }
 
 TEST_CASE("survey: More protected large ones than it lists do not hide the victim") {
-  constexpr int kMost = Survey::kMost;
+  static constexpr int kMost = Survey::kMost;
   const auto protected_ones =
       GENERATE(kMost - 1, kMost, kMost + 1, 2 * kMost - 1, 2 * kMost, 2 * kMost + 1, 150);
   CAPTURE(protected_ones);
