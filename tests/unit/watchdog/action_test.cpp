@@ -245,8 +245,9 @@ namespace {
 
 // A job with these children of the test in it.
 struct JobScene {
-  JobScene(const Child& a, const Child& b) {
-    m.memory(kLow);
+  JobScene() { m.memory(kLow); }
+  JobScene(const Child& a, const Child& b) : JobScene() { fill(a, b); }
+  void fill(const Child& a, const Child& b) {
     m.job("r1", 500, {{.pid = a.pid(), .rss_mib = 200}, {.pid = b.pid(), .rss_mib = 200}});
   }
   [[nodiscard]] std::string path(const std::string& name = "") const {
@@ -298,6 +299,24 @@ TEST_CASE("action: All of a job is signalled, and the mark is there before") {
   s.action.finish();
   CHECK(s.action.result().ended == Ended::gone);
   CHECK(s.action.result().verified);
+}
+
+TEST_CASE("action: Who is signalled finds the mark there already") {
+  JobScene s;
+  static std::string job;
+  job = s.path();
+  const auto looks = [](const Child::Notify& notify) {
+    ::signal(SIGTERM, [](int) {
+      ::_exit(::getxattr(job.c_str(), host::kKillMarkName, nullptr, 0) > 0 ? 0 : 1);
+    });
+    notify(0);
+  };
+  Child a(looks);
+  Child b(looks);
+  s.fill(a, b);
+  REQUIRE(s.begin());
+  CHECK(a.wait() == 0);
+  CHECK(b.wait() == 0);
 }
 
 TEST_CASE("action: A job that could not be signalled keeps no mark") {

@@ -46,14 +46,19 @@ Journal open_journal(const std::string& directory) {
   return std::move(*made);
 }
 
+struct PreparedMachine : FakeMachine {
+  explicit PreparedMachine(void (*prepare)(FakeMachine&)) { prepare(*this); }
+};
+
 // A watchdog on a made-up machine, and its journal.
 struct Scene {
-  explicit Scene(bool dry_run = true)
-      : watch(roots, eyes.sensor, eyes.survey, report, notify, dry_run) {}
+  explicit Scene(
+      bool dry_run = true, void (*prepare)(FakeMachine&) = [](FakeMachine&) {})
+      : m(prepare), watch(roots, eyes.sensor, eyes.survey, report, notify, dry_run) {}
 
-  Watch::Tick tick() {
+  Watch::Tick tick(bool by_pressure = true) {
     const Silence silence;
-    return watch.tick(config, true);
+    return watch.tick(config, by_pressure);
   }
   // What is in the journal, strictly read.
   std::vector<json> lines() {
@@ -71,7 +76,7 @@ struct Scene {
     return out;
   }
 
-  FakeMachine m;
+  PreparedMachine m;
   Config config;
   host::KernelRoots roots = m.kernel.roots();
   Eyes eyes{m};
@@ -119,6 +124,47 @@ TEST_CASE("watch: A warning once, and again after memory was back") {
   CHECK(line["snapshot"]["memory_available_bytes"] == kWarn);
   CHECK(line["snapshot"]["memory_total_bytes"] == kTotal);
   CHECK_FALSE(line["snapshot"].contains("pressure_full_avg10"));
+}
+
+TEST_CASE("watch: On an idle machine a look costs no reading of /proc") {
+  Scene s;
+  s.m.memory(kPlenty);
+  CHECK_FALSE(s.tick(false).failed);
+  s.m.kernel.proc("meminfo", "");
+  CHECK_FALSE(s.tick(false).failed);
+  CHECK(s.tick(true).failed);  // pressure is never without a full look
+}
+
+namespace {
+
+// The watchdog beside this process in /outer, whose limit is 400 MiB.
+void put_in_full_cgroup(FakeMachine& m) {
+  m.kernel.membership("0::/outer/inner\n");
+  m.kernel.cgroup("/cg/outer/inner");
+  m.kernel.cgroup("/cg/outer", {{"memory.current", std::to_string(395 * kMiB)},
+                                {"memory.max", std::to_string(400 * kMiB)},
+                                {"memory.stat", ""}});
+  m.kernel.directory().write("/cg/outer/cgroup.procs",
+                             std::to_string(kPid) + "\n" + std::to_string(kPid + 1) + "\n");
+  m.process({.pid = kPid, .cgroup = "/outer", .rss_mib = 100});
+  m.process({.pid = kPid + 1, .cgroup = "/outer", .rss_mib = 200});
+  m.process({.pid = kPid + 2, .rss_mib = 300});
+  m.memory(kPlenty);
+}
+
+}  // namespace
+
+TEST_CASE("watch: A full cgroup around it costs the largest in there, not the machine's") {
+  Scene s(true, put_in_full_cgroup);
+  CHECK(s.tick().acted);
+  REQUIRE(s.events() == Events{"kill"});
+  const auto kill = s.lines()[0];
+  CHECK(kill["victim"]["pid"] == kPid + 1);
+  CHECK(kill["snapshot"]["within"] == "/outer");
+  CHECK(kill["snapshot"]["memory_total_bytes"] == 400 * kMiB);
+  CHECK(kill["snapshot"]["memory_available_bytes"] == 5 * kMiB);
+  for (const auto& candidate : kill["candidates"])
+    CHECK(candidate["pid"] != kPid + 2);
 }
 
 TEST_CASE("watch: A dry run logs what it would have done, with reasons") {

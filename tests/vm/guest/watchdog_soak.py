@@ -23,6 +23,7 @@ BYSTANDERS_MIB = (10, 30, 60)
 HARMLESS_MIB = 40  # less than the largest bystander: never the largest
 ROOM_MIB = 380  # what hogs may fill; more takes longer, and shows nothing more
 MOST_AT_ONCE = 3  # so that one of them is the largest when memory is low, also on a slow machine
+CODE_OF_A_KILL_KB = 128  # measured: 0
 PATIENCE = 120  # seconds that a hog which grows without end may live
 
 Hog = collections.namedtuple("Hog", "at rate harmless ignores_term")
@@ -138,7 +139,14 @@ def judge(soak, faults):
 
 def resources(pid):
     status = Path(f"/proc/{pid}/status").read_text()
-    return f"RSS {re.search(r'VmRSS:.*?([0-9]+)', status)[1]} kB, {len(os.listdir(f'/proc/{pid}/fd'))} descriptors"
+    return int(re.search(r"VmRSS:.*?([0-9]+)", status)[1]), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def check_growth(before, after, faults):
+    """The first kill reads code that no look needed; after that nothing more is touched."""
+    print("watchdog: RSS %d kB, %d descriptors at first, %d kB, %d at the end" % (*before, *after))
+    if after[1] > before[1] or after[0] > before[0] + CODE_OF_A_KILL_KB:
+        faults.append("the watchdog has grown")
 
 
 def main():
@@ -172,7 +180,7 @@ def soak_and_judge(watchdog, bystanders, count, seconds, seed, faults):
     if watchdog.poll() is not None:
         faults.append(f"the watchdog died: {watchdog.returncode}")
     else:
-        print(f"watchdog: {begun} at first, {resources(watchdog.pid)} at the end")
+        check_growth(begun, resources(watchdog.pid), faults)
     judge(soak, faults)
     killed = sum(not hog.harmless for _, hog, _ in soak.ended)
     print(f"{len(soak.ended)} hogs in {elapsed:.0f} s (seed {seed}): {killed} to be killed, {len(soak.ended) - killed} harmless")
