@@ -15,7 +15,9 @@ namespace jobward::test {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / "jobward-test.XXXXXX")) {
+  TemporaryDirectory() : TemporaryDirectory(std::filesystem::temp_directory_path()) {}
+  explicit TemporaryDirectory(const std::filesystem::path& parent)
+      : path_(parent / "jobward-test.XXXXXX") {
     if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary directory");
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;

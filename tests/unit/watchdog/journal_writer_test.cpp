@@ -55,6 +55,20 @@ TEST_CASE("journal writer: What was taken is in the journal when it ends, in ord
   CHECK(lines_of(dir.path("j")) == expected);
 }
 
+TEST_CASE("journal writer: Each line is written once, however the two threads meet") {
+  // A fast disk and long lines: often the thread is done just while the next line is copied.
+  const TemporaryDirectory dir("/dev/shm");
+  Lines expected;
+  {
+    const auto writer = started(dir.path("j"));
+    for (int n = 0; n < 2000; ++n) {
+      expected.push_back(numbered(n, 4000));
+      REQUIRE(eventually([&] { return writer->append(expected.back()); }));
+    }
+  }
+  CHECK((lines_of(dir.path("j")) == expected));
+}
+
 TEST_CASE("journal writer: It is on the disk without waiting for the end") {
   const TemporaryDirectory dir;
   const auto writer = started(dir.path("j"));

@@ -258,6 +258,18 @@ TEST_CASE("survey: A job is one unit, its processes are no others") {
   CHECK(eyes.why(kPid) == Why::part_of_job);
 }
 
+TEST_CASE("survey: A job whose largest process has just gone is a job still") {
+  FakeMachine m;
+  m.job("r1", 600, {{.pid = kPid, .rss_mib = 200}, {.pid = kPid + 1, .rss_mib = 350}});
+  REQUIRE(std::filesystem::remove(
+      m.kernel.directory().path("proc/" + std::to_string(kPid + 1) + "/stat")));
+  Eyes eyes(m);
+  const auto* victim = eyes.victim();
+  REQUIRE(victim != nullptr);
+  CHECK(victim->is_job);
+  CHECK(victim->pid == kPid);
+}
+
 TEST_CASE(
     "survey: A larger process goes before a job, and the job's processes are not taken for it") {
   FakeMachine m;
