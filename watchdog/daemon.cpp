@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -48,7 +49,7 @@ std::string harden() {
     const std::string why = std::strerror(errno);
     out += (out.empty() ? "" : "; ") + what + " (" + why + ")";
   };
-  if (!lock_in_memory()) add("not locked in memory");
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) add("not locked in memory");
   // To be heard among a thousand busy processes. Only root may.
   constexpr int kFirst = -20;
   if (::geteuid() == 0 && ::getpriority(PRIO_PROCESS, 0) > kFirst &&

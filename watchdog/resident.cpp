@@ -1,7 +1,6 @@
 #include "watchdog/resident.h"
 
 #include <link.h>
-#include <malloc.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,43 +23,25 @@ std::uintptr_t address(F* function) {
   return reinterpret_cast<std::uintptr_t>(function);
 }
 
-constexpr int kLocks = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
-
+// Clean pages of the program's file: nothing is lost. Locked ones cannot be let go.
 void let_go(std::uintptr_t begin, std::uintptr_t end) {
   // NOLINTNEXTLINE(performance-no-int-to-ptr): program headers hold addresses as numbers
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  auto* const start = reinterpret_cast<void*>(begin);
+  if (::munlock(start, end - begin) != 0) return;
+  ::madvise(start, end - begin, MADV_DONTNEED);
+  ::mlock2(start, end - begin, MLOCK_ONFAULT);
 }
 
-// Clean pages of the program's file: nothing is lost.
-void let_go_of_program(std::uintptr_t page) {
+}  // namespace
+
+void keep_only_what_acts() {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   // NOLINTNEXTLINE(performance-no-int-to-ptr): so does the auxiliary vector
   const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR));
   const auto count = ::getauxval(AT_PHNUM);
   for (unsigned long i = 0; headers != nullptr && i < count; ++i)
     if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & PF_W) == 0)
       let_go(headers[i].p_vaddr / page * page, headers[i].p_vaddr + headers[i].p_memsz);
-}
-
-// What lies below this frame, but for the red zone and what madvise itself may use.
-void let_go_of_stack(std::uintptr_t page) {
-  constexpr std::uintptr_t kDepth = 1U
-                                    << 20U;  // the kernel keeps more than that free below a stack
-  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  const auto end = here / page * page - page;
-  let_go(end - kDepth, end);  // what is not mapped stays so
-}
-
-}  // namespace
-
-bool lock_in_memory() { return ::mlockall(kLocks) == 0; }
-
-void keep_only_what_acts() {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  ::munlockall();  // locked pages cannot be let go
-  ::malloc_trim(0);
-  let_go_of_program(page);
-  let_go_of_stack(page);
-  lock_in_memory();
   // The linker puts our own code side by side: from the first to the last of these functions it is
   // all that acts.
   const std::array ours{

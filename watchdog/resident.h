@@ -3,12 +3,9 @@
 
 namespace jobward::watchdog {
 
-// Keeps in memory what was touched and what will be. False, with errno: not allowed.
-bool lock_in_memory();
-
-// Lets go of what only starting up needed (clean pages of the program's file, freed heap, the depth
-// of this thread's stack), reads what acting needs, and locks that. Call it once, with the other
-// threads at rest.
+// Lets go of the code that only starting up needed (clean pages of the file), and reads what acting
+// needs, which then stays: mlockall(MCL_ONFAULT) keeps what was touched. Call it once, after
+// mlockall.
 void keep_only_what_acts();
 
 }  // namespace jobward::watchdog

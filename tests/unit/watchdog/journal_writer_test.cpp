@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -56,14 +57,18 @@ TEST_CASE("journal writer: What was taken is in the journal when it ends, in ord
 }
 
 TEST_CASE("journal writer: Each line is written once, however the two threads meet") {
-  // A fast disk and long lines: often the thread is done just while the next line is copied.
-  const TemporaryDirectory dir("/dev/shm");
+  const TemporaryDirectory dir("/dev/shm");  // the faster the disk, the more often they meet
   Lines expected;
   {
     const auto writer = started(dir.path("j"));
-    for (int n = 0; n < 2000; ++n) {
-      expected.push_back(numbered(n, 4000));
+    for (int n = 0; n < 20'000; ++n) {
+      expected.push_back(numbered(n, 400));
       REQUIRE(eventually([&] { return writer->append(expected.back()); }));
+      // As fast as the thread, so that it is often done just while the next line is copied.
+      const auto pause = std::chrono::nanoseconds(n * 7919 % 20'000);
+      for (const auto end = std::chrono::steady_clock::now() + pause;
+           std::chrono::steady_clock::now() < end;) {
+      }
     }
   }
   CHECK((lines_of(dir.path("j")) == expected));

@@ -101,8 +101,9 @@ def kills_the_largest():
     check(harmless.poll() is None, "a harmless one lives")
     harmless.kill()
     harmless.wait()
-    told = run(JOBWARD, "history", "--watchdog", "--json")
-    check(f'"pid":{wild.pid}' in told.stdout.replace(" ", ""), f"history --watchdog tells of it {told.stderr}")
+    told = [event for event in json.loads(run(JOBWARD, "history", "--watchdog", "--json").stdout)["events"]
+            if event["event"] == "kill"]
+    check([kill["victim"]["pid"] for kill in told] == [wild.pid], "history --watchdog tells of it")
 
 
 def reads_its_configuration():
@@ -120,7 +121,11 @@ def reads_its_configuration():
     guarded = hog(GUARDED, "--mib", 600)  # what is left for the other is less
     wild = hog(HOG, "--rate", 300)
     wait_for(lambda: wild.poll() is not None, 120, "the unprotected one is ended, by the old configuration")
-    check(guarded.poll() is None, "the protected one lives, though it is larger")
+    check(guarded.poll() is None, "the protected one lives")
+    kill = events("kill")[-1]
+    spared = next(one for one in kill["candidates"] if one["pid"] == guarded.pid)
+    check(kill["victim"]["pid"] == wild.pid and spared["size_bytes"] > kill["victim"]["size_bytes"], "though it is larger")
+    check(GUARDED in spared["why"], f"because of the rule: {spared['why']}")
     guarded.kill()
     guarded.wait()
     check(main_pid() == pid, "it is the same process still")
