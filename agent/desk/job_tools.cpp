@@ -92,18 +92,16 @@ Result<Json> list_jobs(Desk& desk, const mcp::Call& call) {
 // ---- explain_job
 
 Result<Json> explain_job(Desk& desk, const mcp::Call& call) {
-  auto out = told_job(desk, text_of(call.arguments(), "job"));
-  if (!out) return out;
+  auto told = told_run(desk, text_of(call.arguments(), "job"));
+  if (!told) return tl::unexpected(std::move(told).error());
   auto runs = desk.runs();
   if (!runs) return tl::unexpected(std::move(runs).error());
-  const auto run = cli::look_up_run(**runs, (*out)["job"].get<std::string>());
-  if (!run) return tl::unexpected(run.error());
-  const auto why = cli::why_sentences((*runs)->records, (*runs)->clock, *run);
+  const auto why = cli::why_sentences((*runs)->records, (*runs)->clock, told->record);
   if (!why) return tl::unexpected(why.error());
-  (*out)["why"] = why->sentences;
+  told->view["why"] = why->sentences;
   for (const char* name : {"stdout_tail", "command"})
-    out->erase(name);
-  return out;
+    told->view.erase(name);
+  return std::move(told->view);
 }
 
 Fields with_why() {

@@ -13,12 +13,10 @@ class RunTasks final : public mcp::TaskSource {
   explicit RunTasks(Desk& desk) : desk_(desk) {}
 
   std::optional<mcp::Task> find(const std::string& id) override {
-    auto run = exactly(id);
-    if (!run) return std::nullopt;
-    // With all that helps; told anew, as it may have been closed meanwhile.
-    auto told = told_job(desk_, id);
-    run = exactly(id);
-    return told && run ? std::optional(task_of(*run, std::move(*told))) : std::nullopt;
+    auto told = told_run(desk_, id);
+    // Names and beginnings of ids are for people.
+    if (!told || told->record.request.id != id) return std::nullopt;
+    return task_of(told->record, std::move(told->view));
   }
 
   std::vector<mcp::Task> list(const std::string& after, std::size_t limit) override {
@@ -39,7 +37,7 @@ class RunTasks final : public mcp::TaskSource {
   }
 
   std::function<void()> await(const std::string& id, Then then) override {
-    if (!exactly(id)) {
+    if (!is_task(id)) {
       then(std::nullopt);
       return [] {};
     }
@@ -56,13 +54,11 @@ class RunTasks final : public mcp::TaskSource {
  private:
   static constexpr int kMostLooked = 2000;
 
-  // Names and beginnings of ids are for people.
-  std::optional<profiles::RunRecord> exactly(const std::string& id) {
+  bool is_task(const std::string& id) {
     auto runs = desk_.runs();
-    if (!runs) return std::nullopt;
-    auto run = cli::look_up_run(**runs, id);
-    if (!run || run->request.id != id) return std::nullopt;
-    return std::move(*run);
+    if (!runs) return false;
+    const auto run = cli::look_up_run(**runs, id);
+    return run && run->request.id == id;
   }
 
   Desk& desk_;

@@ -33,6 +33,24 @@ Result<cli::Preflight> look_again(cli::Session& session, const profiles::RunReco
   return cli::look_ahead(*order, {}, session);
 }
 
+Result<ToldRun> told_as_recorded(Desk& desk, const std::string& reference) {
+  auto runs = desk.runs();
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  auto run = cli::look_up_run(**runs, reference);
+  if (!run) return tl::unexpected(std::move(run).error());
+  const auto suggested = suggested_memory(desk, *run);
+  runs = desk.runs();
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  ToldRun out{std::move(*run), {}};
+  out.view = job_view(**runs, out.record, suggested);
+  if (!out.record.ending) return out;
+  for (const char* stream : {"stdout", "stderr"}) {
+    auto tail = output_tail(**runs, out.record.request.id, stream, kTail);
+    if (!tail.empty()) out.view[std::string(stream) + "_tail"] = std::move(tail);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<mcp::Tool> make_tools(Desk& desk) {
@@ -104,28 +122,16 @@ std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& ru
   return out;
 }
 
+Result<ToldRun> told_run(Desk& desk, const std::string& reference) {
+  auto told = told_as_recorded(desk, reference);
+  if (!told || told->view["state"] != "lost") return told;
+  // It has ended since its record was read, or nobody closes it but us.
+  desk.reap_now();
+  return told_as_recorded(desk, reference);
+}
+
 Result<Json> told_job(Desk& desk, const std::string& reference) {
-  auto runs = desk.runs();
-  if (!runs) return tl::unexpected(std::move(runs).error());
-  auto run = cli::look_up_run(**runs, reference);
-  if (run && !run->ending && !(*runs)->is_alive(run->request.id)) {
-    // Nobody closes it but us.
-    desk.reap_now();
-    runs = desk.runs();
-    if (!runs) return tl::unexpected(std::move(runs).error());
-    run = cli::look_up_run(**runs, reference);
-  }
-  if (!run) return tl::unexpected(run.error());
-  const auto suggested = suggested_memory(desk, *run);
-  runs = desk.runs();
-  if (!runs) return tl::unexpected(std::move(runs).error());
-  Json out = job_view(**runs, *run, suggested);
-  if (!run->ending) return out;
-  for (const char* stream : {"stdout", "stderr"}) {
-    auto tail = output_tail(**runs, run->request.id, stream, kTail);
-    if (!tail.empty()) out[std::string(stream) + "_tail"] = std::move(tail);
-  }
-  return out;
+  return told_run(desk, reference).map([](ToldRun told) { return std::move(told.view); });
 }
 
 }  // namespace jobward::desk

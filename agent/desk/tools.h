@@ -6,6 +6,7 @@
 #include "agent/desk/desk.h"
 #include "agent/mcp/tasks.h"
 #include "agent/mcp/tool.h"
+#include "profiles/run_record.h"
 
 namespace jobward::desk {
 
@@ -39,7 +40,14 @@ std::vector<std::string> command_of(const mcp::Json& arguments);
 // Absent: nothing more can be given here.
 std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& run);
 
-// A run with all that helps: the suggestion, the end of its output.
+// A run with all that helps: the suggestion, the end of its output. Both are of one reading: the
+// record, read again, may have ended meanwhile.
+struct ToldRun {
+  profiles::RunRecord record;
+  mcp::Json view;
+};
+Result<ToldRun> told_run(Desk& desk, const std::string& reference);
+// Its view alone.
 Result<mcp::Json> told_job(Desk& desk, const std::string& reference);
 
 // Stops a run, then tells how it ended.

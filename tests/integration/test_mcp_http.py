@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -412,6 +413,16 @@ class Tasks(HttpTest):
         result = client.ask("tasks/result", failed, 30)
         self.assertEqual((json.loads(result["content"][0]["text"])["exit_code"]), 3)
         self.assertEqual(client.ask("tasks/get", failed)["status"], "failed" if result.get("isError") else "completed")
+
+    def test_asked_without_pause_while_it_ends(self):
+        # What is told is of one moment: a record read twice may have ended between.
+        client = self.http(HANDSHAKE)
+        for _ in range(40):
+            name = {"taskId": self.begin_task(client, "sleep 0.05")["taskId"]}
+            deadline = time.monotonic() + 20
+            while (now := client.ask("tasks/get", name))["status"] == "working":
+                self.assertLess(time.monotonic(), deadline, now)
+            self.assertEqual((now["status"], now["statusMessage"].startswith("ok: ")), ("completed", True), now)
 
     def test_the_extension(self):
         for client in (self.connect(STATELESS), self.http(STATELESS)):
