@@ -89,7 +89,7 @@ bool Action::strike() {
 bool Action::send(bool kill) {
   if (!target_.send(kill ? SIGKILL : SIGTERM)) return false;
   result_.sent[result_.sent_count++] = {kill, wall_ms()};
-  if (kill) target_.release();
+  if (kill) target_.release(releaser_);
   return true;
 }
 

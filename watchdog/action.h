@@ -10,6 +10,7 @@
 #include "common/kill_mark.h"
 #include "watchdog/decide.h"
 #include "watchdog/notify.h"
+#include "watchdog/releaser.h"
 #include "watchdog/survey.h"
 #include "watchdog/target.h"
 
@@ -46,8 +47,9 @@ class Action {
  public:
   // The references have to outlive it. `notify`: systemd is told that we live, however long the
   // grace.
-  Action(const Config& config, Sensor& sensor, Survey& survey, Notify& notify)
-      : config_(config), sensor_(sensor), survey_(survey), notify_(notify) {}
+  Action(const Config& config, Sensor& sensor, Survey& survey, Notify& notify,
+         const Releaser& releaser)
+      : config_(config), sensor_(sensor), survey_(survey), notify_(notify), releaser_(releaser) {}
 
   // Holds the victim and looks again. False: memory is back, or the victim is not who it was
   // (result().ended).
@@ -71,6 +73,7 @@ class Action {
   Sensor& sensor_;
   Survey& survey_;
   Notify& notify_;
+  const Releaser& releaser_;
   Unit victim_;
   Target target_;
   Level level_ = Level::term;

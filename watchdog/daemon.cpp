@@ -26,6 +26,7 @@
 #include "watchdog/journal_writer.h"
 #include "watchdog/lock.h"
 #include "watchdog/notify.h"
+#include "watchdog/releaser.h"
 #include "watchdog/resident.h"
 #include "watchdog/state_directory.h"
 #include "watchdog/watch.h"
@@ -79,6 +80,7 @@ struct Parts {
   std::optional<Survey> survey;
   std::unique_ptr<JournalWriter> journal;
   std::optional<Hooks> hooks;
+  Releaser releaser;
   std::optional<Report> report;
   std::string remarks;
   bool writes_journal = true;
@@ -97,6 +99,10 @@ struct Parts {
     auto made_hooks = Hooks::start(config);
     if (!made_hooks) return tl::unexpected(std::move(made_hooks).error());
     hooks.emplace(std::move(*made_hooks));
+    if (auto made_releaser = Releaser::start())
+      releaser = std::move(*made_releaser);
+    else
+      note("memory comes back only as victims exit: " + made_releaser.error().message());
     open_journal(config);
     report.emplace(roots, journal.get(), &*hooks, options.json);
     return {};
@@ -161,7 +167,8 @@ class Loop {
         config_(std::move(config)),
         parts_(parts),
         notify_(Notify::from_environment()),
-        watch_(roots, *parts.sensor, *parts.survey, *parts.report, notify_, options.dry_run) {}
+        watch_(roots, *parts.sensor, *parts.survey, *parts.report, notify_, parts.releaser,
+               options.dry_run) {}
 
   // `ready` gets one byte when the watchdog watches (--ensure).
   int run(const Fd& signals, Fd ready) {
@@ -270,7 +277,8 @@ int run_once(const Options& options, const Config& config, const host::KernelRoo
   for (const auto& words : {parts.remarks, swap_remark(config, *parts.sensor)})
     if (!words.empty()) complain("WARN: " + words);
   Notify nobody;
-  Watch watch(roots, *parts.sensor, *parts.survey, *parts.report, nobody, options.dry_run);
+  Watch watch(roots, *parts.sensor, *parts.survey, *parts.report, nobody, parts.releaser,
+              options.dry_run);
   // Cron comes again: a bound on what one call may end.
   constexpr int kMostActions = 32;
   bool acted = false;

@@ -31,7 +31,9 @@ inline constexpr double kShortestWait = 0.02;
 // machine of 1 GiB, in 25 ms.
 inline constexpr double kNearWait = 0.04;
 inline constexpr double kSteadyWait = 0.1;  // below the threshold, and nobody to be ended
-inline constexpr double kLongestWait = 1;
+// Where memory is plentiful. By the filling rate alone it could be longer; but a reservation (huge
+// pages, a balloon) takes memory at once, and should not go unnoticed for long.
+inline constexpr double kLongestWait = 2;
 
 // Who asks.
 struct Self {

@@ -48,6 +48,21 @@ bool write_zeros(int fd, std::uint64_t from, std::uint64_t to) {
   return true;
 }
 
+// Writes zeros over what is there, block by block: the space stays reserved.
+bool wipe(int fd) {
+  std::array<char, 16384> block;
+  for (std::uint64_t at = 0;;) {
+    const ssize_t got = ::pread(fd, block.data(), block.size(), static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0;
+    const auto size = static_cast<std::size_t>(got);
+    const bool empty =
+        std::all_of(block.data(), block.data() + size, [](char c) { return c == '\0'; });
+    if (!empty && !write_zeros(fd, at, at + size)) return false;
+    at += size;
+  }
+}
+
 }  // namespace
 
 std::string Journal::name(int number) const {
@@ -74,12 +89,24 @@ Result<Journal> Journal::open(const std::string& directory, std::uint64_t bytes,
   return out;
 }
 
-// What an earlier one left there may not be reserved yet: a crash between the two.
+// What an earlier one left there may not be reserved yet, or not empty: a crash between the two.
 void Journal::adopt_next() {
   const Fd file(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   const std::string path = directory_path_ + "/" + kNext;
-  has_next_ = file && check_owner(file.get(), path) && reserve(file.get(), path);
+  has_next_ =
+      file && check_owner(file.get(), path) && wipe(file.get()) && reserve(file.get(), path);
   if (!has_next_) ::unlinkat(directory_.get(), kNext, 0);
+}
+
+// The oldest becomes the one that comes after. Its space is never free in between, or another
+// program would have it.
+bool Journal::recycle_oldest() {
+  for (int n = files_; n > 0; --n)
+    if (::renameat(directory_.get(), name(n).c_str(), directory_.get(), kNext) == 0) {
+      adopt_next();
+      return has_next_;
+    }
+  return false;
 }
 
 // After the last line that is whole; the rest of one that was cut is wiped.
@@ -127,12 +154,8 @@ bool Journal::append(std::string_view line) {
 
 bool Journal::rotate() {
   ::fdatasync(file_.get());
-  if (!has_next_ && !prepare_next()) {
-    // The disk is full: the oldest makes room.
-    for (int n = files_; n > 0; --n)
-      if (::unlinkat(directory_.get(), name(n).c_str(), 0) == 0) break;
-    if (!prepare_next()) return false;
-  }
+  // Where the disk is full the oldest makes room.
+  if (!has_next_ && !prepare_next() && !recycle_oldest()) return false;
   Fd next(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!next) {  // somebody has removed it
     has_next_ = false;

@@ -44,6 +44,7 @@ class Journal : public LineSink {
   Status reserve(int fd, const std::string& path) const;
   Status prepare_next();
   void adopt_next();
+  bool recycle_oldest();
   bool rotate();
   [[nodiscard]] std::string name(int number) const;
 

@@ -106,17 +106,11 @@ bool Target::send(int signal) {
   return false;
 }
 
-void Target::release() {
-  if (!is_job_) {
-    host::release_memory(handle_);
-    return;
-  }
-  host::each_process(
-      handle_.get(),
-      [](void*, int pid) {
-        if (const auto process = host::open_process(pid)) host::release_memory(process);
-      },
-      nullptr);
+void Target::release(const Releaser& releaser) const {
+  if (is_job_)
+    releaser.cgroup(handle_);
+  else
+    releaser.process(handle_);
 }
 
 bool Target::is_gone(int timeout_ms) {

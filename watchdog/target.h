@@ -4,6 +4,7 @@
 #include "common/fd.h"
 #include "host/observe/job_scan.h"
 #include "host/observe/kill_mark.h"
+#include "watchdog/releaser.h"
 #include "watchdog/sense.h"
 #include "watchdog/unit.h"
 
@@ -23,8 +24,8 @@ class Target {
   void unmark() const;
   // To the process, or to every process of the job. False: nobody could be signalled (errno).
   bool send(int signal);
-  // Gives back the memory of those that were sent SIGKILL.
-  void release();
+  // Has the memory of those that were sent SIGKILL given back.
+  void release(const Releaser& releaser) const;
   // No process is left; waits up to so long.
   bool is_gone(int timeout_ms);
 

@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60000;
 constexpr std::int64_t kVainMs = 1000;
-// A full look at least so often, however much is free.
-constexpr std::int64_t kFullLookMs = 10000;
+// A full look at least so often, however much is free: what is free is a lower bound of what is
+// available for as long as the kernel's own reserve is the same.
+constexpr std::int64_t kFullLookMs = 60000;
 // Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
 // what fills the machine.
 constexpr std::uint64_t kHalf = 2;
@@ -188,7 +189,7 @@ Watch::Done Watch::end(const Config& config, const Unit& victim, Level level,
     report_.kill(config, survey_, victim, level, snapshot, ActionResult(), true);
     return Done::acted;
   }
-  Action action(config, sensor_, survey_, notify_);
+  Action action(config, sensor_, survey_, notify_, releaser_);
   bool struck = action.prepare(victim, level, snapshot);
   if (struck) {
     report_.announce(victim, level);

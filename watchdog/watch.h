@@ -14,12 +14,13 @@ namespace jobward::watchdog {
 class Watch {
  public:
   Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report,
-        Notify& notify, bool dry_run)
+        Notify& notify, const Releaser& releaser, bool dry_run)
       : roots_(roots),
         sensor_(sensor),
         survey_(survey),
         report_(report),
         notify_(notify),
+        releaser_(releaser),
         dry_run_(dry_run) {}
 
   struct Tick {
@@ -47,6 +48,7 @@ class Watch {
   Survey& survey_;
   Report& report_;
   Notify& notify_;
+  const Releaser& releaser_;
   bool dry_run_;
   Snapshot last_;
   Snapshot calm_;  // the machine when memory was last above the warning

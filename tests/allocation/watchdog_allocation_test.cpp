@@ -2,6 +2,7 @@
 // allocation of this program is counted; the victims are its own children.
 #include <signal.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <new>
 #include <string>
 
+#include "tests/support/fake_processes.h"
 #include "watchdog/action.h"
 #include "watchdog/hooks.h"
 #include "watchdog/journal.h"
@@ -103,15 +105,15 @@ Unit unit_of(Survey& survey, pid_t pid) {
 }
 
 // Each way to the end of a process: SIGTERM; SIGTERM and SIGKILL; SIGKILL.
-void check_action(Config config, Sensor& sensor, Survey& survey, Level level, bool ignores_term,
-                  const char* what) {
+void check_action(Config config, Sensor& sensor, Survey& survey, const Releaser& releaser,
+                  Level level, bool ignores_term, const char* what) {
   config.grace_seconds = 0.05;
   config.settle_seconds = 0.5;
   const pid_t child = start_child(ignores_term);
   const Unit victim = unit_of(survey, child);
   const Snapshot snapshot = sensor.last();
   Notify notify;
-  Action action(config, sensor, survey, notify);
+  Action action(config, sensor, survey, notify, releaser);
   allocates_nothing(what,
                     [&] { return (action.prepare(victim, level, snapshot) && action.strike()); });
   allocates_nothing("  and its end", [&] {
@@ -120,6 +122,51 @@ void check_action(Config config, Sensor& sensor, Survey& survey, Level level, bo
   });
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+// A job on a made-up machine, with a child of the test in it: from the look to the end.
+void check_job(const Releaser& releaser) {
+  const pid_t child = start_child(true);
+  test::FakeKernel kernel;
+  kernel.mount_v2("/cg", "memory");
+  kernel.membership("0::/user\n");
+  kernel.cgroup("/cg/user");
+  kernel.proc("meminfo",
+              "MemTotal: 1048576 kB\nMemFree: 1024 kB\nMemAvailable: 1024 kB\nShmem: 0 kB\n"
+              "SwapTotal: 0 kB\nSwapFree: 0 kB\n");
+  const std::string job = "/jobward-0/r1/job";
+  kernel.cgroup("/cg" + job, {{"memory.stat", "anon 524288000\nshmem 0\n"}});
+  const std::string attribute = "run=r1\nsupervisor=7\nboot=b\nowner=0\n";
+  if (::setxattr(kernel.path("/cg" + job).c_str(), "user.jobward", attribute.data(),
+                 attribute.size(), 0) != 0)
+    std::exit(1);
+  test::FakeProcess member{.pid = child, .rss_mib = 500};
+  member.cgroup = job + "/main";
+  test::add_process(kernel, member);
+  kernel.directory().write("/cg" + job + "/main/cgroup.procs", std::to_string(child) + "\n");
+
+  const auto roots = kernel.roots();
+  auto sensor = require(Sensor::open(roots, ""));
+  auto survey = require(Survey::open(roots, sensor));
+  Config config;
+  config.memory_kill = {};
+  config.grace_seconds = 0.05;
+  config.settle_seconds = 0.1;  // the made-up list of processes goes on naming it
+  Notify notify;
+  Action action(config, sensor, survey, notify, releaser);
+  allocates_nothing("a job, from the look to its signal", [&] {
+    const auto seen = sensor.sense();
+    const auto* found = seen.empty() ? nullptr : survey.find_victim(config, seen[0]);
+    return found != nullptr && found->is_job && action.prepare(*found, Level::term, seen[0]) &&
+           action.strike();
+  });
+  allocates_nothing("  and its end", [&] {
+    action.finish();
+    return action.result().sent_count == 2;
+  });
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) ++failures;
 }
 
 void check_report(const Config& config, const host::KernelRoots& roots, Sensor& sensor,
@@ -162,10 +209,13 @@ int run() {
     fullest_tmpfs(roots);
     return true;
   });
-  check_action(config, sensor, survey, Level::term, false, "SIGTERM");
-  check_action(config, sensor, survey, Level::term, true, "SIGTERM, to be followed by SIGKILL");
+  const auto releaser = require(Releaser::start());
+  check_action(config, sensor, survey, releaser, Level::term, false, "SIGTERM");
+  check_action(config, sensor, survey, releaser, Level::term, true,
+               "SIGTERM, to be followed by SIGKILL");
   config.memory_kill = {1.0, {}};
-  check_action(config, sensor, survey, Level::kill, true, "SIGKILL");
+  check_action(config, sensor, survey, releaser, Level::kill, true, "SIGKILL");
+  check_job(releaser);
   char directory[] = "/tmp/jobward-test.XXXXXX";
   if (::mkdtemp(directory) == nullptr) return 1;
   check_report(config, roots, sensor, survey, directory);

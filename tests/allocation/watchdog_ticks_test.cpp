@@ -81,7 +81,8 @@ int run(long rounds, const std::string& directory) {
   auto journal = require(Journal::open(directory, 1U << 20U, 3));
   Report report(roots, &journal, nullptr, false);
   Notify notify;
-  Watch watch(roots, sensor, survey, report, notify, true);
+  const auto releaser = require(Releaser::start());
+  Watch watch(roots, sensor, survey, report, notify, releaser, true);
   Rounds all(watch);
   all.run(10000);
   const auto before = holdings();

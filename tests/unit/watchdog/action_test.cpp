@@ -52,7 +52,8 @@ struct Scene {
   Config config;
   Eyes eyes{m};
   Notify notify;
-  Action action{config, eyes.sensor, eyes.survey, notify};
+  const Releaser releaser;
+  Action action{config, eyes.sensor, eyes.survey, notify, releaser};
 };
 
 bool died_of(Child& child, int signal) {
@@ -233,7 +234,8 @@ TEST_CASE("action: A victim that we may not signal is told as such") {
     if (found == nullptr) return 1;
     const Unit victim = *found;
     Notify notify;
-    Action action(config, eyes.sensor, eyes.survey, notify);
+    const Releaser releaser;
+    Action action(config, eyes.sensor, eyes.survey, notify, releaser);
     if (action.prepare(victim, Level::term, eyes.sensor.last()) && action.strike()) return 2;
     return action.result().ended == Ended::refused && action.result().errnum == EPERM ? 0 : 3;
   });
@@ -275,7 +277,8 @@ struct JobScene {
   Config config;
   Eyes eyes{m};
   Notify notify;
-  Action action{config, eyes.sensor, eyes.survey, notify};
+  const Releaser releaser;
+  Action action{config, eyes.sensor, eyes.survey, notify, releaser};
 };
 
 }  // namespace

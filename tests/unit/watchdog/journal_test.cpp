@@ -265,6 +265,51 @@ TEST_CASE("journal: A full disk loses nothing of what was reserved") {
   CHECK(answer == 0);
 }
 
+TEST_CASE("journal: On a full disk the oldest file is written anew: its space is never free") {
+  const TemporaryDirectory dir;
+  const auto where = dir.make_directory("small");
+  const int answer = on_a_small_disk(where, [&] {
+    auto journal = Journal::open(where + "/j", 16U << 10U, 3);
+    if (!journal) return 1;
+    // Three files, and no fourth reserved.
+    for (int n = 0; !fs::exists(where + "/j/journal.2"); ++n)
+      if (!journal->append(numbered(n))) return 2;
+    if (!fill_up(where + "/filler")) return 3;
+    const auto inode = [&](const char* name) {
+      struct stat info {};
+      return ::stat((where + "/j/" + name).c_str(), &info) == 0 ? info.st_ino : 0;
+    };
+    const auto oldest = inode("journal.2");
+    const auto younger = inode("journal.1");
+    while (journal->used() + 200 < (16U << 10U))
+      if (!journal->append(numbered(1000))) return 4;
+    for (int n = 0; n < 4; ++n)
+      if (!journal->append(numbered(2000 + n))) return 5;
+    if (oldest == 0 || inode("journal") != oldest || inode("journal.2") != younger) return 6;
+    // Of what it held nothing is left behind the new lines.
+    const auto text = read_file(where + "/j/journal").value_or("");
+    for (int n = 0; n < 1000; ++n)
+      if (text.find(numbered(n)) != std::string::npos) return 7;
+    return text.find(numbered(2003)) != std::string::npos ? 0 : 8;
+  });
+  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
+  CHECK(answer == 0);
+}
+
+TEST_CASE("journal: What a crash left in the next file is not read as new") {
+  const TemporaryDirectory dir;
+  const auto where = dir.path("j");
+  opened(where);
+  dir.write("j/journal.next", std::string(3000, '\0') + numbered(1) + "\n" + numbered(2) + "\n");
+  auto journal = opened(where);
+  for (int n = 10; n < 60; ++n)
+    REQUIRE(journal.append(numbered(n)));
+  const auto lines = all_lines(where);
+  CHECK(lines.back() == numbered(59));
+  for (const auto& line : lines)
+    CHECK((line != numbered(1) && line != numbered(2)));
+}
+
 TEST_CASE("journal: A disk that is full from the beginning is an error that says so") {
   const TemporaryDirectory dir;
   const auto where = dir.make_directory("small");

@@ -54,7 +54,7 @@ struct PreparedMachine : FakeMachine {
 struct Scene {
   explicit Scene(
       bool dry_run = true, void (*prepare)(FakeMachine&) = [](FakeMachine&) {})
-      : m(prepare), watch(roots, eyes.sensor, eyes.survey, report, notify, dry_run) {}
+      : m(prepare), watch(roots, eyes.sensor, eyes.survey, report, notify, releaser, dry_run) {}
 
   Watch::Tick tick(bool by_pressure = true) {
     const Silence silence;
@@ -83,6 +83,7 @@ struct Scene {
   Journal journal = open_journal(m.kernel.directory().path("state"));
   Report report{roots, &journal, nullptr, false};
   Notify notify;
+  Releaser releaser;
   Watch watch;
 };
 

@@ -1,0 +1,78 @@
+#include "watchdog/releaser.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+
+#include "host/observe/job_scan.h"
+#include "host/observe/termination.h"
+
+namespace jobward::watchdog {
+namespace {
+
+constexpr int kPage = 4096;
+constexpr std::size_t kStack = 1U << 18U;
+
+// So large that a pipe of one page bounds how many descriptors wait in it.
+struct Order {
+  int fd;
+  bool is_cgroup;
+  std::array<char, kPage / Releaser::kPending - 8> padding;
+};
+static_assert(sizeof(Order) * Releaser::kPending == kPage);
+
+void release(void* /*context*/, int pid) {
+  if (const auto process = host::open_process(pid)) host::release_memory(process);
+}
+
+// `orders`: the pipe's end, as a number.
+void* carry_out(void* orders) {
+  const Fd pipe(static_cast<int>(reinterpret_cast<std::intptr_t>(orders)));
+  Order order{};
+  while (::read(pipe.get(), &order, sizeof order) == static_cast<ssize_t>(sizeof order)) {
+    const Fd target(order.fd);
+    if (order.is_cgroup)
+      host::each_process(target.get(), release, nullptr);
+    else
+      host::release_memory(target);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<Releaser> Releaser::start() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error("make", "a pipe");
+  Fd reading(ends[0]);
+  Releaser out;
+  out.orders_ = Fd(ends[1]);
+  if (::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0 || ::fcntl(ends[1], F_SETPIPE_SZ, kPage) < 0)
+    return errno_error("set up", "a pipe");
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStack);
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  const int failed = ::pthread_create(
+      &thread, &attributes, carry_out,
+      reinterpret_cast<void*>(static_cast<std::intptr_t>(reading.get())));  // NOLINT: a number
+  ::pthread_attr_destroy(&attributes);
+  if (failed != 0) return errno_error("start", "the thread that releases memory", failed);
+  static_cast<void>(reading.release());
+  return out;
+}
+
+void Releaser::order(const Fd& target, bool is_cgroup) const {
+  if (!orders_) return;
+  const int copy = ::fcntl(target.get(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return;
+  const Order order{copy, is_cgroup, {}};
+  if (::write(orders_.get(), &order, sizeof order) != static_cast<ssize_t>(sizeof order))
+    ::close(copy);
+}
+
+}  // namespace jobward::watchdog
