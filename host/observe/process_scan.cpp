@@ -116,26 +116,33 @@ std::optional<ProcessSize> ProcessScan::size(int pid, bool with_swap) {
   return size_of_threads(pid, with_swap);
 }
 
-std::optional<ProcessSize> ProcessScan::size_of_threads(int pid, bool with_swap) {
+// What `of` gives for the first thread ("PID/task/TID") but the main one that gives something.
+template <class Of>
+auto ProcessScan::from_threads(int pid, Of&& of) -> decltype(of(FixedText<64>())) {
   const Fd tasks(
       ::openat(proc_.get(), path_of(pid, "task").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!tasks) return std::nullopt;
+  if (!tasks) return {};
   std::array<char, 2048> entries;
   while (true) {
     const long got = ::syscall(SYS_getdents64, tasks.get(), entries.data(), entries.size());
-    if (got <= 0) return std::nullopt;
+    if (got <= 0) return {};
     for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
       std::uint16_t length = 0;
       std::memcpy(&length, entries.data() + at + kEntryLength, sizeof length);
-      if (length == 0) return std::nullopt;
+      if (length == 0) return {};
       const int tid = to_pid(entries.data() + at + kEntryName);
       at += length;
       if (tid <= 0 || tid == pid) continue;
       auto where = path_of(pid, "task/");
       where.add_number(tid);
-      if (const auto found = size_at(where, with_swap)) return found;
+      if (auto found = of(where)) return found;
     }
   }
+}
+
+std::optional<ProcessSize> ProcessScan::size_of_threads(int pid, bool with_swap) {
+  return from_threads(pid,
+                      [&](const FixedText<64>& where) { return size_at(where.view(), with_swap); });
 }
 
 std::optional<ProcessFacts> ProcessScan::facts(int pid) {
@@ -168,6 +175,12 @@ std::optional<ProcessFacts> ProcessScan::facts(int pid) {
         static_cast<int>(to_signed(adjusted->substr(0, adjusted->find('\n'))).value_or(0));
   out.cgroup = cgroup(pid).view();
   read_link(proc_.get(), path_of(pid, "exe").c_str(), out.exe);
+  // A zombie main thread has no program any more; the other threads still run it.
+  if (out.exe.empty() && stat->state == 'Z' && !out.gone)
+    from_threads(pid, [&](FixedText<64> where) {
+      read_link(proc_.get(), (where += "/exe").c_str(), out.exe);
+      return !out.exe.empty();
+    });
   return out;
 }
 

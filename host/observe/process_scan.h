@@ -71,6 +71,8 @@ class ProcessScan {
   std::optional<std::string_view> read(int pid, std::string_view file);
   std::optional<ProcessSize> size_at(std::string_view where, bool with_swap);
   std::optional<ProcessSize> size_of_threads(int pid, bool with_swap);
+  template <class Of>
+  auto from_threads(int pid, Of&& of) -> decltype(of(FixedText<64>()));
 
   static constexpr std::size_t kText = 16384;
   Fd proc_;

@@ -72,8 +72,13 @@ inline void add_process(FakeKernel& kernel, const FakeProcess& p,
                                            " kB\nSwapPss:   0 kB\n");
   for (int tid = p.pid; p.threads > 1 && tid < p.pid + p.threads; ++tid)
     add_memory(kernel, where + "/task/" + std::to_string(tid), p, !is_zombie || tid != p.pid);
-  if (!p.exe.empty())
-    std::filesystem::create_symlink(p.exe, kernel.directory().path("proc/" + where + "/exe"));
+  if (p.exe.empty()) return;
+  const auto link_at = [&](const std::string& place) {
+    std::filesystem::create_symlink(p.exe, kernel.directory().path("proc/" + place + "/exe"));
+  };
+  if (!is_zombie) return link_at(where);
+  for (int tid = p.pid + 1; tid < p.pid + p.threads; ++tid)
+    link_at(where + "/task/" + std::to_string(tid));
 }
 
 inline void remove_process(const FakeKernel& kernel, int pid) {

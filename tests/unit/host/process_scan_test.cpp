@@ -1,11 +1,15 @@
 #include "host/observe/process_scan.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 
+#include "common/files.h"
 #include "tests/support/child.h"
 #include "tests/support/fake_processes.h"
 
@@ -77,6 +81,31 @@ TEST_CASE("process_scan: A zombie main thread with living threads holds what the
   const auto facts = scan.facts(kPid);
   REQUIRE(facts);
   CHECK_FALSE(facts->gone);
+  CHECK(facts->exe.view() == "/usr/bin/worker");
+}
+
+TEST_CASE("process_scan: The kernel's own zombie main thread: its memory and its program") {
+  const Child child([](const Child::Notify& notify) {
+    std::thread([notify] {
+      const std::string stat = "/proc/" + std::to_string(::getpid()) + "/stat";
+      const bool is_zombie = eventually([&] {
+        const auto text = read_file(stat);
+        return text && text->find(") Z ") != std::string::npos;
+      });
+      if (is_zombie) notify(0);
+      Child::wait_for_kill();
+    }).detach();
+    ::syscall(SYS_exit, 0);
+  });
+  auto scan = ProcessScan::open(KernelRoots(), "", "");
+  REQUIRE(scan);
+  const auto size = scan->size(child.pid(), false);
+  REQUIRE(size);
+  CHECK(size->rss > 0);
+  const auto facts = scan->facts(child.pid());
+  REQUIRE(facts);
+  CHECK_FALSE(facts->gone);
+  CHECK(facts->exe.view() == std::filesystem::read_symlink("/proc/self/exe").string());
 }
 
 TEST_CASE("process_scan: A zombie alone holds nothing and is gone") {
