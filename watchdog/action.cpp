@@ -14,6 +14,9 @@ namespace {
 constexpr int kPollMs = 5;
 // The longest pause between two looks while a victim has not gone.
 constexpr int kSlowPollMs = 50;
+// So long a victim has to give back its memory itself. process_mrelease in its way does not make
+// that sooner: both want the same locks, and a processor each.
+constexpr std::int64_t kExitMs = 500;
 // After its exit what a process held is free but for what counters still carry (per CPU, up to a
 // second's worth of vmstat updates).
 constexpr std::int64_t kCountersMs = 200;
@@ -89,7 +92,6 @@ bool Action::strike() {
 bool Action::send(bool kill) {
   if (!target_.send(kill ? SIGKILL : SIGTERM)) return false;
   result_.sent[result_.sent_count++] = {kill, wall_ms()};
-  if (kill) target_.release(releaser_);
   return true;
 }
 
@@ -99,46 +101,51 @@ void Action::finish() {
   await_memory();
 }
 
-// Who is gone is noticed at once all the same, where there is a pidfd. Until SIGKILL is out, as
-// long as memory needs at the fastest to fall to the KILL level.
+// Who is gone is noticed at once all the same. Until SIGKILL is out memory is looked at as often as
+// it could fall to the KILL level; after it nothing is decided by it, and a machine that gives back
+// memory has better to do than to be asked.
 int Action::pace_ms(bool killed) const {
-  if (killed) return kPollMs;
-  const auto least = threshold_of(config_, Level::kill, now_);
-  if (now_.memory_available <= least) return kPollMs;
-  const double seconds =
-      static_cast<double>(now_.memory_available - least) / config_.fill_bytes_per_second;
-  return std::clamp(static_cast<int>(seconds * 1000), kPollMs, kSlowPollMs);
+  if (killed) return kSlowPollMs;
+  return static_cast<int>(
+      std::clamp(seconds_until_kill(config_, now_) * 1000, double{kPollMs}, double{kSlowPollMs}));
 }
 
 // Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level here
 // or anywhere else.
 void Action::await_exit() {
-  const std::int64_t grace_end = signalled_at_ + to_ms(config_.grace_seconds);
   const std::int64_t settle = to_ms(config_.settle_seconds);
-  bool killed = result_.sent[0].kill;
-  std::int64_t end = killed ? signalled_at_ + settle : grace_end;
+  const std::int64_t patience = std::min(kExitMs, settle / 2);
+  std::optional<std::int64_t> killed_at;
+  if (result_.sent[0].kill) killed_at = signalled_at_;
+  bool released = false;
   result_.ended = Ended::still_there;
   while (true) {
     notify_.beat();
-    if (target_.is_gone(pace_ms(killed))) {
+    if (target_.is_gone(pace_ms(killed_at.has_value()))) {
       result_.exited_after_ms = monotonic_ms() - signalled_at_;
       return;
     }
     const bool sensed = sense();
     const Level level = sensed ? level_of(config_, now_) : level_;
     const std::int64_t now = monotonic_ms();
-    const bool over = now >= end;
-    if (over && killed) return;
+    if (killed_at) {
+      if (now >= *killed_at + settle) return;
+      if (!released && now >= *killed_at + patience) {
+        target_.release(releaser_);
+        released = true;
+      }
+      continue;
+    }
+    const bool over = now >= signalled_at_ + to_ms(config_.grace_seconds);
     if (over && level < Level::term) {
       result_.ended = Ended::spared;
       mark_.spared = true;
       target_.mark(mark_);
       return;
     }
-    if (!killed && (over || level == Level::kill || worst_ == Level::kill)) {
+    if (over || level == Level::kill || worst_ == Level::kill) {
       send(true);
-      killed = true;
-      end = now + settle;
+      killed_at = now;
     }
   }
 }

@@ -56,6 +56,18 @@ Acts first_threshold(const Config& config, const Snapshot& snapshot) {
           (term ? config.swap_term : config.swap_kill).of(snapshot.swap_total)};
 }
 
+// Until both are reached, at the fastest.
+double seconds_to(const Acts& acts, const Config& config, const Snapshot& snapshot) {
+  const auto room = [](std::uint64_t now, std::uint64_t threshold) {
+    return now > threshold ? static_cast<double>(now - threshold) : 0;
+  };
+  // Where swap has to fill as well, that is slower: 800 MiB/s is a fast NVMe or zram. (Pressure,
+  // which acts in the place of low swap, wakes by its own trigger.)
+  constexpr double kSwapRate = 800.0 * (1U << 20U);
+  return room(snapshot.memory_available, acts.memory) / config.fill_bytes_per_second +
+         room(snapshot.swap_free, acts.swap) / kSwapRate;
+}
+
 }  // namespace
 
 std::string_view to_string(Why why) { return kWhy[static_cast<std::size_t>(why)]; }
@@ -89,16 +101,14 @@ Level level_of(const Config& config, const Snapshot& snapshot) {
 }
 
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling) {
-  const auto room = [](std::uint64_t now, std::uint64_t threshold) {
-    return now > threshold ? static_cast<double>(now - threshold) : 0;
-  };
-  // Where swap has to fill as well, that is slower: 800 MiB/s is a fast NVMe or zram. (Pressure,
-  // which acts in the place of low swap, wakes by its own trigger.)
-  constexpr double kSwapRate = 800.0 * (1U << 20U);
-  const Acts acts = first_threshold(config, snapshot);
-  double out = room(snapshot.memory_available, acts.memory) / config.fill_bytes_per_second;
-  out += room(snapshot.swap_free, acts.swap) / kSwapRate;
+  const double out = seconds_to(first_threshold(config, snapshot), config, snapshot);
   return std::clamp(out, is_falling ? kShortestWait : kNearWait, kLongestWait);
+}
+
+double seconds_until_kill(const Config& config, const Snapshot& snapshot) {
+  return seconds_to(
+      {threshold_of(config, Level::kill, snapshot), config.swap_kill.of(snapshot.swap_total)},
+      config, snapshot);
 }
 
 double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,

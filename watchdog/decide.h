@@ -22,8 +22,10 @@ std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& sn
 // rate: at least kShortestWait where it is falling (less was available at the time before), else
 // kNearWait; at most kLongestWait.
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling);
-// The same if memory goes on falling as it has since `before` bytes were available, `elapsed`
-// seconds ago; kLongestWait where it has not fallen.
+// Until it could be at `kill`, unbounded; 0: it is there.
+double seconds_until_kill(const Config& config, const Snapshot& snapshot);
+// As seconds_until() if memory goes on falling as it has since `before` bytes were available,
+// `elapsed` seconds ago; kLongestWait where it has not fallen.
 double seconds_at_this_rate(const Config& config, const Snapshot& snapshot, std::uint64_t before,
                             double elapsed);
 inline constexpr double kShortestWait = 0.02;

@@ -1,6 +1,7 @@
 // Gives back the memory of those that were sent SIGKILL, in a thread of its own:
 // process_mrelease(2) waits for the lock of the victim's memory map (mm/oom_kill.c,
-// mmap_read_lock_killable), and a victim that is stuck in the kernel may hold it for long.
+// mmap_read_lock_killable), and a victim that is stuck in the kernel may hold it for long. The
+// thread has the usual priority at best.
 #pragma once
 
 #include "common/fd.h"

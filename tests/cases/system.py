@@ -171,10 +171,11 @@ def check(result, what):
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def mount(source, target, kind, flags):
+def mount(source, target, kind, flags, options=None):
     encode = lambda text: os.fsencode(text) if text else None
     library, ctypes = libc()
-    check(library.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), None), f"mount {target}")
+    check(library.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), encode(options)),
+          f"mount {target}")
 
 
 def unmount(target):

@@ -673,8 +673,9 @@ class Unprivileged(Cast):
         self.uid = Session.ground.uid
         super().setUp()
 
-    def spawn_watchdog_as_user(self, *options):
+    def spawn_watchdog_as_user(self, *options, before=lambda: None):
         def enter():
+            before()
             os.setgroups([])
             os.setresgid(self.uid, self.uid, self.uid)
             os.setresuid(self.uid, self.uid, self.uid)
@@ -692,6 +693,17 @@ class Unprivileged(Cast):
         self.assert_alive(root_s, other)
         why = {unit["pid"]: unit["why"] for unit in self.events("kill")[0]["candidates"]}
         self.assertEqual((why[root_s.pid], why[other.pid]), ("another user's", "another user's"))
+
+    def test_with_others_hidden_its_own_user_s_are_ended_all_the_same(self):
+        def hide():  # a /proc of its own (Linux 5.8): the others' goes on as it is
+            system.unshare(system.CLONE_NEWNS)
+            system.mount("proc", "/proc", "proc", 0, "hidepid=2")
+        root_s, own = self.member("hold", 60), self.member("hold", 30, uid=self.uid)
+        run = self.finish(self.spawn_watchdog_as_user("--once", before=hide), seconds=15)
+        self.assertEqual(run.returncode, 1, run)
+        self.assert_died(own, signal.SIGTERM)
+        self.assert_alive(root_s)
+        self.assertEqual({unit["uid"] for unit in self.events("kill")[0]["candidates"]}, {self.uid})
 
     def test_what_it_may_not_touch_is_not_tried_again_and_again(self):
         self.member("hold", 110)

@@ -174,6 +174,18 @@ TEST_CASE("decide: The wait is what the fastest filling takes to the threshold, 
   CHECK(slowly(kGiB, kGiB + kMiB) == kLongestWait);
 }
 
+TEST_CASE("decide: Until SIGKILL is due, swap has to fill as well as memory") {
+  Config config;
+  config.fill_bytes_per_second = static_cast<double>(kGiB);
+  const std::uint64_t least = threshold_of(config, Level::kill, machine(0));
+  CHECK(seconds_until_kill(config, machine(least)) == 0);
+  CHECK(seconds_until_kill(config, machine(least + kGiB / 2)) == Approx(0.5));
+  CHECK(seconds_until_kill(config, machine(least + 10 * kGiB)) == Approx(10));
+  // 5 % of it is the threshold; 800 MiB/s.
+  CHECK(seconds_until_kill(config, machine(0, 1000 * kMiB, 850 * kMiB)) == Approx(1));
+  CHECK(seconds_until_kill(config, machine(0, 1000 * kMiB, 40 * kMiB)) == 0);
+}
+
 TEST_CASE("decide: Where only the KILL level is on, the wait is to that one") {
   Config config;
   config.fill_bytes_per_second = static_cast<double>(kGiB);

@@ -325,3 +325,61 @@ TEST_CASE("watch: A dry run that goes on does not fill the journal") {
     s.tick();
   CHECK(s.events().size() < 10);
 }
+
+namespace {
+
+// Memory went from plenty to low since 20 MiB of files were written into a tmpfs; a real one
+// (/dev/shm), since it is asked what it holds.
+struct TmpfsScene : Scene {
+  explicit TmpfsScene(unsigned long job_shmem_mib) {
+    const std::string path = "/dev/shm/jobward-test-" + std::to_string(::getpid());
+    file = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    REQUIRE(file);
+    ::unlink(path.c_str());  // its space goes with the descriptor
+    REQUIRE(::posix_fallocate(file.get(), 0, 20 * kMiB) == 0);
+    m.kernel.proc("self/mountinfo", "36 25 0:31 / /dev/shm rw - tmpfs shm rw\n");
+    config.memory_warn = {};
+    m.process({.pid = kPid, .rss_mib = 500});
+    m.job("r1", 10, {{.pid = kPid + 1, .rss_mib = 10}}, "", job_shmem_mib);
+    m.memory(120 * kMiB);
+    REQUIRE(tick(false).acted == false);
+    m.memory(96 * kMiB, 0, 0, 20 * kMiB);
+  }
+  Fd file;
+};
+
+}  // namespace
+
+TEST_CASE("watch: A full tmpfs costs the job whose files fill it, however small the rest of it") {
+  TmpfsScene s(20);
+  CHECK(s.tick().acted);
+  REQUIRE(s.events() == Events{"kill"});
+  const auto line = s.lines()[0];
+  CHECK(line["victim"]["unit"] == "job");
+  CHECK(line["victim"]["run"] == "r1");
+  for (const auto& unit : line["candidates"]) {
+    CAPTURE(unit.dump());
+    CHECK(unit["chosen"] == (unit["unit"] == "job"));
+    if (unit["pid"] == kPid) CHECK(unit["why"] == "smaller");
+  }
+}
+
+TEST_CASE("watch: A full tmpfs that no job fills costs nobody, and is a HARD_FAIL once") {
+  TmpfsScene s(9);  // less than half of it
+  CHECK_FALSE(s.tick().acted);
+  CHECK_FALSE(s.tick().acted);
+  REQUIRE(s.events() == Events{"tmpfs_full"});
+  const auto line = s.lines()[0];
+  CHECK(line["severity"] == "HARD_FAIL");
+  CHECK(line["mount"] == "/dev/shm");
+  CHECK(line["used_bytes"] >= 20 * kMiB);
+  CHECK(line["size_bytes"] >= line["used_bytes"]);
+}
+
+TEST_CASE("watch: A process that holds the files itself goes, tmpfs or not") {
+  TmpfsScene s(0);
+  s.m.process({.pid = kPid + 2, .rss_mib = 600, .shmem_mib = 20});
+  CHECK(s.tick().acted);
+  REQUIRE(s.events() == Events{"kill"});
+  CHECK(s.lines()[0]["victim"]["pid"] == kPid + 2);
+}
