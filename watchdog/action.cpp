@@ -17,6 +17,8 @@ constexpr int kSlowPollMs = 50;
 // So long a victim has to give back its memory itself. process_mrelease in its way does not make
 // that sooner: both want the same locks, and a processor each.
 constexpr std::int64_t kExitMs = 500;
+// Unless somebody else goes on filling meanwhile: a hundredth of memory.
+constexpr std::uint64_t kNoise = 100;
 // After its exit what a process held is free but for what counters still carry (per CPU, up to a
 // second's worth of vmstat updates).
 constexpr std::int64_t kCountersMs = 200;
@@ -33,8 +35,11 @@ std::int64_t to_ms(double seconds) { return static_cast<std::int64_t>(seconds * 
 bool Action::sense() {
   const auto snapshots = sensor_.sense();
   worst_ = Level::none;
-  for (const auto& snapshot : snapshots)
+  until_kill_ = kLongestWait;
+  for (const auto& snapshot : snapshots) {
     worst_ = std::max(worst_, level_of(config_, snapshot));
+    until_kill_ = std::min(until_kill_, seconds_until_kill(config_, snapshot));
+  }
   for (const auto& snapshot : snapshots)
     if (snapshot.within == now_.within.view()) {
       now_ = snapshot;
@@ -106,8 +111,7 @@ void Action::finish() {
 // memory has better to do than to be asked.
 int Action::pace_ms(bool killed) const {
   if (killed) return kSlowPollMs;
-  return static_cast<int>(
-      std::clamp(seconds_until_kill(config_, now_) * 1000, double{kPollMs}, double{kSlowPollMs}));
+  return static_cast<int>(std::clamp(until_kill_ * 1000, double{kPollMs}, double{kSlowPollMs}));
 }
 
 // Until it is gone. SIGKILL follows after the grace, or as soon as memory is at the KILL level here
@@ -117,7 +121,8 @@ void Action::await_exit() {
   const std::int64_t patience = std::min(kExitMs, settle / 2);
   std::optional<std::int64_t> killed_at;
   if (result_.sent[0].kill) killed_at = signalled_at_;
-  bool released = false;
+  std::uint64_t at_kill = now_.memory_available;
+  bool asked = false;
   result_.ended = Ended::still_there;
   while (true) {
     notify_.beat();
@@ -129,11 +134,12 @@ void Action::await_exit() {
     const Level level = sensed ? level_of(config_, now_) : level_;
     const std::int64_t now = monotonic_ms();
     if (killed_at) {
-      if (now >= *killed_at + settle) return;
-      if (!released && now >= *killed_at + patience) {
-        target_.release(releaser_);
-        released = true;
+      const bool falls_on = now_.memory_available + now_.memory_total / kNoise < at_kill;
+      if (!asked && (falls_on || now >= *killed_at + patience)) {
+        result_.released = target_.release(releaser_);
+        asked = true;
       }
+      if (now >= *killed_at + settle) return;
       continue;
     }
     const bool over = now >= signalled_at_ + to_ms(config_.grace_seconds);
@@ -146,6 +152,7 @@ void Action::await_exit() {
     if (over || level == Level::kill || worst_ == Level::kill) {
       send(true);
       killed_at = now;
+      at_kill = now_.memory_available;
     }
   }
 }

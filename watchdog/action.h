@@ -39,6 +39,7 @@ struct ActionResult {
   std::uint64_t available_after = 0;
   std::uint64_t freed = 0;  // the most that more was available than before
   bool verified = false;    // the memory came back
+  bool released = false;    // it took too long to: process_mrelease was ordered
   int errnum = 0;           // of `refused`
 };
 
@@ -81,6 +82,7 @@ class Action {
   std::int64_t signalled_at_ = 0;  // monotonic, ms
   KillMark mark_;
   Level worst_ = Level::none;  // of all places, when they were looked at last
+  double until_kill_ = 0;      // of all places, seconds
   ActionResult result_;
 };
 

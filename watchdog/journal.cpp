@@ -93,20 +93,30 @@ Result<Journal> Journal::open(const std::string& directory, std::uint64_t bytes,
 void Journal::adopt_next() {
   const Fd file(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   const std::string path = directory_path_ + "/" + kNext;
-  has_next_ =
-      file && check_owner(file.get(), path) && wipe(file.get()) && reserve(file.get(), path);
+  // On the disk before it gets its new name, or a power cut could bring the old lines back.
+  has_next_ = file && check_owner(file.get(), path) && wipe(file.get()) &&
+              ::fdatasync(file.get()) == 0 && reserve(file.get(), path);
   if (!has_next_) ::unlinkat(directory_.get(), kNext, 0);
 }
 
 // The oldest becomes the one that comes after. Its space is never free in between, or another
 // program would have it.
 bool Journal::recycle_oldest() {
-  for (int n = files_; n > 0; --n)
-    if (::renameat(directory_.get(), name(n).c_str(), directory_.get(), kNext) == 0) {
-      adopt_next();
-      return has_next_;
-    }
+  for (int n = files_; n > 0; --n) {
+    if (::renameat(directory_.get(), name(n).c_str(), directory_.get(), kNext) != 0) continue;
+    adopt_next();
+    // It could not be used (a file system that writes elsewhere, or larger files are wanted now)
+    // and is removed: that may have made room.
+    if (has_next_ || prepare_next()) return true;
+  }
   return false;
+}
+
+// The only one that is kept: what is new counts.
+bool Journal::begin_anew() {
+  if (files_ != 1 || !wipe(file_.get()) || ::fdatasync(file_.get()) != 0) return false;
+  end_ = 0;
+  return true;
 }
 
 // After the last line that is whole; the rest of one that was cut is wiped.
@@ -155,7 +165,12 @@ bool Journal::append(std::string_view line) {
 bool Journal::rotate() {
   ::fdatasync(file_.get());
   // Where the disk is full the oldest makes room.
-  if (!has_next_ && !prepare_next() && !recycle_oldest()) return false;
+  if (!has_next_)
+    if (auto prepared = prepare_next(); !prepared && !recycle_oldest()) {
+      if (begin_anew()) return true;
+      errno = prepared.error().errnum;
+      return false;
+    }
   Fd next(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!next) {  // somebody has removed it
     has_next_ = false;

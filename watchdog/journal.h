@@ -45,6 +45,7 @@ class Journal : public LineSink {
   Status prepare_next();
   void adopt_next();
   bool recycle_oldest();
+  bool begin_anew();
   bool rotate();
   [[nodiscard]] std::string name(int number) const;
 

@@ -70,13 +70,15 @@ Result<Releaser> Releaser::start() {
   return out;
 }
 
-void Releaser::order(const Fd& target, bool is_cgroup) const {
-  if (!orders_) return;
+bool Releaser::order(const Fd& target, bool is_cgroup) const {
+  if (!orders_) return false;
   const int copy = ::fcntl(target.get(), F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return;
+  if (copy < 0) return false;
   const Order order{copy, is_cgroup, {}};
-  if (::write(orders_.get(), &order, sizeof order) != static_cast<ssize_t>(sizeof order))
-    ::close(copy);
+  if (::write(orders_.get(), &order, sizeof order) == static_cast<ssize_t>(sizeof order))
+    return true;
+  ::close(copy);
+  return false;
 }
 
 }  // namespace jobward::watchdog

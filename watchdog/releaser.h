@@ -19,14 +19,15 @@ class Releaser {
   Releaser() = default;
 
   // The process of a pidfd; every process in a cgroup's directory and below. Never waits,
-  // allocates or locks. While kPending of them wait, further ones give theirs back by exiting.
-  void process(const Fd& pidfd) const { order(pidfd, false); }
-  void cgroup(const Fd& directory) const { order(directory, true); }
+  // allocates or locks. One after the other: behind a victim that is stuck the others give theirs
+  // back by exiting, as they do (false) while about kPending wait, or without a thread.
+  bool process(const Fd& pidfd) const { return order(pidfd, false); }
+  bool cgroup(const Fd& directory) const { return order(directory, true); }
 
   static constexpr int kPending = 32;
 
  private:
-  void order(const Fd& target, bool is_cgroup) const;
+  [[nodiscard]] bool order(const Fd& target, bool is_cgroup) const;
 
   Fd orders_;  // a pipe
 };

@@ -106,11 +106,8 @@ bool Target::send(int signal) {
   return false;
 }
 
-void Target::release(const Releaser& releaser) const {
-  if (is_job_)
-    releaser.cgroup(handle_);
-  else
-    releaser.process(handle_);
+bool Target::release(const Releaser& releaser) const {
+  return is_job_ ? releaser.cgroup(handle_) : releaser.process(handle_);
 }
 
 bool Target::is_gone(int timeout_ms) {

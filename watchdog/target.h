@@ -24,8 +24,8 @@ class Target {
   void unmark() const;
   // To the process, or to every process of the job. False: nobody could be signalled (errno).
   bool send(int signal);
-  // Has the memory of those that were sent SIGKILL given back.
-  void release(const Releaser& releaser) const;
+  // Has the memory of those that were sent SIGKILL given back. False: they do it themselves.
+  bool release(const Releaser& releaser) const;
   // No process is left; waits up to so long.
   bool is_gone(int timeout_ms);
 

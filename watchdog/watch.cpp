@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60000;
 constexpr std::int64_t kVainMs = 1000;
-// A full look at least so often, however much is free: what is free is a lower bound of what is
-// available for as long as the kernel's own reserve is the same.
+// A full look at least so often, however much is free.
 constexpr std::int64_t kFullLookMs = 60000;
 // Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
 // what fills the machine.
@@ -30,10 +29,10 @@ bool Watch::is_plenty(const Config& config, double& wait) const {
   const auto free = Sensor::free_now();
   if (!free) return false;
   Snapshot now = last_;
-  // Available is at least what is free, less what the kernel keeps for itself: that is what
-  // available lay below free, if it did, at the last full look.
-  const auto held_back = static_cast<std::uint64_t>(std::max<std::int64_t>(-cached_, 0));
-  now.memory_available = free->memory > held_back ? free->memory - held_back : 0;
+  // Available is at least what is free, less what the kernel keeps for itself: that is the most
+  // that available ever lay below free. (Where page cache has always hidden it, one or two
+  // hundredths of memory are taken for available that are not, until the next full look.)
+  now.memory_available = free->memory > held_back_ ? free->memory - held_back_ : 0;
   now.swap_free = free->swap;
   if (level_of(config, now) != Level::none) return false;
   wait = seconds_until(config, now, false);
@@ -106,8 +105,8 @@ void Watch::remember(const Snapshot& machine, Level level) {
   last_ = machine;
   looked_at_ = monotonic_ms();
   if (const auto free = Sensor::free_now())
-    cached_ = static_cast<std::int64_t>(machine.memory_available) -
-              static_cast<std::int64_t>(free->memory);
+    if (free->memory > machine.memory_available)
+      held_back_ = std::max(held_back_, free->memory - machine.memory_available);
   if (level != Level::none) return;
   calm_ = machine;
   has_calm_ = true;

@@ -162,7 +162,7 @@ void check_job(const Releaser& releaser) {
   });
   allocates_nothing("  and its end", [&] {
     action.finish();
-    return action.result().sent_count == 2;
+    return action.result().sent_count == 2 && action.result().released;
   });
   int status = 0;
   ::waitpid(child, &status, 0);

@@ -277,7 +277,7 @@ struct JobScene {
   Config config;
   Eyes eyes{m};
   Notify notify;
-  const Releaser releaser;
+  Releaser releaser;
   Action action{config, eyes.sensor, eyes.survey, notify, releaser};
 };
 
@@ -302,6 +302,21 @@ TEST_CASE("action: All of a job is signalled, and the mark is there before") {
   s.action.finish();
   CHECK(s.action.result().ended == Ended::gone);
   CHECK(s.action.result().verified);
+}
+
+TEST_CASE("action: Whose memory is not back after SIGKILL is helped to give it back") {
+  Child a(ignore_term);
+  Child b(ignore_term);
+  JobScene s(a, b);
+  auto releaser = Releaser::start();
+  REQUIRE(releaser);
+  s.releaser = std::move(*releaser);
+  s.config.grace_seconds = 0;
+  s.config.settle_seconds = 0.2;
+  REQUIRE(s.begin());
+  s.action.finish();  // the made-up list of processes goes on naming them
+  CHECK(s.action.result().ended == Ended::still_there);
+  CHECK(s.action.result().released);
 }
 
 TEST_CASE("action: Who is signalled finds the mark there already") {

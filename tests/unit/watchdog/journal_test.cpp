@@ -296,11 +296,29 @@ TEST_CASE("journal: On a full disk the oldest file is written anew: its space is
   CHECK(answer == 0);
 }
 
+TEST_CASE("journal: On a full disk the only file begins anew") {
+  const TemporaryDirectory dir;
+  const auto where = dir.make_directory("small");
+  const int answer = on_a_small_disk(where, [&] {
+    auto journal = Journal::open(where + "/j", 16U << 10U, 1);
+    if (!journal) return 1;
+    if (!fill_up(where + "/filler")) return 2;
+    for (int n = 0; n < 1000; ++n)
+      if (!journal->append(numbered(n))) return 3;
+    const auto text = read_file(where + "/j/journal").value_or("");
+    if (text.find(numbered(0)) != std::string::npos) return 4;
+    return text.find(numbered(999)) != std::string::npos ? 0 : 5;
+  });
+  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
+  CHECK(answer == 0);
+}
+
 TEST_CASE("journal: What a crash left in the next file is not read as new") {
   const TemporaryDirectory dir;
   const auto where = dir.path("j");
   opened(where);
   dir.write("j/journal.next", std::string(3000, '\0') + numbered(1) + "\n" + numbered(2) + "\n");
+  fs::permissions(dir.path("j/journal.next"), fs::perms::owner_read | fs::perms::owner_write);
   auto journal = opened(where);
   for (int n = 10; n < 60; ++n)
     REQUIRE(journal.append(numbered(n)));

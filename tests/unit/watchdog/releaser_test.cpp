@@ -47,12 +47,13 @@ TEST_CASE("releaser: Of any number of orders no descriptor is left, and with it 
     const Fd process = host::open_process(child.pid());
     REQUIRE(process);
     ::kill(child.pid(), SIGKILL);
+    CHECK(releaser->process(process));
     for (int i = 0; i < 10 * Releaser::kPending; ++i)
-      releaser->process(process);
+      static_cast<void>(releaser->process(process));
     const TemporaryDirectory empty;  // no cgroup: nobody is in it
     const Fd directory(::open(empty.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    releaser->cgroup(directory);
-    releaser->process(Fd());
+    REQUIRE(eventually([&] { return releaser->cgroup(directory); }));
+    CHECK_FALSE(releaser->process(Fd()));
     CHECK(comes_to(running + 2));
     child.wait();
   }
@@ -63,7 +64,7 @@ TEST_CASE("releaser: Without a thread nothing happens") {
   const Releaser none;
   const int before = descriptors();
   Child child;
-  none.process(host::open_process(child.pid()));
+  CHECK_FALSE(none.process(host::open_process(child.pid())));
   CHECK(descriptors() <= before + 2);
   CHECK_FALSE(child.ended());
 }
