@@ -4,8 +4,7 @@
     apt-get download earlyoom && dpkg -x earlyoom_*.deb /tmp/earlyoom          (nothing is installed)
     bench/watchdog_idle.py --earlyoom /tmp/earlyoom/usr/bin/earlyoom --seconds 600
 
-The virtual machine of watchdog_peers.py is emulated: there a wake-up alone costs a hundred times what is done in it, so
-that processor times cannot be told apart. Here nothing is ended: each is a dry run, in a pid namespace of its own that
+The virtual machine of watchdog_peers.py is emulated, and most of what is measured there is the wake-up itself. Here nothing is ended: each is a dry run, in a pid namespace of its own that
 shows it nothing but itself. Needs root for that. CPU time is the scheduler's (/proc/PID/task/*/schedstat, nanoseconds),
 wake-ups are switches, voluntary or not.
 """

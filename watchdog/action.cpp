@@ -14,8 +14,8 @@ namespace {
 constexpr int kPollMs = 5;
 // The longest pause between two looks while a victim has not gone.
 constexpr int kSlowPollMs = 50;
-// So long a victim has to give back its memory itself. process_mrelease in its way does not make
-// that sooner: both want the same locks, and a processor each.
+// So long a victim has to give back its memory itself; process_mrelease beside it takes a second
+// processor for the same work.
 constexpr std::int64_t kExitMs = 500;
 // Unless somebody else goes on filling meanwhile: a hundredth of memory.
 constexpr std::uint64_t kNoise = 100;
@@ -106,9 +106,9 @@ void Action::finish() {
   await_memory();
 }
 
-// Who is gone is noticed at once all the same. Until SIGKILL is out memory is looked at as often as
-// it could fall to the KILL level; after it nothing is decided by it, and a machine that gives back
-// memory has better to do than to be asked.
+// Who is gone is noticed at once all the same, where there is a pidfd. Until SIGKILL is out memory
+// is looked at as often as it could fall to the KILL level; after it nothing is decided by it, and
+// a machine that gives back memory has better to do than to be asked.
 int Action::pace_ms(bool killed) const {
   if (killed) return kSlowPollMs;
   return static_cast<int>(std::clamp(until_kill_ * 1000, double{kPollMs}, double{kSlowPollMs}));

@@ -63,6 +63,8 @@ bool wipe(int fd) {
   }
 }
 
+bool is_full(const Error& error) { return error.errnum == ENOSPC || error.errnum == EDQUOT; }
+
 }  // namespace
 
 std::string Journal::name(int number) const {
@@ -105,9 +107,12 @@ bool Journal::recycle_oldest() {
   for (int n = files_; n > 0; --n) {
     if (::renameat(directory_.get(), name(n).c_str(), directory_.get(), kNext) != 0) continue;
     adopt_next();
+    if (has_next_) return true;
     // It could not be used (a file system that writes elsewhere, or larger files are wanted now)
     // and is removed: that may have made room.
-    if (has_next_ || prepare_next()) return true;
+    const auto prepared = prepare_next();
+    if (prepared) return true;
+    if (!is_full(prepared.error())) return false;
   }
   return false;
 }
@@ -164,12 +169,15 @@ bool Journal::append(std::string_view line) {
 
 bool Journal::rotate() {
   ::fdatasync(file_.get());
-  // Where the disk is full the oldest makes room.
   if (!has_next_)
-    if (auto prepared = prepare_next(); !prepared && !recycle_oldest()) {
-      if (begin_anew()) return true;
-      errno = prepared.error().errnum;
-      return false;
+    if (const auto prepared = prepare_next(); !prepared) {
+      const bool full = is_full(prepared.error());
+      // The oldest makes room; for any other reason nothing is given up.
+      if (full && begin_anew()) return true;
+      if (!full || !recycle_oldest()) {
+        errno = prepared.error().errnum;
+        return false;
+      }
     }
   Fd next(::openat(directory_.get(), kNext, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!next) {  // somebody has removed it

@@ -9,14 +9,13 @@
 
 #include "common/fixed_text.h"
 #include "watchdog/outlet.h"
+#include "watchdog/thread.h"
 
 namespace jobward::watchdog {
 namespace {
 
 // Touched beforehand, so that the lines about one kill need no new page of memory.
 constexpr std::size_t kResident = 8192;
-// Counts against what an ordinary user may lock (8 MiB); the usual one is as large as that.
-constexpr std::size_t kStack = 1U << 18U;
 
 }  // namespace
 
@@ -25,16 +24,13 @@ Result<std::unique_ptr<JournalWriter>> JournalWriter::start(Journal journal) {
   Fd wake(::eventfd(0, EFD_CLOEXEC));
   if (!wake) return errno_error("make", "an eventfd");
   std::unique_ptr<JournalWriter> out(new JournalWriter(std::move(journal), std::move(wake)));
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStack);
   const auto run = [](void* writer) -> void* {
     static_cast<JournalWriter*>(writer)->run();
     return nullptr;
   };
-  const int failed = ::pthread_create(&out->thread_, &attributes, run, out.get());
-  ::pthread_attr_destroy(&attributes);
-  if (failed != 0) return errno_error("start", "the thread that writes the journal", failed);
+  auto thread = start_thread("writes the journal", run, out.get());
+  if (!thread) return tl::unexpected(std::move(thread).error());
+  out->thread_ = *thread;
   out->is_running_ = true;
   return out;
 }

@@ -1,7 +1,6 @@
 #include "watchdog/releaser.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,12 +9,12 @@
 
 #include "host/observe/job_scan.h"
 #include "host/observe/termination.h"
+#include "watchdog/thread.h"
 
 namespace jobward::watchdog {
 namespace {
 
 constexpr int kPage = 4096;
-constexpr std::size_t kStack = 1U << 18U;
 
 // So large that a pipe of one page bounds how many descriptors wait in it.
 struct Order {
@@ -56,16 +55,12 @@ Result<Releaser> Releaser::start() {
   out.orders_ = Fd(ends[1]);
   if (::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0 || ::fcntl(ends[1], F_SETPIPE_SZ, kPage) < 0)
     return errno_error("set up", "a pipe");
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStack);
-  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread{};
-  const int failed = ::pthread_create(
-      &thread, &attributes, carry_out,
-      reinterpret_cast<void*>(static_cast<std::intptr_t>(reading.get())));  // NOLINT: a number
-  ::pthread_attr_destroy(&attributes);
-  if (failed != 0) return errno_error("start", "the thread that releases memory", failed);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a number, nothing is shared with the thread
+  auto* const number = reinterpret_cast<void*>(static_cast<std::intptr_t>(reading.get()));
+  const auto thread = start_thread("releases memory", carry_out, number);
+  if (!thread) return tl::unexpected(thread.error());
+  // Nobody waits for it: it may be waiting in the kernel.
+  ::pthread_detach(*thread);
   static_cast<void>(reading.release());
   return out;
 }

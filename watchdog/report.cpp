@@ -304,6 +304,7 @@ void Report::outcome(std::uint64_t action, const Unit& victim, const ActionResul
   line_.number("available_before_bytes", result.available_before);
   line_.number("available_after_bytes", result.available_after);
   line_.number("freed_bytes", result.freed).boolean("verified", result.verified);
+  if (result.released) line_.boolean("released", true);
   end(HookMoment::after);
 }
 

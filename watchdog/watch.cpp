@@ -29,9 +29,9 @@ bool Watch::is_plenty(const Config& config, double& wait) const {
   const auto free = Sensor::free_now();
   if (!free) return false;
   Snapshot now = last_;
-  // Available is at least what is free, less what the kernel keeps for itself: that is the most
-  // that available ever lay below free. (Where page cache has always hidden it, one or two
-  // hundredths of memory are taken for available that are not, until the next full look.)
+  // Available is at least what is free, less what the kernel keeps for itself: that is what
+  // available lay below free, if it did, at the last full look. (Where page cache hid it and is
+  // gone since, the kernel's part counts as available until the next full look.)
   now.memory_available = free->memory > held_back_ ? free->memory - held_back_ : 0;
   now.swap_free = free->swap;
   if (level_of(config, now) != Level::none) return false;
@@ -105,8 +105,7 @@ void Watch::remember(const Snapshot& machine, Level level) {
   last_ = machine;
   looked_at_ = monotonic_ms();
   if (const auto free = Sensor::free_now())
-    if (free->memory > machine.memory_available)
-      held_back_ = std::max(held_back_, free->memory - machine.memory_available);
+    held_back_ = free->memory - std::min(free->memory, machine.memory_available);
   if (level != Level::none) return;
   calm_ = machine;
   has_calm_ = true;

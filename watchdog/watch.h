@@ -54,7 +54,7 @@ class Watch {
   Snapshot calm_;  // the machine when memory was last above the warning
   bool has_calm_ = false;
   double last_wait_ = 0;
-  std::uint64_t held_back_ = 0;  // the most that available lay below what was free
+  std::uint64_t held_back_ = 0;  // what available lay below free at the last look
   std::int64_t looked_at_ = 0;
   bool warned_ = false;
   std::int64_t said_nobody_ = 0;

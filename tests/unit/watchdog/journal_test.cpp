@@ -218,15 +218,20 @@ TEST_CASE("journal: A link in its place is not followed") {
 
 namespace {
 
-// Answers of a child that has a file system of 256 KiB of its own at `where`.
-int on_a_small_disk(const std::string& where, const std::function<int()>& body) {
+// What a child answers (0: as it should be) that has a file system of 256 KiB of its own at
+// `where`.
+int on_a_small_disk(const std::function<int(const std::string& where)>& body) {
+  const TemporaryDirectory dir;
+  const auto where = dir.make_directory("small");
   const Child child([&](const Child::Notify& notify) {
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("tmpfs", where.c_str(), "tmpfs", 0, "size=256k,mode=0700") != 0)
       return notify(-1);
-    notify(body());
+    notify(body(where));
   });
+  if (child.reported() == -1)
+    FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
   return child.reported();
 }
 
@@ -242,9 +247,7 @@ bool fill_up(const std::string& path) {
 }  // namespace
 
 TEST_CASE("journal: A full disk loses nothing of what was reserved") {
-  const TemporaryDirectory dir;
-  const auto where = dir.make_directory("small");
-  const int answer = on_a_small_disk(where, [&] {
+  const int answer = on_a_small_disk([](const std::string& where) {
     constexpr std::uint64_t kReserved = 64U << 10U;
     auto journal = Journal::open(where + "/j", kReserved, 3);
     if (!journal) return 1;
@@ -261,14 +264,11 @@ TEST_CASE("journal: A full disk loses nothing of what was reserved") {
     const auto text = read_file(where + "/j/journal");
     return text && text->find(line) != std::string::npos ? 0 : 6;
   });
-  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
   CHECK(answer == 0);
 }
 
 TEST_CASE("journal: On a full disk the oldest file is written anew: its space is never free") {
-  const TemporaryDirectory dir;
-  const auto where = dir.make_directory("small");
-  const int answer = on_a_small_disk(where, [&] {
+  const int answer = on_a_small_disk([](const std::string& where) {
     auto journal = Journal::open(where + "/j", 16U << 10U, 3);
     if (!journal) return 1;
     // Three files, and no fourth reserved.
@@ -292,14 +292,11 @@ TEST_CASE("journal: On a full disk the oldest file is written anew: its space is
       if (text.find(numbered(n)) != std::string::npos) return 7;
     return text.find(numbered(2003)) != std::string::npos ? 0 : 8;
   });
-  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
   CHECK(answer == 0);
 }
 
 TEST_CASE("journal: On a full disk the only file begins anew") {
-  const TemporaryDirectory dir;
-  const auto where = dir.make_directory("small");
-  const int answer = on_a_small_disk(where, [&] {
+  const int answer = on_a_small_disk([](const std::string& where) {
     auto journal = Journal::open(where + "/j", 16U << 10U, 1);
     if (!journal) return 1;
     if (!fill_up(where + "/filler")) return 2;
@@ -309,7 +306,6 @@ TEST_CASE("journal: On a full disk the only file begins anew") {
     if (text.find(numbered(0)) != std::string::npos) return 4;
     return text.find(numbered(999)) != std::string::npos ? 0 : 5;
   });
-  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
   CHECK(answer == 0);
 }
 
@@ -329,15 +325,12 @@ TEST_CASE("journal: What a crash left in the next file is not read as new") {
 }
 
 TEST_CASE("journal: A disk that is full from the beginning is an error that says so") {
-  const TemporaryDirectory dir;
-  const auto where = dir.make_directory("small");
-  const int answer = on_a_small_disk(where, [&] {
+  const int answer = on_a_small_disk([](const std::string& where) {
     if (!fill_up(where + "/filler")) return 1;
     const auto journal = Journal::open(where + "/j", 64U << 10U, 3);
     if (journal) return 2;
     return journal.error().message().find("No space left") != std::string::npos ? 0 : 3;
   });
-  if (answer == -1) FAIL("run as root, where a tmpfs can be mounted in a mount namespace");
   CHECK(answer == 0);
 }
 
