@@ -218,7 +218,7 @@ class Once(Cast):
             system.unshare(system.CLONE_NEWNS)
             system.mount("tmpfs", self.path("small"), "tmpfs", 0)
         os.mkdir(self.path("small"))
-        hog = self.member("hold", 100)
+        hog = self.member("hold", 120)
         self.config(journal_bytes="64K", journal_files="2")
         self.state = self.path("small/state")
         line = ('mount -o remount,size=512k "$0"; "$@" --dry-run; cat /dev/zero > "$0/filler"; "$@"; s=$?; '
@@ -698,7 +698,7 @@ class Unprivileged(Cast):
         def hide():  # a /proc of its own (Linux 5.8): the others' goes on as it is
             system.unshare(system.CLONE_NEWNS)
             system.mount("proc", "/proc", "proc", 0, "hidepid=2")
-        root_s, own = self.member("hold", 60), self.member("hold", 30, uid=self.uid)
+        root_s, own = self.member("hold", 90), self.member("hold", 30, uid=self.uid)
         run = self.finish(self.spawn_watchdog_as_user("--once", before=hide), seconds=15)
         self.assertEqual(run.returncode, 1, run)
         self.assert_died(own, signal.SIGTERM)
