@@ -24,8 +24,14 @@ APART = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"
 
 def commands(options, state):
     conf = Path(state) / "watchdog.conf"
-    conf.write_text(f"state_directory = {state}/jobward\nmemory_warn = 15%\nmemory_term = 10%\nmemory_kill = 5%\n")
-    return {"earlyoom": [options.earlyoom, "--dryrun", "-r", "3600", "-m", "10,5", "-s", "10,5"],
+    term, kill, level = "10%", "5%", ["-m", "10,5"]
+    if options.headroom:  # so much before SIGTERM would go out, as on a smaller machine
+        kib = int(re.search(r"^MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text(), re.M)[1]) - options.headroom * 1024
+        if kib < 2048:
+            sys.exit("watchdog_idle: less than that is available")
+        term, kill, level = f"{kib}K", f"{kib // 2}K", ["-M", f"{kib},{kib // 2}"]
+    conf.write_text(f"state_directory = {state}/jobward\nmemory_warn = {term}\nmemory_term = {term}\nmemory_kill = {kill}\n")
+    return {"earlyoom": [options.earlyoom, "--dryrun", "-r", "3600", *level, "-s", "10,5"],
             "jobward": [options.jobward, "--dry-run", "--config", str(conf)]}
 
 
@@ -67,6 +73,8 @@ def main():
     parser.add_argument("--earlyoom", default="/usr/bin/earlyoom", help="its program")
     parser.add_argument("--jobward", default=str(ROOT / "build/release/bin/jobward-watchdog"), help="our program")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--headroom", type=int, default=0, metavar="MIB",
+                        help="thresholds so far below what is available; 0 (the default): at 10 and 5 per cent")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     for path in (options.earlyoom, options.jobward):

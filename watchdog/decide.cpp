@@ -32,6 +32,11 @@ const Threshold& memory_threshold(const Config& config, Level level) {
                                 : config.memory_warn;
 }
 
+bool memory_is_at(Level level, const Config& config, const Snapshot& snapshot) {
+  return !memory_threshold(config, level).is_off() &&
+         snapshot.memory_available <= threshold_of(config, level, snapshot);
+}
+
 bool swap_is_low(const Threshold& threshold, const Snapshot& snapshot) {
   return snapshot.swap_total == 0 || snapshot.swap_free <= threshold.of(snapshot.swap_total);
 }
@@ -87,11 +92,13 @@ std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& sn
   return memory_threshold(Config(), level).of(snapshot.memory_total);
 }
 
+bool memory_is_low(const Config& config, const Snapshot& snapshot) {
+  return memory_is_at(Level::warn, config, snapshot) ||
+         memory_is_at(Level::term, config, snapshot) || memory_is_at(Level::kill, config, snapshot);
+}
+
 Level level_of(const Config& config, const Snapshot& snapshot) {
-  const auto is_low = [&](Level level) {
-    return !memory_threshold(config, level).is_off() &&
-           snapshot.memory_available <= threshold_of(config, level, snapshot);
-  };
+  const auto is_low = [&](Level level) { return memory_is_at(level, config, snapshot); };
   if (is_low(Level::kill) && swap_is_low(config.swap_kill, snapshot)) return Level::kill;
   const bool pressed =
       config.pressure_term && snapshot.full && *snapshot.full >= *config.pressure_term;

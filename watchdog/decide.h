@@ -12,6 +12,9 @@ namespace jobward::watchdog {
 enum class Level : std::uint8_t { none, warn, term, kill };
 std::string_view to_string(Level level);
 
+// Available memory is at one of the thresholds, or below. Where it is not, neither swap nor
+// pressure counts.
+bool memory_is_low(const Config& config, const Snapshot& snapshot);
 // Memory low, and swap low or (for term) pressure high.
 Level level_of(const Config& config, const Snapshot& snapshot);
 // The threshold of available memory at this level, in bytes. Below a cgroup's limit that is not

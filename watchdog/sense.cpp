@@ -217,7 +217,6 @@ bool Sensor::machine(Snapshot& out) {
     if (size > least) out.memory_available += size - least;
     out.memory_available = std::min(out.memory_available, out.memory_total);
   }
-  pressure(pressure_.get(), out);
   return true;
 }
 
@@ -238,19 +237,34 @@ bool Sensor::bound(const Bound& bound, const Snapshot& machine, Snapshot& out) {
   const auto left = out.swap_total > room->swap ? out.swap_total - room->swap : 0;
   out.swap_free = std::min(left, machine.swap_free);
   out.shmem = room->shmem;
-  pressure(bound.pressure.get(), out);
   return true;
 }
 
-std::span<const Snapshot> Sensor::sense() {
+std::span<const Snapshot> Sensor::sense_memory() {
+  sensed_ = 0;
   Snapshot whole;
   if (!machine(whole)) return {};
-  std::size_t count = 0;
-  if (!is_within()) snapshots_[count++] = whole;
-  for (const auto& entry : bounds_)
-    if (count < kMost && bound(entry, whole, snapshots_[count])) ++count;
-  if (count == 0) errno = ENODEV;  // the cgroup is gone, or its limit
-  return std::span(snapshots_).first(count);
+  if (!is_within()) {
+    pressure_of_[sensed_] = pressure_.get();
+    snapshots_[sensed_++] = whole;
+  }
+  for (const auto& entry : bounds_) {
+    if (sensed_ == kMost || !bound(entry, whole, snapshots_[sensed_])) continue;
+    pressure_of_[sensed_++] = entry.pressure.get();
+  }
+  if (sensed_ == 0) errno = ENODEV;  // the cgroup is gone, or its limit
+  return std::span(snapshots_).first(sensed_);
+}
+
+void Sensor::complete_pressure() {
+  for (std::size_t i = 0; i < sensed_; ++i)
+    pressure(pressure_of_[i], snapshots_[i]);
+}
+
+std::span<const Snapshot> Sensor::sense() {
+  const auto out = sense_memory();
+  complete_pressure();
+  return out;
 }
 
 }  // namespace jobward::watchdog

@@ -41,6 +41,9 @@ class Sensor {
   // One each; at most kMost. Empty: nothing could be read (errno).
   static constexpr std::size_t kMost = 4;
   std::span<const Snapshot> sense();
+  // The same without pressure, which costs as much again; complete_pressure() adds it to these.
+  std::span<const Snapshot> sense_memory();
+  void complete_pressure();
 
   // The first of what sense() gave last.
   [[nodiscard]] const Snapshot& last() const { return snapshots_[0]; }
@@ -88,6 +91,8 @@ class Sensor {
   static constexpr std::size_t kText = 16384;
   std::unique_ptr<std::array<char, kText>> text_;
   std::array<Snapshot, kMost> snapshots_;
+  std::array<int, kMost> pressure_of_{};  // descriptors, borrowed; -1: tells none
+  std::size_t sensed_ = 0;
   Fd meminfo_;
   Fd pressure_;
   Fd arcstats_;  // ZFS

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60000;
 constexpr std::int64_t kVainMs = 1000;
-// A full look at least so often, however much is free.
-constexpr std::int64_t kFullLookMs = 60000;
 // Of what was used up since memory was plentiful, so much must be shared memory for a tmpfs to be
 // what fills the machine.
 constexpr std::uint64_t kHalf = 2;
@@ -23,37 +21,28 @@ constexpr int kMostMisses = 32;
 }  // namespace
 
 // On an idle machine most looks end here: one system call instead of the text of /proc/meminfo.
-bool Watch::is_plenty(const Config& config, double& wait) const {
-  if (looked_at_ == 0 || monotonic_ms() - looked_at_ >= kFullLookMs) return false;
-  if (sensor_.is_within() || sensor_.has_enclosing()) return false;
+std::optional<double> Watch::wait_if_plenty(const Config& config) {
+  if (sensor_.is_within() || sensor_.has_enclosing()) return std::nullopt;
   const auto free = Sensor::free_now();
-  if (!free) return false;
-  Snapshot now = last_;
-  // Available is at least what is free, less what the kernel keeps for itself: that is what
-  // available lay below free, if it did, at the last full look. (Where page cache hid it and is
-  // gone since, the kernel's part counts as available until the next full look.)
-  now.memory_available = free->memory > held_back_ ? free->memory - held_back_ : 0;
-  now.swap_free = free->swap;
-  if (level_of(config, now) != Level::none) return false;
-  wait = seconds_until(config, now, false);
-  // Page cache counts as available, too: where that gives more time, it is worth the look.
-  return wait >= kLongestWait || wait >= last_wait_;
+  return free ? quick_look_.wait_seconds(config, *free, monotonic_ms()) : std::nullopt;
 }
 
 Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   Tick out;
-  if (!by_pressure && is_plenty(config, out.wait_seconds)) return out;
-  const auto snapshots = sensor_.sense();
+  if (const auto wait = by_pressure ? std::nullopt : wait_if_plenty(config)) {
+    out.wait_seconds = *wait;
+    return out;
+  }
+  const auto snapshots = sensor_.sense_memory();
   if (snapshots.empty()) {
-    if (is_news(said_trouble_)) {
-      said_trouble_ = monotonic_ms();
-      FixedText<128> words("cannot read how much memory there is: ");
-      words += std::strerror(errno);
-      report_.trouble(words);
-    }
+    tell_unread(errno);
     out.failed = true;
     return out;
   }
+  const auto is_low_there = [&](const Snapshot& snapshot) {
+    return memory_is_low(config, snapshot);
+  };
+  if (std::any_of(snapshots.begin(), snapshots.end(), is_low_there)) sensor_.complete_pressure();
   // The place where it is worst; of equals the machine.
   const Snapshot* worst = &snapshots[0];
   double wait = kLongestWait;
@@ -67,8 +56,7 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   }
   const Snapshot now = *worst;
   const Level level = level_of(config, now);
-  remember(snapshots[0], level);
-  last_wait_ = wait;
+  remember(snapshots[0], level, wait);
   out.wait_seconds = wait;
   const bool is_low = level >= Level::term;
   if (!is_low) in_vain_at_ = 0;
@@ -101,11 +89,19 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   return out;
 }
 
-void Watch::remember(const Snapshot& machine, Level level) {
+void Watch::tell_unread(int error_number) {
+  if (!is_news(said_trouble_)) return;
+  said_trouble_ = monotonic_ms();
+  FixedText<128> words("cannot read how much memory there is: ");
+  words += std::strerror(error_number);
+  report_.trouble(words);
+}
+
+void Watch::remember(const Snapshot& machine, Level level, double wait) {
   last_ = machine;
   looked_at_ = monotonic_ms();
-  if (const auto free = Sensor::free_now())
-    held_back_ = free->memory - std::min(free->memory, machine.memory_available);
+  quick_look_.forget();
+  if (const auto free = Sensor::free_now()) quick_look_.remember(machine, *free, wait, looked_at_);
   if (level != Level::none) return;
   calm_ = machine;
   has_calm_ = true;

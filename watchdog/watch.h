@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "watchdog/action.h"
+#include "watchdog/quick_look.h"
 #include "watchdog/report.h"
 #include "watchdog/survey.h"
 
@@ -33,13 +34,14 @@ class Watch {
   Tick tick(const Config& config, bool by_pressure);
 
  private:
-  bool is_plenty(const Config& config, double& wait) const;
+  std::optional<double> wait_if_plenty(const Config& config);
   enum class Done : std::uint8_t { acted, missed, nobody };
   Done act(const Config& config, Level level, const Snapshot& snapshot);
   Done end(const Config& config, const Unit& victim, Level level, const Snapshot& snapshot);
   const Unit* spare_innocents(const Config& config, const Snapshot& snapshot, const Unit* victim);
   bool is_process_growth(const Snapshot& snapshot);
-  void remember(const Snapshot& machine, Level level);
+  void tell_unread(int error_number);
+  void remember(const Snapshot& machine, Level level, double wait);
   // At most once a minute, or after memory was back.
   bool is_news(std::int64_t& said_at) const;
 
@@ -53,8 +55,7 @@ class Watch {
   Snapshot last_;
   Snapshot calm_;  // the machine when memory was last above the warning
   bool has_calm_ = false;
-  double last_wait_ = 0;
-  std::uint64_t held_back_ = 0;  // what available lay below free at the last look
+  QuickLook quick_look_;
   std::int64_t looked_at_ = 0;
   bool warned_ = false;
   std::int64_t said_nobody_ = 0;

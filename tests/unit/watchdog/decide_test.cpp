@@ -131,8 +131,13 @@ TEST_CASE("decide: A threshold of 0 is off, also when nothing at all is left") {
   CHECK(level_of(config, machine(0)) == Level::term);
   config.memory_term = {{}, 0};
   CHECK(level_of(config, machine(0)) == Level::warn);
+  CHECK(memory_is_low(config, machine(0)));
   config.memory_warn = {};
   CHECK(level_of(config, machine(0)) == Level::none);
+  CHECK_FALSE(memory_is_low(config, machine(0)));
+  config.memory_term = {0.1, {}};
+  CHECK(memory_is_low(config, machine(kGiB)));
+  CHECK_FALSE(memory_is_low(config, machine(kGiB + 1)));
 }
 
 TEST_CASE("decide: A level never falls as memory gets less") {

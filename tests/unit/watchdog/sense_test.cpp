@@ -90,6 +90,14 @@ TEST_CASE("sense: Pressure as the kernel tells it") {
   eyes.sensor.sense();
   CHECK(eyes.sensor.last().some.value_or(-1) == Approx(0.255));
   CHECK(eyes.sensor.last().full.value_or(-1) == Approx(0.1));
+  // Without, and added afterwards.
+  const auto seen = eyes.sensor.sense_memory();
+  REQUIRE(seen.size() == 1);
+  CHECK_FALSE(seen[0].some);
+  CHECK_FALSE(seen[0].full);
+  eyes.sensor.complete_pressure();
+  CHECK(seen[0].some.value_or(-1) == Approx(0.255));
+  CHECK(seen[0].full.value_or(-1) == Approx(0.1));
 }
 
 TEST_CASE("sense: meminfo that is missing or lacks what is needed is an error, never 0") {

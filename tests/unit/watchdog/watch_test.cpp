@@ -127,6 +127,25 @@ TEST_CASE("watch: A warning once, and again after memory was back") {
   CHECK_FALSE(line["snapshot"].contains("pressure_full_avg10"));
 }
 
+TEST_CASE("watch: Pressure takes the place of low swap, with a warning before it or without") {
+  const auto prepare = [](FakeMachine& m) {
+    m.kernel.proc(
+        "pressure/memory",
+        "some avg10=90.00 avg60=1 avg300=1 total=1\nfull avg10=80.00 avg60=1 avg300=1 total=1\n");
+    m.process({.pid = kPid, .rss_mib = 500});
+    m.memory(kPlenty, kTotal, kTotal);
+  };
+  const bool has_warning = GENERATE(true, false);
+  CAPTURE(has_warning);
+  Scene s(true, prepare);
+  if (!has_warning) s.config.memory_warn = {};
+  CHECK_FALSE(s.tick().acted);
+  s.m.memory(kLow, kTotal, kTotal);
+  CHECK(s.tick().acted);
+  REQUIRE_FALSE(s.lines().empty());
+  CHECK(s.lines().back()["snapshot"]["pressure_full_avg10"] == 80.0);
+}
+
 TEST_CASE("watch: On an idle machine a look costs no reading of /proc") {
   Scene s;
   // What is free is the real machine's, whose memory others use meanwhile: plenty, whatever they
