@@ -49,6 +49,12 @@ std::optional<double> memory_limit(const profiles::RunRequest& request) {
   return limit != nullptr ? std::optional(limit->value) : std::nullopt;
 }
 
+// Since its record was read: then it is not one that nobody supervises.
+bool has_ended(const RunDesk& desk, const profiles::RunRecord& record) {
+  const auto now = look_up_run(desk, record.request.id);
+  return now && now->ending;
+}
+
 }  // namespace
 
 LiveRun live_run(const RunDesk& desk, profiles::RunRecord record) {
@@ -79,7 +85,9 @@ Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
   std::size_t place = 0;
   for (auto& record : *records) {
     const bool queued = waits(record);
-    out.push_back(live_run(desk, std::move(record)));
+    auto run = live_run(desk, std::move(record));
+    if (!run.alive && has_ended(desk, run.record)) continue;
+    out.push_back(std::move(run));
     if (queued) out.back().place = ++place;
   }
   return out;

@@ -46,9 +46,8 @@ constexpr int kListed = 8;
 constexpr int kMostListed = 100;
 constexpr int kMostOpen = 200;  // that may stand before those that have ended
 
-Json line_of(const cli::RunDesk& desk, const profiles::RunRecord& run) {
+Json line_of(const Json& view) {
   constexpr std::size_t kShown = 48;
-  Json view = job_view(desk, run);
   Json out;
   for (const char* name : {"job", "name", "command", "state", "outcome", "elapsed_seconds",
                            "wall_seconds", "memory_now_bytes", "memory_need_bytes"})
@@ -76,10 +75,13 @@ Result<Json> list_jobs(Desk& desk, const mcp::Call& call) {
   if (!records) return tl::unexpected(records.error());
   Json list = Json::array();
   std::size_t open = 0;
-  for (const auto& run : *records) {
-    if (!run.ending) ++open;
-    if ((which == "ended" && !run.ending) || list.size() == wanted) continue;
-    list.push_back(line_of(**runs, run));
+  for (const auto& record : *records) {
+    if (!record.ending) ++open;
+    if ((which == "ended" && !record.ending) || list.size() == wanted) continue;
+    const auto told = told_in_list(**runs, record);
+    const bool ended_since = told.record.ending && !record.ending;
+    if (ended_since) --open;
+    if (!ended_since || which != "open") list.push_back(line_of(told.view));
   }
   const bool more = list.size() == wanted;
   return Json{{"jobs", std::move(list)},

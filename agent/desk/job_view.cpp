@@ -186,6 +186,16 @@ Json job_view(const cli::RunDesk& desk, const profiles::RunRecord& run,
   return out;
 }
 
+ToldRun told_in_list(const cli::RunDesk& desk, const profiles::RunRecord& record) {
+  ToldRun out{record, job_view(desk, record)};
+  if (out.view["state"] != "lost") return out;
+  if (auto now = cli::look_up_run(desk, record.request.id)) {
+    out.record = std::move(*now);
+    out.view = job_view(desk, out.record);
+  }
+  return out;
+}
+
 std::string output_tail(const cli::RunDesk& desk, const std::string& run, const char* stream,
                         std::size_t bytes) {
   const std::string path = cli::log_directory(desk.records, run) + "/" + stream;

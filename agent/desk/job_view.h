@@ -19,6 +19,15 @@ mcp::Fields job_fields();
 mcp::Json job_view(const cli::RunDesk& desk, const profiles::RunRecord& run,
                    std::optional<double> suggested_memory = std::nullopt);
 
+// A run with its view. Both are of one reading: the record, read again, may have ended meanwhile.
+struct ToldRun {
+  profiles::RunRecord record;
+  mcp::Json view;
+};
+// One of a list. Where nobody supervises it any more its record is read again: it may have ended
+// since.
+ToldRun told_in_list(const cli::RunDesk& desk, const profiles::RunRecord& record);
+
 // Did it end at a limit of memory, its own?
 bool needs_more_memory(const profiles::RunRecord& run);
 

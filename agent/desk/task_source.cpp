@@ -28,10 +28,12 @@ class RunTasks final : public mcp::TaskSource {
     const auto records = (*runs)->records.store->history(query);
     if (!records) return out;
     bool begun = after.empty();
-    for (const auto& run : *records) {
-      if (begun && run.request.survives_session && out.size() < limit)
-        out.push_back(task_of(run, job_view(**runs, run)));
-      begun = begun || run.request.id == after;
+    for (const auto& record : *records) {
+      if (begun && record.request.survives_session && out.size() < limit) {
+        auto told = told_in_list(**runs, record);
+        out.push_back(task_of(told.record, std::move(told.view)));
+      }
+      begun = begun || record.request.id == after;
     }
     return out;
   }

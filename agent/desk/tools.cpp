@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "agent/desk/job_view.h"
 #include "agent/mcp/call.h"
 #include "cli/preflight.h"
 #include "common/text.h"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/desk/desk.h"
+#include "agent/desk/job_view.h"
 #include "agent/mcp/tasks.h"
 #include "agent/mcp/tool.h"
 #include "profiles/run_record.h"
@@ -40,12 +41,7 @@ std::vector<std::string> command_of(const mcp::Json& arguments);
 // Absent: nothing more can be given here.
 std::optional<double> suggested_memory(Desk& desk, const profiles::RunRecord& run);
 
-// A run with all that helps: the suggestion, the end of its output. Both are of one reading: the
-// record, read again, may have ended meanwhile.
-struct ToldRun {
-  profiles::RunRecord record;
-  mcp::Json view;
-};
+// A run with all that helps: the suggestion, the end of its output.
 Result<ToldRun> told_run(Desk& desk, const std::string& reference);
 // Its view alone.
 Result<mcp::Json> told_job(Desk& desk, const std::string& reference);

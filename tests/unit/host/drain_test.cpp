@@ -204,11 +204,13 @@ TEST_CASE("drain: Many that end one after another are waited for, not listed aga
     ++lists;
     return chain.living();
   };
+  const auto begin = now();
   // Once: the others end by themselves.
   CHECK(drain(list, [&, killed = false]() mutable {
           return std::exchange(killed, true) ? Status() : kill_all({chain.first()});
         }).value() == kLength);
-  CHECK(lists < kLength / 4);  // usually 2
+  // Usually 2; where the machine is busy, one more each 100 ms.
+  CHECK(lists <= 3 + Seconds(now() - begin).count() / 0.1);
 }
 
 TEST_CASE("drain: It looks and kills again though none of those that it waits for has ended") {
