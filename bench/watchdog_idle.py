@@ -27,9 +27,10 @@ def commands(options, state):
     term, kill, level = "10%", "5%", ["-m", "10,5"]
     if options.headroom:  # so much before SIGTERM would go out, as on a smaller machine
         kib = int(re.search(r"^MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text(), re.M)[1]) - options.headroom * 1024
-        if kib < 2048:
+        if kib < options.headroom * 64:
             sys.exit("watchdog_idle: less than that is available")
-        term, kill, level = f"{kib}K", f"{kib // 2}K", ["-M", f"{kib},{kib // 2}"]
+        below = kib - options.headroom * 64  # SIGKILL at 5 per cent, of 10 and the headroom
+        term, kill, level = f"{kib}K", f"{below}K", ["-M", f"{kib},{below}"]
     conf.write_text(f"state_directory = {state}/jobward\nmemory_warn = {term}\nmemory_term = {term}\nmemory_kill = {kill}\n")
     return {"earlyoom": [options.earlyoom, "--dryrun", "-r", "3600", *level, "-s", "10,5"],
             "jobward": [options.jobward, "--dry-run", "--config", str(conf)]}

@@ -49,12 +49,6 @@ std::optional<double> memory_limit(const profiles::RunRequest& request) {
   return limit != nullptr ? std::optional(limit->value) : std::nullopt;
 }
 
-// Since its record was read: then it is not one that nobody supervises.
-bool has_ended(const RunDesk& desk, const profiles::RunRecord& record) {
-  const auto now = look_up_run(desk, record.request.id);
-  return now && now->ending;
-}
-
 }  // namespace
 
 LiveRun live_run(const RunDesk& desk, profiles::RunRecord record) {
@@ -86,7 +80,8 @@ Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
   for (auto& record : *records) {
     const bool queued = waits(record);
     auto run = live_run(desk, std::move(record));
-    if (!run.alive && has_ended(desk, run.record)) continue;
+    if (!run.alive) is_supervised(desk, run.record);
+    if (run.record.ending) continue;
     out.push_back(std::move(run));
     if (queued) out.back().place = ++place;
   }

@@ -60,6 +60,13 @@ Result<profiles::RunRecord> look_up_run(const RunDesk& desk, const std::string& 
   return std::move(runs->front());
 }
 
+bool is_supervised(const RunDesk& desk, profiles::RunRecord& run) {
+  if (run.ending) return false;
+  if (desk.is_alive(run.request.id)) return true;
+  if (auto now = look_up_run(desk, run.request.id)) run = std::move(*now);
+  return false;
+}
+
 std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,
                                             const std::string& reference) {
   auto runs = desk.records.store->find(reference);

@@ -26,9 +26,9 @@ int show_command(const Arguments& arguments) {
     return usage_error("show", "no command is expected here", exit_code::kUsage);
   const auto desk = open_desk("show");
   if (!desk) return exit_code::kUsage;
-  const auto run = find_run("show", *desk, reference);
+  auto run = find_run("show", *desk, reference);
   if (!run) return exit_code::kUsage;
-  const bool alive = !run->ending && desk->is_alive(run->request.id);
+  const bool alive = is_supervised(*desk, *run);
   const auto killed = watchdog_entry_of(desk->records, desk->clock, *run);
   if (!killed) say("the watchdog's journal: " + killed.error().message());
   const bool on_record = killed && *killed;

@@ -22,12 +22,13 @@ int why_command(const Arguments& arguments) {
   if (const auto status = parse_options(app, arguments.options, exit_code::kUsage)) return *status;
   const auto desk = open_desk("why");
   if (!desk) return exit_code::kUsage;
-  const auto run = find_run("why", *desk, reference);
+  auto run = find_run("why", *desk, reference);
   if (!run) return exit_code::kUsage;
+  const bool alive = is_supervised(*desk, *run);
   const auto why = why_sentences(desk->records, desk->clock, *run);
   if (!why) return failure("why", why.error().message(), exit_code::kUsage);
   if (json) {
-    auto out = to_json(*run, desk->is_alive(run->request.id));
+    auto out = to_json(*run, alive);
     out["why"] = why->sentences;
     if (why->killed) out["watchdog_kill"] = to_json(*why->killed);
     std::fputs(dump(out, true).c_str(), stdout);

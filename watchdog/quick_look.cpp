@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kFullLookMs = 60000;
 // How long page cache is taken to be what it was.
 constexpr std::int64_t kCacheMs = 5000;
+constexpr std::uint64_t kNoise = 1000;
 
 std::uint64_t less(std::uint64_t from, std::uint64_t amount) {
   return from - std::min(from, amount);
@@ -25,6 +26,7 @@ void QuickLook::remember(const Snapshot& machine, const Sensor::Free& free, doub
   full_wait_ = wait_seconds;
   free_ = free.memory;
   available_ = machine.memory_available;
+  reserve_ = std::max(reserve_, less(free_, available_));
   machine_ = machine;
 }
 
@@ -32,22 +34,21 @@ std::optional<double> QuickLook::wait_seconds(const Config& config, const Sensor
                                               std::int64_t now_ms) {
   if (!is_known_ || now_ms - looked_at_ >= kFullLookMs) return std::nullopt;
   machine_.swap_free = free.swap;
-  // Available is at least what is free, less what the kernel keeps for itself: that is what
-  // available lay below free, if it did, at the last full look. (Where page cache hid it and is
-  // gone since, the kernel's part counts as available until the next full look.)
-  machine_.memory_available = less(free.memory, less(free_, available_));
+  // Available is at least what is free, less what the kernel keeps for itself.
+  const auto least = less(free.memory, reserve_);
+  machine_.memory_available = least;
   if (memory_is_low(config, machine_)) return std::nullopt;
-  const double least = seconds_until(config, machine_, false);
-  if (least >= kLongestWait || least >= full_wait_) return least;
+  const bool falls = free.memory + machine_.memory_total / kNoise < free_;
   const double until_kill = seconds_until_kill(config, machine_);
-  // Page cache is available as well. For a moment it is taken to be what it was, as long as there
-  // is time until KILL even if all of it has been used up.
-  if (now_ms - looked_at_ >= kCacheMs) return std::nullopt;
-  machine_.memory_available = less(available_, less(free_, free.memory));
-  if (memory_is_low(config, machine_)) return std::nullopt;
-  const double likely = seconds_until(config, machine_, false);
-  if (likely > until_kill) return std::nullopt;
-  return likely;
+  double wait = seconds_until(config, machine_, falls);
+  if (wait < kLongestWait && (reserve_ == 0 || wait < full_wait_)) {
+    // Page cache is available as well. For a moment it is taken to be what it was.
+    if (now_ms - looked_at_ >= kCacheMs) return std::nullopt;
+    machine_.memory_available = std::max(least, less(available_, less(free_, free.memory)));
+    wait = seconds_until(config, machine_, falls);
+  }
+  if (wait > until_kill) return std::nullopt;
+  return wait;
 }
 
 }  // namespace jobward::watchdog

@@ -19,9 +19,11 @@ class QuickLook {
   // No look is quick until the next remember().
   void forget() { is_known_ = false; }
 
-  // Seconds until the next look is due; absent: a full look is due now. However long ago it was
-  // up to a minute, and whatever became of page cache since, there is time until `kill` at the
-  // fastest filling rate.
+  // Seconds until the next look is due; absent: a full look is due now, which it is at least once a
+  // minute. At the fastest filling rate `kill` is not reached before, whatever became of page cache
+  // since the last full look. (What the kernel keeps for itself, some 50 to 200 MiB, counts as
+  // available for kCacheMs where page cache has hidden it ever since the start.) On a machine whose
+  // memory is mostly page cache all looks are full ones.
   std::optional<double> wait_seconds(const Config& config, const Sensor::Free& free,
                                      std::int64_t now_ms);
 
@@ -31,7 +33,8 @@ class QuickLook {
   double full_wait_ = 0;
   std::uint64_t free_ = 0;
   std::uint64_t available_ = 0;
-  Snapshot machine_;  // as it was seen, but for what is filled in for each look
+  std::uint64_t reserve_ = 0;  // the most that available has lain below free
+  Snapshot machine_;           // as it was seen, but for what is filled in for each look
 };
 
 }  // namespace jobward::watchdog

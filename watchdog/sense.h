@@ -49,7 +49,7 @@ class Sensor {
   [[nodiscard]] const Snapshot& last() const { return snapshots_[0]; }
 
   // Bytes of memory and swap that are free outright, without a look at /proc/meminfo, which costs
-  // ten times as much. Tells nothing of limits around.
+  // four times as much. Tells nothing of limits around.
   struct Free {
     std::uint64_t memory = 0;
     std::uint64_t swap = 0;

@@ -14,15 +14,18 @@ namespace jobward::watchdog {
 // Not thread-safe. The references have to outlive it.
 class Watch {
  public:
+  using FreeNow = std::optional<Sensor::Free>();
   Watch(const host::KernelRoots& roots, Sensor& sensor, Survey& survey, Report& report,
-        Notify& notify, const Releaser& releaser, bool dry_run)
+        Notify& notify, const Releaser& releaser, bool dry_run,
+        FreeNow* free_now = &Sensor::free_now)
       : roots_(roots),
         sensor_(sensor),
         survey_(survey),
         report_(report),
         notify_(notify),
         releaser_(releaser),
-        dry_run_(dry_run) {}
+        dry_run_(dry_run),
+        free_now_(free_now) {}
 
   struct Tick {
     double wait_seconds = 1;  // until the next is due
@@ -41,7 +44,8 @@ class Watch {
   const Unit* spare_innocents(const Config& config, const Snapshot& snapshot, const Unit* victim);
   bool is_process_growth(const Snapshot& snapshot);
   void tell_unread(int error_number);
-  void remember(const Snapshot& machine, Level level, double wait);
+  void look_quickly_from_now(double wait);
+  void remember(const Snapshot& machine, Level level);
   // At most once a minute, or after memory was back.
   bool is_news(std::int64_t& said_at) const;
 
@@ -52,6 +56,7 @@ class Watch {
   Notify& notify_;
   const Releaser& releaser_;
   bool dry_run_;
+  FreeNow* free_now_;
   Snapshot last_;
   Snapshot calm_;  // the machine when memory was last above the warning
   bool has_calm_ = false;

@@ -75,15 +75,19 @@ Result<Json> list_jobs(Desk& desk, const mcp::Call& call) {
   if (!records) return tl::unexpected(records.error());
   Json list = Json::array();
   std::size_t open = 0;
+  std::size_t left_out = 0;  // they have ended since they were looked for
   for (const auto& record : *records) {
     if (!record.ending) ++open;
     if ((which == "ended" && !record.ending) || list.size() == wanted) continue;
     const auto told = told_in_list(**runs, record);
     const bool ended_since = told.record.ending && !record.ending;
     if (ended_since) --open;
-    if (!ended_since || which != "open") list.push_back(line_of(told.view));
+    if (ended_since && which == "open")
+      ++left_out;
+    else
+      list.push_back(line_of(told.view));
   }
-  const bool more = list.size() == wanted;
+  const bool more = list.size() + left_out == wanted;
   return Json{{"jobs", std::move(list)},
               {"open_jobs", open},
               {"more", more},

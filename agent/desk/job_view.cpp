@@ -189,10 +189,8 @@ Json job_view(const cli::RunDesk& desk, const profiles::RunRecord& run,
 ToldRun told_in_list(const cli::RunDesk& desk, const profiles::RunRecord& record) {
   ToldRun out{record, job_view(desk, record)};
   if (out.view["state"] != "lost") return out;
-  if (auto now = cli::look_up_run(desk, record.request.id)) {
-    out.record = std::move(*now);
-    out.view = job_view(desk, out.record);
-  }
+  cli::is_supervised(desk, out.record);
+  out.view = job_view(desk, out.record);
   return out;
 }
 

@@ -84,7 +84,10 @@ TEST_CASE("outlet: A reader that is there gets all of a line longer than the pip
         out += part;
       return out;
     });
+    const auto begin = std::chrono::steady_clock::now();
     const bool taken = Outlet(pipe.writer.get()).line(line);
+    const auto waited = std::chrono::steady_clock::now() - begin;
+    CHECK((taken || waited >= std::chrono::milliseconds(Outlet::kPatienceMs - 1)));
     pipe.writer.reset();
     const bool is_whole = reading.get() == line + "\n";
     CHECK(is_whole == taken);

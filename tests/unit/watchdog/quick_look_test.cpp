@@ -36,6 +36,9 @@ struct Look {
 
   // A full look that saw this much.
   Look(std::uint64_t available_mib, std::uint64_t free_mib, std::uint64_t swap_mib = 0) {
+    remember(available_mib, free_mib, swap_mib);
+  }
+  void remember(std::uint64_t available_mib, std::uint64_t free_mib, std::uint64_t swap_mib = 0) {
     const auto seen = machine(available_mib, swap_mib);
     quick.remember(seen, {free_mib * kMiB, swap_mib * kMiB}, seconds_until(config, seen, false),
                    kNow);
@@ -72,6 +75,33 @@ TEST_CASE("quick_look: What the kernel keeps for itself is not available") {
   Look look(1900, 2000);
   CHECK(about(look.at(30000, 2000), 1.5));  // 1900 - 400
   CHECK(about(look.at(30000, 2050), 1.55));
+  // Also once page cache hides it.
+  look.remember(2050, 2000);
+  CHECK(about(look.at(1, 1800), 1.45));  // by the cache: 2050 - 200 - 400
+  CHECK_FALSE(look.at(1, 700));          // 600 at the least: the warning
+}
+
+TEST_CASE("quick_look: Where that is not known a full look is due after a moment") {
+  Look look(1900, 1900);
+  CHECK(about(look.at(4999, 1900), 1.5));
+  CHECK_FALSE(look.at(5000, 1900));
+}
+
+TEST_CASE("quick_look: Nothing is waited for that could pass KILL meanwhile") {
+  Look look(700, 710);
+  look.config.memory_warn = look.config.memory_term = {{}, 220 * kMiB};
+  CHECK(about(look.at(1, 300), 0.07));
+  // At the least 20 ms to SIGTERM, at which it would look after 40; SIGKILL after 40 and 39 ms.
+  look.remember(240, 250);
+  CHECK(about(look.at(1, 250), kNearWait));
+  CHECK_FALSE(look.at(1, 249));
+}
+
+TEST_CASE("quick_look: Where memory falls near the threshold the next look is sooner") {
+  Look look(430, 440);
+  look.config.memory_warn = {};
+  CHECK(about(look.at(1, 435), kNearWait));
+  CHECK(about(look.at(1, 431), kShortestWait + 0.001));
 }
 
 TEST_CASE("quick_look: Page cache counts for a moment, as long as there is time without it") {

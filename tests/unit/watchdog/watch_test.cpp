@@ -50,11 +50,16 @@ struct PreparedMachine : FakeMachine {
   explicit PreparedMachine(void (*prepare)(FakeMachine&)) { prepare(*this); }
 };
 
+// What is free on the made-up machine, outright.
+std::uint64_t free_bytes = 0;
+std::optional<Sensor::Free> free_now() { return Sensor::Free{free_bytes, 0}; }
+
 // A watchdog on a made-up machine, and its journal.
 struct Scene {
   explicit Scene(
       bool dry_run = true, void (*prepare)(FakeMachine&) = [](FakeMachine&) {})
-      : m(prepare), watch(roots, eyes.sensor, eyes.survey, report, notify, releaser, dry_run) {}
+      : m(prepare),
+        watch(roots, eyes.sensor, eyes.survey, report, notify, releaser, dry_run, &free_now) {}
 
   Watch::Tick tick(bool by_pressure = true) {
     const Silence silence;
@@ -148,14 +153,37 @@ TEST_CASE("watch: Pressure takes the place of low swap, with a warning before it
 
 TEST_CASE("watch: On an idle machine a look costs no reading of /proc") {
   Scene s;
-  // What is free is the real machine's, whose memory others use meanwhile: plenty, whatever they
-  // do.
-  s.config.fill_bytes_per_second = static_cast<double>(kMiB);
   s.m.memory(kPlenty);
+  free_bytes = kPlenty;
   CHECK_FALSE(s.tick(false).failed);
   s.m.kernel.proc("meminfo", "");
   CHECK_FALSE(s.tick(false).failed);
-  CHECK(s.tick(true).failed);  // pressure is never without a full look
+  CHECK(s.tick(true).failed);   // pressure is never without a full look
+  CHECK(s.tick(false).failed);  // nor is what follows one that failed
+}
+
+TEST_CASE("watch: Memory that falls is seen without pressure") {
+  Scene s;
+  s.m.process({.pid = kPid, .rss_mib = 500});
+  s.m.memory(kPlenty);
+  free_bytes = kPlenty;
+  CHECK_FALSE(s.tick(false).acted);
+  s.m.memory(kLow);
+  free_bytes = kLow;
+  CHECK(s.tick(false).acted);
+}
+
+TEST_CASE("watch: A warning comes again after memory was back, without pressure as well") {
+  Scene s;
+  for (int i = 0; i < 3; ++i) {
+    s.m.memory(kWarn);
+    free_bytes = kWarn;
+    s.tick(false);
+    s.m.memory(kPlenty);
+    free_bytes = kPlenty;
+    s.tick(false);
+  }
+  CHECK(s.events() == Events{"warning", "warning", "warning"});
 }
 
 namespace {
@@ -176,6 +204,18 @@ void put_in_full_cgroup(FakeMachine& m) {
 }
 
 }  // namespace
+
+TEST_CASE("watch: A cgroup around it that fills is seen, however much the machine has") {
+  Scene s(true, put_in_full_cgroup);
+  free_bytes = kPlenty;
+  const auto use = [&](std::uint64_t mib) {
+    s.m.kernel.directory().write("cg/outer/memory.current", std::to_string(mib * kMiB));
+  };
+  use(100);
+  CHECK_FALSE(s.tick(false).acted);
+  use(395);
+  CHECK(s.tick(false).acted);
+}
 
 TEST_CASE("watch: A full cgroup around it costs the largest in there, not the machine's") {
   Scene s(true, put_in_full_cgroup);
