@@ -132,6 +132,15 @@ class Case(unittest.TestCase):
         """A time that something must not have taken longer than: more under emulation."""
         return seconds * (6 if self.slow else 1.5)
 
+    def is_ours(self, pid, members):
+        """Waits for what tells: for a moment of its exec a process has neither arguments nor environment."""
+        def told():
+            if system.carries(pid, self.tmp):
+                return "ours"
+            gone = system.is_dead(pid) or str(pid) not in system.read_text(members).split()
+            return "gone" if gone else None
+        return system.wait_until(told, f"whether process {pid} is the test's", self.bound(5)) == "ours"
+
     def path(self, name):
         return os.path.join(self.work, name)
 

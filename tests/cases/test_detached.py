@@ -1,5 +1,6 @@
 """Detached runs: what they survive, how they are found, followed, waited for and stopped; what they leave."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -270,9 +271,15 @@ class Survival(DetachedCase):
         if os.path.exists(f"{directory}/cgroup.kill"):
             system.write(f"{directory}/cgroup.kill", "1")
             return
-        for pid in map(int, system.read_text(f"{directory}/cgroup.procs").split()):
-            self.assertTrue(system.carries(pid, self.tmp), system.describe([pid]))
-            os.kill(pid, signal.SIGKILL)
+        members = f"{directory}/cgroup.procs"
+        for pid in map(int, system.read_text(members).split()):
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                try:
+                    if self.is_ours(pid, members):
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
+                finally:
+                    os.close(handle)
 
     @not_on("none", because="without rights to cgroups it cannot leave the caller's")
     @not_on("scope", "system", because="there the service manager ends the caller's cgroup: see the next test")

@@ -139,7 +139,7 @@ class RunCases(Case):
     def test_07_a_child_that_froze_itself_in_a_locked_cgroup_is_killed_at_the_wall_limit(self):
         name = f"nested-{os.path.basename(self.tmp)}"
         self.addCleanup(self.thaw_and_remove, name)
-        limit = "6s" if self.slow else "1s"
+        limit = "6s" if self.slow else "3s"
         self.configure('[time]\ngrace = "1s"\n')
         run = self.run_job(self.job("freeze", name, "frozen"), *ROOMY, "--time", limit, seconds=8)
         self.assert_outcome(run, "wall_limit", 124, "jobward")

@@ -68,7 +68,7 @@ class Stress(Filling, Scene):
     def test_twice_as_much_as_there_is_at_once_and_all_end_ok(self):
         capacity, jobs = self.memory()["capacity_bytes"], 8
         each = 2 * capacity // jobs // MIB  # MiB
-        filled = each - 16  # and the program itself
+        filled = each - 32  # and the program itself
         command = self.job("populate", filled, 0.5)
         processes = [self.start(command, "--mem", f"{each}M", "--quiet") for _ in range(jobs)]
         runs = self.assert_all_ok(processes, seconds=12)

@@ -436,7 +436,7 @@ class Hooked(Cast):
     def test_a_hook_that_hangs_or_is_missing_delays_no_kill(self):
         for hook in (self.hook("hang", "exec sleep 1000"), "/no/such/hook", self.hook("fail", "exit 5")):
             with self.subTest(hook=hook):
-                self.config(hook_before=hook, hook_after=hook, hook_timeout="3s")
+                self.config(hook_before=hook, hook_after=hook, hook_timeout="5s")
                 hog = self.member("hold", 110)
                 watchdog = self.watchdog("--once")
                 started = time.monotonic()
@@ -446,7 +446,7 @@ class Hooked(Cast):
                 self.assertTrue(self.events("outcome")[-1]["verified"])
 
     def test_a_hook_is_ended_when_its_time_is_over(self):
-        self.config(hook_before=self.hook("hang", 'echo $$ > "$0.pid"; exec sleep 1000'), hook_timeout="500ms")
+        self.config(hook_before=self.hook("hang", 'echo $$ > "$0.pid"; exec sleep 1000'), hook_timeout="2s")
         watchdog = self.daemon()
         hog = self.member("hold", 110, wait=False)
         self.assert_died(hog, signal.SIGTERM)

@@ -51,15 +51,6 @@ class WatchdogCase(LostCase):
                 finally:
                     os.close(handle)
 
-    def is_ours(self, pid, members):
-        """Waits for what tells: for a moment of its exec a process has neither arguments nor environment."""
-        def told():
-            if system.carries(pid, self.tmp):
-                return "ours"
-            gone = system.is_dead(pid) or str(pid) not in system.read_text(members).split()
-            return "gone" if gone else None
-        return system.wait_until(told, f"whether process {pid} is the test's", self.bound(5)) == "ours"
-
     def started(self, line, *options, arguments=()):
         process = self.start(["/bin/sh", "-c", line, self.sleeper, *arguments], *(options or ROOMY))
         return process, self.wait_for_pid("pid")

@@ -215,7 +215,7 @@ class AfterTest(HookTest):
         self.assertEqual(self.after(wrapped), {})
 
     def test_an_idle_agent_is_woken_when_its_job_has_ended(self):
-        done = self.shell("jobward run --detach --actor agent=claude-code,conversation=s-1 -- sleep 1").strip()
+        done = self.shell("jobward run --detach --actor agent=claude-code,conversation=s-1 -- sleep 4").strip()
         event = self.claude("", "Stop")
         self.hook("claude-code", event, "--wake", expect=2)
         self.assertIn(done, self.messages)

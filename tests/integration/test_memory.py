@@ -161,7 +161,7 @@ class Measured(harness.JobwardTest):
 
     def test_need_of_several_processes_is_their_sum(self):
         script = '"$@" & "$@" & wait'
-        command = self.job("touch_memory.py", self.SIZE // 2, "--huge", "--hold", 1)
+        command = self.job("touch_memory.py", self.SIZE // 2, "--huge", "--hold", 3)
         run = self.run_job(["/bin/sh", "-c", script, "sh", *command])
         self.assert_ok(run)
         self.assert_within(run.result["usage"]["memory_need_bytes"], self.SIZE * MIB, 0.08)

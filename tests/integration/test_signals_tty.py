@@ -131,8 +131,10 @@ class InATerminal(harness.JobwardTest):
 
     def test_job_and_supervisor_share_the_foreground_process_group(self):
         terminal = self.open_terminal(rows=41, columns=137)
-        self.launch(terminal, self.job("describe_self.py", self.path("me.json")))
+        self.launch(terminal, ["/bin/sh", "-c", '"$@"; until [ -e finish ]; do sleep 0.02; done', "sh",
+                               *self.job("describe_self.py", self.path("me.json"))])
         supervisor = harness.wait_until(lambda: harness.children_of(terminal.pid), "the shell has a child")[0]
+        self.touch("finish")
         terminal.expect_prompt()
         me = harness.strict_json(harness.read_bytes(self.path("me.json")))
         self.assertEqual(me["isatty"], [True, True, True])
@@ -255,8 +257,8 @@ class WithoutATerminal(harness.JobwardTest):
         handler = ("import signal,sys,time\n"
                    "def save(*_):\n  time.sleep(0.5); open(sys.argv[1], 'w').close(); sys.exit(0)\n"
                    "signal.signal(signal.SIGTERM, save)\ntime.sleep(60)\n")
-        command = ["/bin/bash", "-c", f'python3 -c "$0" "$1"; true', handler, checkpoint]
-        self.assert_outcome(self.run_job(command, ["--mem", "1G", "--time", "1s"]), "wall_limit", 124)
+        command = ["/bin/bash", "-c", f'{harness.PYTHON} -I -S -c "$0" "$1"; true', handler, checkpoint]
+        self.assert_outcome(self.run_job(command, ["--mem", "1G", "--time", "4s"]), "wall_limit", 124)
         self.assertTrue(os.path.exists(checkpoint), "the child of the script could save its work")
 
     def test_a_pipe_that_breaks_kills_the_job_as_it_would_bare(self):
