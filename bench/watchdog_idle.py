@@ -4,8 +4,8 @@
     apt-get download earlyoom && dpkg -x earlyoom_*.deb /tmp/earlyoom          (nothing is installed)
     bench/watchdog_idle.py --earlyoom /tmp/earlyoom/usr/bin/earlyoom --seconds 600
 
-The virtual machine of watchdog_peers.py is emulated, and most of what is measured there is the wake-up itself. Here nothing is ended: each is a dry run, in a pid namespace of its own that
-shows it nothing but itself. Needs root for that. CPU time is the scheduler's (/proc/PID/task/*/schedstat, nanoseconds),
+The virtual machine of watchdog_peers.py is emulated, and most of what is measured there is the wake-up itself. Here
+nothing is ended: each is a dry run, in a pid namespace of its own that shows it nothing but itself. Needs root for that. CPU time is the scheduler's (/proc/PID/task/*/schedstat, nanoseconds),
 wake-ups are switches, voluntary or not.
 """
 
@@ -26,11 +26,13 @@ def commands(options, state):
     conf = Path(state) / "watchdog.conf"
     term, kill, level = "10%", "5%", ["-m", "10,5"]
     if options.headroom:  # so much before SIGTERM would go out, as on a smaller machine
-        kib = int(re.search(r"^MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text(), re.M)[1]) - options.headroom * 1024
-        if kib < options.headroom * 64:
-            sys.exit("watchdog_idle: less than that is available")
-        below = kib - options.headroom * 64  # SIGKILL at 5 per cent, of 10 and the headroom
-        term, kill, level = f"{kib}K", f"{below}K", ["-M", f"{kib},{below}"]
+        available = int(re.search(r"^MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text(), re.M)[1])  # KiB
+        at_term = available - options.headroom * 1024
+        # Of a machine on which nearly nothing is used the headroom is 80 to 90 per cent, and from SIGTERM to SIGKILL 5.
+        at_kill = at_term - options.headroom * 64
+        if at_kill <= 0:
+            sys.exit(f"watchdog_idle: {available // 1024} MiB are available: --headroom has to be less than {available // 1088}")
+        term, kill, level = f"{at_term}K", f"{at_kill}K", ["-M", f"{at_term},{at_kill}"]
     conf.write_text(f"state_directory = {state}/jobward\nmemory_warn = {term}\nmemory_term = {term}\nmemory_kill = {kill}\n")
     return {"earlyoom": [options.earlyoom, "--dryrun", "-r", "3600", *level, "-s", "10,5"],
             "jobward": [options.jobward, "--dry-run", "--config", str(conf)]}

@@ -80,7 +80,7 @@ Result<std::vector<LiveRun>> live_runs(const RunDesk& desk) {
   for (auto& record : *records) {
     const bool queued = waits(record);
     auto run = live_run(desk, std::move(record));
-    if (!run.alive) is_supervised(desk, run.record);
+    if (!run.alive) run.record = read_again(desk, std::move(run.record));
     if (run.record.ending) continue;
     out.push_back(std::move(run));
     if (queued) out.back().place = ++place;

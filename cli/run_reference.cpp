@@ -60,11 +60,10 @@ Result<profiles::RunRecord> look_up_run(const RunDesk& desk, const std::string& 
   return std::move(runs->front());
 }
 
-bool is_supervised(const RunDesk& desk, profiles::RunRecord& run) {
-  if (run.ending) return false;
-  if (desk.is_alive(run.request.id)) return true;
-  if (auto now = look_up_run(desk, run.request.id)) run = std::move(*now);
-  return false;
+profiles::RunRecord read_again(const RunDesk& desk, profiles::RunRecord run) {
+  if (run.ending) return run;
+  auto now = look_up_run(desk, run.request.id);
+  return now ? std::move(*now) : std::move(run);
 }
 
 std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,

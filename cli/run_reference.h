@@ -29,9 +29,9 @@ std::unique_ptr<RunDesk> open_desk(const std::string& command);
 Result<std::unique_ptr<RunDesk>> open_run_desk(const std::function<void(const std::string&)>& tell);
 // The one run that is meant.
 Result<profiles::RunRecord> look_up_run(const RunDesk& desk, const std::string& reference);
-// Whether it goes on under its supervisor. Where that is gone the record is read again: the run may
-// have ended since it was read.
-bool is_supervised(const RunDesk& desk, profiles::RunRecord& run);
+// For a run whose supervisor was found gone: its record as it is now, for the run may have ended
+// since it was read. As it was where it had ended, or cannot be read.
+profiles::RunRecord read_again(const RunDesk& desk, profiles::RunRecord run);
 // As look_up_run(); absent: a message is on stderr.
 std::optional<profiles::RunRecord> find_run(const std::string& command, const RunDesk& desk,
                                             const std::string& reference);

@@ -28,7 +28,8 @@ int show_command(const Arguments& arguments) {
   if (!desk) return exit_code::kUsage;
   auto run = find_run("show", *desk, reference);
   if (!run) return exit_code::kUsage;
-  const bool alive = is_supervised(*desk, *run);
+  const bool alive = !run->ending && desk->is_alive(run->request.id);
+  if (!alive) run = read_again(*desk, std::move(*run));
   const auto killed = watchdog_entry_of(desk->records, desk->clock, *run);
   if (!killed) say("the watchdog's journal: " + killed.error().message());
   const bool on_record = killed && *killed;

@@ -24,7 +24,8 @@ int why_command(const Arguments& arguments) {
   if (!desk) return exit_code::kUsage;
   auto run = find_run("why", *desk, reference);
   if (!run) return exit_code::kUsage;
-  const bool alive = is_supervised(*desk, *run);
+  const bool alive = !run->ending && desk->is_alive(run->request.id);
+  if (!alive) run = read_again(*desk, std::move(*run));
   const auto why = why_sentences(desk->records, desk->clock, *run);
   if (!why) return failure("why", why.error().message(), exit_code::kUsage);
   if (json) {

@@ -107,6 +107,11 @@ Level level_of(const Config& config, const Snapshot& snapshot) {
   return is_low(Level::warn) ? Level::warn : Level::none;
 }
 
+bool has_fallen(std::uint64_t before, std::uint64_t now, std::uint64_t memory_total) {
+  constexpr std::uint64_t kNoise = 1000;
+  return now + memory_total / kNoise < before;
+}
+
 double seconds_until(const Config& config, const Snapshot& snapshot, bool is_falling) {
   const double out = seconds_to(first_threshold(config, snapshot), config, snapshot);
   return std::clamp(out, is_falling ? kShortestWait : kNearWait, kLongestWait);

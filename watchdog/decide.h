@@ -21,6 +21,9 @@ Level level_of(const Config& config, const Snapshot& snapshot);
 // larger than the threshold, the default one.
 std::uint64_t threshold_of(const Config& config, Level level, const Snapshot& snapshot);
 
+// Is `now` less than `before`, by more than what counters miss (a thousandth of memory)?
+bool has_fallen(std::uint64_t before, std::uint64_t now, std::uint64_t memory_total);
+
 // How long until memory could be at `term` (where that is off, at `kill`), at the fastest filling
 // rate: at least kShortestWait where it is falling (less was available at the time before), else
 // kNearWait; at most kLongestWait.

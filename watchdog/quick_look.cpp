@@ -11,7 +11,6 @@ namespace {
 constexpr std::int64_t kFullLookMs = 60000;
 // How long page cache is taken to be what it was.
 constexpr std::int64_t kCacheMs = 5000;
-constexpr std::uint64_t kNoise = 1000;
 
 std::uint64_t less(std::uint64_t from, std::uint64_t amount) {
   return from - std::min(from, amount);
@@ -38,7 +37,7 @@ std::optional<double> QuickLook::wait_seconds(const Config& config, const Sensor
   const auto least = less(free.memory, reserve_);
   machine_.memory_available = least;
   if (memory_is_low(config, machine_)) return std::nullopt;
-  const bool falls = free.memory + machine_.memory_total / kNoise < free_;
+  const bool falls = has_fallen(free_, free.memory, machine_.memory_total);
   const double until_kill = seconds_until_kill(config, machine_);
   double wait = seconds_until(config, machine_, falls);
   if (wait < kLongestWait && (reserve_ == 0 || wait < full_wait_)) {

@@ -41,11 +41,12 @@ class Sensor {
   // One each; at most kMost. Empty: nothing could be read (errno).
   static constexpr std::size_t kMost = 4;
   std::span<const Snapshot> sense();
-  // The same without pressure, which costs as much again; complete_pressure() adds it to these.
+  // The same without pressure, which costs two thirds as much again; complete_pressure() adds it to
+  // what was given last.
   std::span<const Snapshot> sense_memory();
   void complete_pressure();
 
-  // The first of what sense() gave last.
+  // The first of what was sensed last.
   [[nodiscard]] const Snapshot& last() const { return snapshots_[0]; }
 
   // Bytes of memory and swap that are free outright, without a look at /proc/meminfo, which costs

@@ -51,7 +51,7 @@ Watch::Tick Watch::tick(const Config& config, bool by_pressure) {
   const auto elapsed = static_cast<double>(monotonic_ms() - looked_at_) / 1000;
   for (const auto& snapshot : snapshots) {
     const auto before = last_.within == snapshot.within.view() ? last_.memory_available : 0;
-    const bool falling = snapshot.memory_available + snapshot.memory_total / 1000 < before;
+    const bool falling = has_fallen(before, snapshot.memory_available, snapshot.memory_total);
     wait = std::min({wait, seconds_until(config, snapshot, falling),
                      seconds_at_this_rate(config, snapshot, before, elapsed)});
     if (level_of(config, snapshot) > level_of(config, *worst)) worst = &snapshot;

@@ -189,7 +189,7 @@ Json job_view(const cli::RunDesk& desk, const profiles::RunRecord& run,
 ToldRun told_in_list(const cli::RunDesk& desk, const profiles::RunRecord& record) {
   ToldRun out{record, job_view(desk, record)};
   if (out.view["state"] != "lost") return out;
-  cli::is_supervised(desk, out.record);
+  out.record = cli::read_again(desk, std::move(out.record));
   out.view = job_view(desk, out.record);
   return out;
 }

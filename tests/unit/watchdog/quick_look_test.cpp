@@ -54,7 +54,7 @@ bool about(std::optional<double> seconds, double expected) {
 
 }  // namespace
 
-TEST_CASE("quick_look: Before a full look, and after one that failed, a full look is due") {
+TEST_CASE("quick_look: Before a full look, and once it is forgotten, a full look is due") {
   QuickLook quick;
   const auto config = config_of_1000();
   CHECK_FALSE(quick.wait_seconds(config, {7000 * kMiB, 0}, kNow));
